@@ -1,0 +1,66 @@
+import { z } from 'zod'
+import { parseBytes, parseDurationMs } from '../core/units.ts'
+import { deploymentSpec } from './deployment.ts'
+
+function measured(parse: (text: string) => number, example: string) {
+  return z.string().transform((text, context) => {
+    try {
+      return parse(text)
+    } catch {
+      context.addIssue({ code: 'custom', message: `write it like ${example}` })
+      return z.NEVER
+    }
+  })
+}
+const duration = measured(parseDurationMs, '500ms, 30s or 10m')
+const bytes = measured(parseBytes, '16MiB')
+
+/** The gateway: what clients talk to. */
+const gateway = z.strictObject({
+  host: z.string().default('127.0.0.1'),
+  port: z.int().min(0).max(65_535).default(8080),
+  /** Gateway processes sharing the port. `auto`: one a core, at most 4. */
+  processes: z.union([z.literal('auto'), z.int().min(1).max(64)]).default('auto'),
+  /** Longest accepted request body. */
+  bodyMax: bytes.prefault('16MiB'),
+  /** All request bodies held at once, per gateway process; above it new ones get 503. */
+  bodiesMax: bytes.prefault('256MiB'),
+  /** How long a request may wait for a model that is loading or down. */
+  holdTimeout: duration.prefault('60s'),
+  /** Longest silence of an engine before the request is given up. */
+  idleTimeout: duration.prefault('300s'),
+  /** Grace for requests in flight on SIGTERM. */
+  drainTimeout: duration.prefault('30s'),
+})
+
+/** The control process: API, store, reconcile loop. */
+const control = z.strictObject({
+  host: z.string().default('127.0.0.1'),
+  /** 0 takes any free port; the one taken stands in `run/control.json` of the data directory. */
+  port: z.int().min(0).max(65_535).default(8081),
+})
+
+const log = z.strictObject({
+  level: z.enum(['trace', 'debug', 'info', 'warn', 'error']).default('info'),
+  /** Prompts and answers never reach a log unless this is set. */
+  prompts: z.boolean().default(false),
+})
+
+const models = z.strictObject({
+  /** Where pulled and converted models live. Default: `models` in the data directory. */
+  directory: z.string().optional(),
+})
+
+/** `config.yaml`. Every setting has a default: an empty file is a valid one. */
+export const config = z.strictObject({
+  /** Data directory. Flag `--data` and `BALEEN_DATA` win over it. */
+  data: z.string().optional(),
+  gateway: gateway.prefault({}),
+  control: control.prefault({}),
+  log: log.prefault({}),
+  models: models.prefault({}),
+  /** Desired at start. A later change through the API stands until the entry here is edited. */
+  deployments: z.array(deploymentSpec).optional(),
+})
+export type Config = z.infer<typeof config>
+export type ConfigInput = z.input<typeof config>

@@ -1,0 +1,79 @@
+import { z } from 'zod'
+
+/** Lower case, digits and dashes: safe as a file name, a Kubernetes name and a label. */
+const name = z
+  .string()
+  .regex(
+    /^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$/,
+    'use lower-case letters, digits and dashes, at most 63',
+  )
+
+/** A public model name as clients write it; slashes and dots are common in hub names. */
+export const routeName = z
+  .string()
+  .min(1)
+  .max(128)
+  .regex(/^[\w.:@/-]+$/, 'use letters, digits and . _ : @ / -')
+
+/** How one engine instance is run. Engines say in their own `launch` which of these they can't honour. */
+export const engineSettings = z.strictObject({
+  /** Longest prompt + answer of one sequence, tokens. `auto`: the model's own length, at most 4096. */
+  contextTokens: z.union([z.literal('auto'), z.int().min(64).max(10_000_000)]).default('auto'),
+  /** Sequences decoded at once. */
+  sequencesMax: z.int().min(1).max(256).default(8),
+  /** Prompt tokens taken into one step. */
+  batchTokens: z.int().min(32).max(65_536).default(512),
+  /** Requests waiting beyond those running before the engine says 503. */
+  queueMax: z.int().min(0).max(100_000).default(256),
+  /** CPU threads of the model loop. `auto`: measured for the machine, see the engine's README. */
+  threads: z.union([z.literal('auto'), z.int().min(1).max(1024)]).default('auto'),
+  /** `auto`: a GPU where the engine finds one. `off`: CPU only. */
+  gpu: z.enum(['auto', 'off']).default('auto'),
+})
+export type EngineSettings = z.infer<typeof engineSettings>
+
+/** Desired state of one model: what runs, how often, under which public name. */
+export const deploymentSpec = z.strictObject({
+  name,
+  /** `bundled:NAME`, a path to a GGUF file, or the name of a pulled model (`baleen model list`). */
+  model: z.string().min(1).max(1024),
+  engine: z.string().min(1).max(64).default('embedded'),
+  /** What the route offers. */
+  task: z.enum(['generate', 'embed']).default('generate'),
+  replicas: z.int().min(0).max(1000).default(1),
+  /** Public model name; several deployments may share one. Default: the deployment's name. */
+  route: routeName.optional(),
+  /** Share of the route's traffic against its other deployments. */
+  weight: z.number().min(0).max(1000).default(1),
+  settings: engineSettings.prefault({}),
+})
+export type DeploymentSpec = z.infer<typeof deploymentSpec>
+
+export const replicaState = z.enum(['starting', 'ready', 'draining', 'failed', 'stopped'])
+export type ReplicaState = z.infer<typeof replicaState>
+
+/** One engine instance as seen by control. */
+export const replicaView = z.object({
+  id: z.string(),
+  deployment: z.string(),
+  state: replicaState,
+  /** What the state means for a person: "loading the model, 40 %", "ended with code 1: out of memory". */
+  reason: z.string(),
+  pid: z.int().nullable(),
+  url: z.string().nullable(),
+  startedAtMs: z.number(),
+  restarts: z.int(),
+})
+export type ReplicaView = z.infer<typeof replicaView>
+
+export const deploymentView = z.object({
+  spec: deploymentSpec,
+  /** Counts up with every accepted change. */
+  revision: z.int(),
+  createdAtMs: z.number(),
+  updatedAtMs: z.number(),
+  replicas: z.array(replicaView),
+  /** Desired against ready, in one sentence. */
+  status: z.string(),
+})
+export type DeploymentView = z.infer<typeof deploymentView>

@@ -1,0 +1,79 @@
+/** Messages between the supervisor and its children, over Node's IPC channel. */
+
+/** Child → supervisor. */
+export type ChildMessage =
+  /** At least once a second from the event loop; silence means frozen. */
+  | { readonly type: 'heartbeat' }
+  /** Listening and able to work. */
+  | { readonly type: 'ready'; readonly port: number }
+  /** For the person at the terminal: "turning the bundled model into GGUF, 40 %". */
+  | {
+      readonly type: 'progress'
+      readonly topic: string
+      readonly text: string
+      readonly isDone: boolean
+    }
+  /** Made on first start; the plain key exists only in this message. */
+  | { readonly type: 'key-created'; readonly key: string }
+  /** Can't go on and a restart would not help: a coded error for the person. */
+  | {
+      readonly type: 'fatal'
+      readonly code: string
+      readonly message: string
+      readonly hint: string
+    }
+  | LimitAsk
+  | LimitReturn
+
+/** Supervisor → child. */
+export type SupervisorMessage =
+  /** Finish what is in flight, then end. */
+  { readonly type: 'drain' } | LimitGrant | LimitRecall
+
+/** A gateway wants part of a key's limit for its own requests. Windows: see gateway/policy. */
+export interface LimitAsk {
+  readonly type: 'limit-ask'
+  readonly ask: number
+  readonly key: string
+  readonly requestsPerMinute: number | null
+  readonly tokensPerMinute: number | null
+  /** Least that the request at hand needs. */
+  readonly requests: number
+  readonly tokens: number
+  /** What it would like to hold, from its recent rate. */
+  readonly requestsWanted: number
+  readonly tokensWanted: number
+}
+
+/** Unused lease, or a debt (negative) found at settlement. */
+export interface LimitReturn {
+  readonly type: 'limit-return'
+  readonly key: string
+  readonly requests: number
+  readonly tokens: number
+  /** The recall this answers; null: on its own account. */
+  readonly recall: number | null
+}
+
+export interface LimitGrant {
+  readonly type: 'limit-grant'
+  readonly ask: number
+  readonly key: string
+  /** Both 0: refused. */
+  readonly requests: number
+  readonly tokens: number
+  /** Left for everybody after this grant. */
+  readonly requestsRemaining: number
+  readonly tokensRemaining: number
+  /** Until the refused amount is free, or until the window is empty again. */
+  readonly retryAfterMs: number
+  readonly resetRequestsMs: number
+  readonly resetTokensMs: number
+}
+
+/** The supervisor needs unused leases back to decide exactly. */
+export interface LimitRecall {
+  readonly type: 'limit-recall'
+  readonly key: string
+  readonly recall: number
+}
