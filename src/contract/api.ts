@@ -1,0 +1,92 @@
+import { z } from 'zod'
+import { deploymentView, routeName } from './deployment.ts'
+
+/** Control's REST API, version 1, below `/api/v1`. Bearer: the admin token or a key with `isAdmin`. */
+
+const limit = z.int().min(1).max(1_000_000_000).nullable()
+
+export const keyInput = z.strictObject({
+  name: z.string().min(1).max(128),
+  /** Null: every route. */
+  routes: z.array(routeName).max(1000).nullable().default(null),
+  requestsPerMinute: limit.default(null),
+  tokensPerMinute: limit.default(null),
+  expiresAtMs: z.int().nullable().default(null),
+  /** May use this API. */
+  isAdmin: z.boolean().default(false),
+})
+export type KeyInput = z.infer<typeof keyInput>
+
+/** What can be changed later. Absent: stays as it is. */
+export const keyPatch = z.strictObject({
+  name: z.string().min(1).max(128).optional(),
+  routes: z.array(routeName).max(1000).nullable().optional(),
+  requestsPerMinute: limit.optional(),
+  tokensPerMinute: limit.optional(),
+  expiresAtMs: z.int().nullable().optional(),
+})
+export type KeyPatch = z.infer<typeof keyPatch>
+
+export const keyView = z.object({
+  id: z.string(),
+  name: z.string(),
+  /** First characters, to tell keys apart: `bln_k3x9…`. */
+  prefix: z.string(),
+  routes: z.array(z.string()).nullable(),
+  requestsPerMinute: z.int().nullable(),
+  tokensPerMinute: z.int().nullable(),
+  expiresAtMs: z.int().nullable(),
+  isAdmin: z.boolean(),
+  createdAtMs: z.int(),
+})
+export type KeyView = z.infer<typeof keyView>
+
+/** The only answer that ever holds the whole key. */
+export const keyCreated = z.object({ key: z.string(), view: keyView })
+export type KeyCreated = z.infer<typeof keyCreated>
+
+export const scaleInput = z.strictObject({ replicas: z.int().min(0).max(1000) })
+
+export const usageRow = z.object({
+  /** What the query grouped by: key id, route or deployment. */
+  group: z.string(),
+  requests: z.int(),
+  failed: z.int(),
+  promptTokens: z.int(),
+  completionTokens: z.int(),
+  cachedTokens: z.int(),
+})
+export type UsageRow = z.infer<typeof usageRow>
+
+export const usageQuery = z.strictObject({
+  by: z.enum(['key', 'route', 'deployment']).default('route'),
+  sinceMs: z.coerce.number().int().default(0),
+  untilMs: z.coerce.number().int().optional(),
+})
+
+export const requestsQuery = z.strictObject({
+  limit: z.coerce.number().int().min(1).max(1000).default(50),
+  route: z.string().optional(),
+})
+
+export const statusView = z.object({
+  version: z.string(),
+  startedAtMs: z.number(),
+  dataDirectory: z.string(),
+  store: z.enum(['sqlite', 'postgres']),
+  gatewayUrl: z.string(),
+  gateways: z.int(),
+  deployments: z.array(deploymentView),
+})
+export type StatusView = z.infer<typeof statusView>
+
+/** Every error of every HTTP surface, in OpenAI's form. `code` is Baleen's or, on /v1 paths, OpenAI's. */
+export const errorBody = z.object({
+  error: z.object({
+    message: z.string(),
+    type: z.string(),
+    param: z.string().nullable(),
+    code: z.string().nullable(),
+  }),
+})
+export type ErrorBody = z.infer<typeof errorBody>
