@@ -1,0 +1,71 @@
+import { bootVariable, dataVariable, roleVariable, type Boot } from '../contract/boot.ts'
+
+/** Everything Baleen reads from the environment. Only this file touches `process.env`. */
+export interface Environment {
+  readonly home: string
+  /** `BALEEN_DATA`: the data directory. */
+  readonly data: string | undefined
+  /** `BALEEN_CONFIG`: the config file. */
+  readonly config: string | undefined
+  /** `BALEEN_URL`, `BALEEN_TOKEN`: a control elsewhere and its admin token. */
+  readonly url: string | undefined
+  readonly token: string | undefined
+  /** `BALEEN_API_KEY`: the key of a client of the gateway. */
+  readonly apiKey: string | undefined
+  /** `BALEEN_GPU`: the kind of GPU package the embedded engine shall load, such as `cuda`. */
+  readonly gpu: string | undefined
+  /** `DATABASE_URL`: a PostgreSQL server instead of SQLite. */
+  readonly databaseUrl: string | undefined
+  /** `HF_ENDPOINT`, `HF_TOKEN`: the model hub. */
+  readonly hubEndpoint: string | undefined
+  readonly hubToken: string | undefined
+  readonly xdgDataHome: string | undefined
+  readonly xdgConfigHome: string | undefined
+  /** Null: decide by the terminal. */
+  readonly color: boolean | null
+}
+
+type Variables = Readonly<Record<string, string | undefined>>
+
+/** An empty variable counts as unset. */
+export function readEnvironment(variables: Variables = process.env): Environment {
+  const read = (name: string): string | undefined => variables[name] || undefined
+  return {
+    home: read('HOME') ?? read('USERPROFILE') ?? '.',
+    data: read(dataVariable),
+    config: read('BALEEN_CONFIG'),
+    url: read('BALEEN_URL'),
+    token: read('BALEEN_TOKEN'),
+    apiKey: read('BALEEN_API_KEY'),
+    gpu: read('BALEEN_GPU'),
+    databaseUrl: read('DATABASE_URL'),
+    hubEndpoint: read('HF_ENDPOINT'),
+    hubToken: read('HF_TOKEN'),
+    xdgDataHome: read('XDG_DATA_HOME'),
+    xdgConfigHome: read('XDG_CONFIG_HOME'),
+    color: readColor(read),
+  }
+}
+
+/** Whole environment for a child process: this one's, with `added` on top. */
+export const childEnvironment = (added: Variables): Variables => ({ ...process.env, ...added })
+
+/** What the supervisor told this process. Throws where somebody started it by hand. */
+export function readBoot(): Boot {
+  const text = process.env[bootVariable]
+  if (!text) throw new Error(`${bootVariable} is not set: \`baleen serve\` starts this process`)
+  return JSON.parse(text) as Boot
+}
+
+/** The variables that make a process a child of a data directory's supervisor. */
+export const bootEnvironment = (boot: Boot): Record<string, string> => ({
+  [bootVariable]: JSON.stringify(boot),
+  [dataVariable]: boot.dataDirectory,
+  [roleVariable]: boot.role,
+})
+
+function readColor(read: (name: string) => string | undefined): boolean | null {
+  if (read('NO_COLOR') !== undefined) return false
+  if (read('FORCE_COLOR') !== undefined) return read('FORCE_COLOR') !== '0'
+  return read('TERM') === 'dumb' ? false : null
+}
