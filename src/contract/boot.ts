@@ -30,3 +30,10 @@ export interface ProcessRecord {
   readonly startTime: string
   readonly url: string | null
 }
+
+/** `run/gateway-INDEX.json`. Its `url` is a private port on this machine that serves the process's own metrics. */
+export interface GatewayRecord extends ProcessRecord {
+  readonly index: number
+  /** Names its journal files, see contract/journal.ts. */
+  readonly startedAtMs: number
+}

@@ -30,22 +30,39 @@ export type SupervisorMessage =
   /** Finish what is in flight, then end. */
   { readonly type: 'drain' } | LimitGrant | LimitRecall
 
-/** A gateway wants part of a key's limit for its own requests. Windows: see gateway/policy. */
+/**
+ * What a gateway has used of a key's limit since its last message about it. Rides along with every ask and return,
+ * so that the supervisor always decides on what it was told last.
+ */
+export interface LimitUse {
+  /** Taken out of the lease. */
+  readonly requests: number
+  readonly tokens: number
+  /** Used without a lease: while the supervisor was silent, or more tokens than were estimated. */
+  readonly requestsOwed: number
+  readonly tokensOwed: number
+  /** Tokens reserved but not needed: age of the reservation in seconds, tokens, age, tokens, … */
+  readonly refunds: readonly number[]
+}
+
+/** A gateway wants part of a key's limit for its own requests. Windows: see gateway/policy/limit-authority.ts. */
 export interface LimitAsk {
   readonly type: 'limit-ask'
   readonly ask: number
   readonly key: string
+  /** Null: that side has no limit, and its amounts mean nothing. */
   readonly requestsPerMinute: number | null
   readonly tokensPerMinute: number | null
-  /** Least that the request at hand needs. */
+  /** Least that the request at hand needs beyond what is leased. Both 0: asks ahead, any answer will do. */
   readonly requests: number
   readonly tokens: number
-  /** What it would like to hold, from its recent rate. */
+  /** What it would like to get, from its recent rate. */
   readonly requestsWanted: number
   readonly tokensWanted: number
+  readonly use: LimitUse
 }
 
-/** Unused lease, or a debt (negative) found at settlement. */
+/** Use since the last message, and unused lease given back. */
 export interface LimitReturn {
   readonly type: 'limit-return'
   readonly key: string
@@ -53,6 +70,7 @@ export interface LimitReturn {
   readonly tokens: number
   /** The recall this answers; null: on its own account. */
   readonly recall: number | null
+  readonly use: LimitUse
 }
 
 export interface LimitGrant {
@@ -65,8 +83,9 @@ export interface LimitGrant {
   /** Left for everybody after this grant. */
   readonly requestsRemaining: number
   readonly tokensRemaining: number
-  /** Until the refused amount is free, or until the window is empty again. */
+  /** Until the refused amount is free; 0 where something was granted. */
   readonly retryAfterMs: number
+  /** Until all of the limit is free again. */
   readonly resetRequestsMs: number
   readonly resetTokensMs: number
 }

@@ -1,7 +1,13 @@
 /**
- * The usage journal: one JSON line when a request is admitted, one when it ends. The end is on disk before the
- * last byte leaves for the client, so an answered request is never forgotten. The end line is also the request's
- * wide event. Prompts and answers are never in it.
+ * The usage journal: one JSON line when a request is admitted, one when it ends. No byte of an answer leaves before
+ * the opening line is on disk, and not the last byte before the closing one is, so an answered request is never
+ * forgotten. The closing line is also the request's wide event. Prompts and answers are never in it.
+ *
+ * Files: `journal/gateway-INDEX-STARTED-SEQUENCE.ndjson`, appended to by one process, which goes on to the next
+ * sequence number at 8 MB. A file is complete when the same INDEX-STARTED has a higher sequence, or when its process
+ * has ended; then whoever replays it may delete it. `run/gateway-INDEX.json` (GatewayRecord) names the process and
+ * its STARTED. A process that was killed can leave a last line without its newline: skip it. A request that was
+ * opened and never closed, in files that are complete, was cut off by the end of its process.
  */
 export interface JournalOpen {
   readonly t: 'open'
@@ -30,6 +36,8 @@ export interface JournalClose {
   readonly status: number
   /** Error code where the outcome is not `ok`. */
   readonly error: string | null
+  /** The `x-request-id` that the client chose; null: it left that to the gateway, which used `id`. */
+  readonly clientId: string | null
   readonly promptTokens: number
   readonly completionTokens: number
   readonly cachedTokens: number
@@ -51,3 +59,20 @@ export type JournalRecord = JournalOpen | JournalClose
 export type Endpoint = 'chat' | 'completions' | 'embeddings'
 /** Exclusive and complete: each request ends in exactly one. */
 export type Outcome = 'ok' | 'cancelled' | 'rejected' | 'failed' | 'timeout'
+
+/** `journal/` file name of a gateway process. */
+export const journalFileName = (index: number, startedAtMs: number, sequence: number): string =>
+  `gateway-${index}-${startedAtMs}-${sequence}.ndjson`
+
+export interface JournalFile {
+  readonly index: number
+  readonly startedAtMs: number
+  readonly sequence: number
+}
+
+/** Null: not a journal file. */
+export function parseJournalFileName(name: string): JournalFile | null {
+  const match = /^gateway-(\d+)-(\d+)-(\d+)\.ndjson$/.exec(name)
+  if (!match) return null
+  return { index: Number(match[1]), startedAtMs: Number(match[2]), sequence: Number(match[3]) }
+}
