@@ -1,0 +1,318 @@
+import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import { deploymentSpec, type DeploymentSpec } from '../contract/deployment.ts'
+import type { Change, Store, StoredKey, StoredRequest } from './store.ts'
+
+export interface StoreBench {
+  /** Opens the same data again each time, until `destroy`. */
+  open(): Promise<Store>
+  /** Pretends that a newer Baleen has been here. The store is closed. */
+  addUnknownMigration(): Promise<void>
+  destroy(): Promise<void>
+}
+
+/** What every store promises. */
+export function storeContract(name: string, prepare: () => Promise<StoreBench>): void {
+  describe(`${name} store`, () => {
+    let bench: StoreBench
+    let store: Store
+
+    beforeEach(async () => {
+      bench = await prepare()
+      store = await bench.open()
+    })
+    afterEach(async () => {
+      await store.close().catch(() => {})
+      await bench.destroy()
+    })
+    const reopen = async (): Promise<Store> => {
+      await store.close()
+      store = await bench.open()
+      return store
+    }
+
+    describe('deployments', () => {
+      it('keeps what was created, in that order, over a restart', async () => {
+        await store.deployments.create(spec('zebra'), change(1))
+        await store.deployments.create(spec('ant', { replicas: 3 }), change(1))
+        const stored = await (await reopen()).deployments.list()
+        expect(stored).toEqual([
+          { spec: spec('zebra'), revision: 1, createdAtMs: 1, updatedAtMs: 1 },
+          { spec: spec('ant', { replicas: 3 }), revision: 1, createdAtMs: 1, updatedAtMs: 1 },
+        ])
+      })
+
+      it('refuses a name that is taken', async () => {
+        await store.deployments.create(spec('ant'), change(1))
+        const again = store.deployments.create(spec('ant', { replicas: 2 }), change(2))
+        await expect(again).rejects.toMatchObject({ code: 'deployment/conflict' })
+        expect(await store.deployments.list()).toMatchObject([{ spec: { replicas: 1 } }])
+      })
+
+      it('counts revisions up and remembers who, why and when', async () => {
+        await store.deployments.create(spec('ant'), change(1, 'config', 'new in the config file'))
+        await store.deployments.update(spec('ant', { replicas: 2 }), change(2), null)
+        await store.deployments.remove('ant', change(3, 'key_1', 'no longer needed'))
+        const again = await store.deployments.create(spec('ant'), change(4))
+        expect(again.revision).toBe(4)
+        expect(await store.deployments.history('ant')).toEqual([
+          { revision: 4, spec: spec('ant'), ...change(4) },
+          { revision: 3, spec: null, ...change(3, 'key_1', 'no longer needed') },
+          { revision: 2, spec: spec('ant', { replicas: 2 }), ...change(2) },
+          { revision: 1, spec: spec('ant'), ...change(1, 'config', 'new in the config file') },
+        ])
+      })
+
+      it('updates only the revision that the caller has seen', async () => {
+        await store.deployments.create(spec('ant'), change(1))
+        await store.deployments.update(spec('ant', { replicas: 2 }), change(2), 1)
+        const late = store.deployments.update(spec('ant', { replicas: 9 }), change(3), 1)
+        await expect(late).rejects.toMatchObject({ code: 'deployment/conflict' })
+        expect(await store.deployments.list()).toMatchObject([
+          { spec: { replicas: 2 }, revision: 2, createdAtMs: 1, updatedAtMs: 2 },
+        ])
+      })
+
+      it('says which deployment is missing', async () => {
+        const missing = { code: 'deployment/not-found', param: 'name' }
+        const update = store.deployments.update(spec('ant'), change(1), null)
+        await expect(update).rejects.toMatchObject(missing)
+        await expect(store.deployments.remove('ant', change(1))).rejects.toMatchObject(missing)
+        expect(await store.deployments.history('ant')).toEqual([])
+      })
+
+      it('keeps every one of many changes made at the same time', async () => {
+        await store.deployments.create(spec('ant'), change(0))
+        await Promise.all(
+          Array.from({ length: 20 }, (_, at) =>
+            store.deployments.update(spec('ant', { replicas: at }), change(at), null),
+          ),
+        )
+        const history = await store.deployments.history('ant')
+        expect(history.map((one) => one.revision)).toEqual(
+          Array.from({ length: 21 }, (_, at) => 21 - at),
+        )
+      })
+
+      it('applies the config file as a whole or not at all', async () => {
+        await store.deployments.create(spec('old'), change(1))
+        expect(await store.deployments.configEntries()).toEqual([])
+        const entries = [{ name: 'ant', hash: 'a1' }]
+        await store.deployments.applyConfig(
+          [
+            { kind: 'put', spec: spec('ant') },
+            { kind: 'put', spec: spec('old', { replicas: 2 }) },
+            { kind: 'delete', name: 'never-there' },
+          ],
+          entries,
+          change(2, 'config'),
+        )
+        expect(await store.deployments.list()).toMatchObject([
+          { spec: spec('old', { replicas: 2 }), revision: 2 },
+          { spec: spec('ant'), revision: 1 },
+        ])
+        const twice = [entries[0]!, entries[0]!]
+        const broken = store.deployments.applyConfig(
+          [{ kind: 'delete', name: 'ant' }],
+          twice,
+          change(3),
+        )
+        await expect(broken).rejects.toThrow()
+        expect(await store.deployments.list()).toHaveLength(2)
+        expect(await (await reopen()).deployments.configEntries()).toEqual(entries)
+      })
+    })
+
+    describe('keys', () => {
+      it('keeps them with every field, in the order of creation', async () => {
+        const full = key('key_2', {
+          routes: ['chat', 'hf.co/a:b'],
+          requestsPerMinute: 60,
+          tokensPerMinute: 1_000_000_000,
+          expiresAtMs: 1_900_000_000_000,
+          isAdmin: true,
+        })
+        await store.keys.create(full)
+        await store.keys.create(key('key_1'))
+        expect(await (await reopen()).keys.list()).toEqual([full, key('key_1')])
+      })
+
+      it('changes only what is given, and null is a value', async () => {
+        await store.keys.create(key('key_1', { requestsPerMinute: 5, tokensPerMinute: 6 }))
+        const patch = { requestsPerMinute: null, name: 'team', routes: undefined }
+        const changed = await store.keys.update('key_1', patch)
+        expect(changed).toEqual(key('key_1', { name: 'team', tokensPerMinute: 6 }))
+        expect(await store.keys.list()).toEqual([changed])
+      })
+
+      it('forgets a removed key and says when there is none', async () => {
+        await store.keys.create(key('key_1'))
+        await store.keys.remove('key_1')
+        expect(await store.keys.list()).toEqual([])
+        const missing = { code: 'key/not-found' }
+        await expect(store.keys.remove('key_1')).rejects.toMatchObject(missing)
+        await expect(store.keys.update('key_1', {})).rejects.toMatchObject(missing)
+      })
+    })
+
+    describe('requests', () => {
+      it('keeps a request with every field', async () => {
+        const plain = request('req_1', { atMs: 1 })
+        const full = request('req_2', {
+          clientId: 'from the client',
+          atMs: 1_800_000_000_000,
+          stream: true,
+          deployment: null,
+          replica: null,
+          outcome: 'timeout',
+          error: 'gateway/upstream-timeout',
+          isEstimated: true,
+          ttftMs: null,
+          itlMsMean: 12.345678,
+        })
+        await store.requests.replay([plain, full], { file: 'a', offset: 10 })
+        expect(await (await reopen()).requests.recent({ limit: 10 })).toEqual([full, plain])
+      })
+
+      it('replays the same lines any number of times to the same effect', async () => {
+        const first = [request('req_1'), request('req_2', { promptTokens: 7 })]
+        await store.requests.replay(first, { file: 'a', offset: 10 })
+        const changed = request('req_2', { promptTokens: 1000 })
+        await store.requests.replay([...first, changed, request('req_3')], {
+          file: 'a',
+          offset: 20,
+        })
+        const stored = await store.requests.recent({ limit: 10 })
+        expect(stored.map((one) => one.id).toSorted()).toEqual(['req_1', 'req_2', 'req_3'])
+        expect(stored.find((one) => one.id === 'req_2')?.promptTokens).toBe(7)
+      })
+
+      it('moves the offset together with the requests', async () => {
+        const many = Array.from({ length: 2500 }, (_, at) => request(`req_${at}`))
+        await store.requests.replay(many, { file: 'a', offset: 2 ** 40 })
+        await store.requests.replay([], { file: 'b', offset: 7 })
+        await store.requests.forgetJournal('b')
+        const broken = { ...request('req_bad'), route: null as unknown as string }
+        const failing = store.requests.replay([request('req_new'), broken], {
+          file: 'a',
+          offset: 0,
+        })
+        await expect(failing).rejects.toThrow()
+        expect(await store.requests.journalOffsets()).toEqual([{ file: 'a', offset: 2 ** 40 }])
+        expect(await store.requests.recent({ limit: 10_000 })).toHaveLength(2500)
+      })
+
+      it('lists the newest first, of one route when asked', async () => {
+        const rows = [1, 3, 2].map((atMs) => request(`req_${atMs}`, { atMs }))
+        const other = request('req_4', { atMs: 4, route: 'other' })
+        await store.requests.replay([...rows, other], { file: 'a', offset: 1 })
+        const newest = await store.requests.recent({ limit: 2 })
+        expect(newest.map((one) => one.id)).toEqual(['req_4', 'req_3'])
+        const ofRoute = await store.requests.recent({ limit: 2, route: 'chat' })
+        expect(ofRoute.map((one) => one.id)).toEqual(['req_3', 'req_2'])
+      })
+
+      it('sums usage as numbers, by key, route and deployment, within the time asked for', async () => {
+        await store.requests.replay(
+          [
+            request('req_1', { atMs: 10, key: 'key_1', promptTokens: 2 ** 40 }),
+            request('req_2', { atMs: 20, key: 'key_1', promptTokens: 1, cachedTokens: 1 }),
+            request('req_3', { atMs: 20, key: 'key_2', outcome: 'failed', deployment: null }),
+            request('req_4', { atMs: 30, key: 'key_2', outcome: 'timeout' }),
+          ],
+          { file: 'a', offset: 1 },
+        )
+        const window = { sinceMs: 10, untilMs: 30 }
+        expect(await store.requests.usage({ by: 'key', ...window })).toEqual([
+          {
+            group: 'key_1',
+            requests: 2,
+            failed: 0,
+            promptTokens: 2 ** 40 + 1,
+            completionTokens: 10,
+            cachedTokens: 1,
+          },
+          {
+            group: 'key_2',
+            requests: 1,
+            failed: 1,
+            promptTokens: 3,
+            completionTokens: 5,
+            cachedTokens: 0,
+          },
+        ])
+        const groups = async (by: 'route' | 'deployment') =>
+          (await store.requests.usage({ by, sinceMs: 0, untilMs: 100 })).map((row) => [
+            row.group,
+            row.requests,
+            row.failed,
+          ])
+        expect(await groups('route')).toEqual([['chat', 4, 2]])
+        expect(await groups('deployment')).toEqual([
+          ['ant', 3, 1],
+          ['', 1, 1],
+        ])
+      })
+    })
+
+    it('has one writer at a time', async () => {
+      await expect(bench.open()).rejects.toMatchObject({ code: 'store/locked' })
+      await store.keys.create(key('key_1'))
+      expect(await (await reopen()).keys.list()).toHaveLength(1)
+    })
+
+    it('leaves data of a newer version alone', async () => {
+      await store.keys.create(key('key_1'))
+      await store.close()
+      await bench.addUnknownMigration()
+      await expect(bench.open()).rejects.toMatchObject({ code: 'store/newer-schema' })
+    })
+  })
+}
+
+export const spec = (name: string, changes: Partial<DeploymentSpec> = {}): DeploymentSpec => ({
+  ...deploymentSpec.parse({ name, model: 'bundled:minimind2-small' }),
+  ...changes,
+})
+
+const change = (atMs: number, by = 'admin', why = 'a test'): Change => ({ by, why, atMs })
+
+const key = (id: string, changes: Partial<StoredKey> = {}): StoredKey => ({
+  id,
+  hash: `hash-of-${id}`,
+  prefix: 'bln_abcd',
+  name: id,
+  routes: null,
+  requestsPerMinute: null,
+  tokensPerMinute: null,
+  expiresAtMs: null,
+  isAdmin: false,
+  createdAtMs: 1,
+  ...changes,
+})
+
+export const request = (id: string, changes: Partial<StoredRequest> = {}): StoredRequest => ({
+  id,
+  clientId: null,
+  atMs: 5,
+  key: 'key_1',
+  route: 'chat',
+  endpoint: 'chat',
+  stream: false,
+  deployment: 'ant',
+  replica: 'ant-1',
+  outcome: 'ok',
+  status: 200,
+  error: null,
+  promptTokens: 3,
+  completionTokens: 5,
+  cachedTokens: 0,
+  isEstimated: false,
+  ttftMs: 1.5,
+  e2eMs: 20.25,
+  holdMs: 0,
+  itlMsMean: null,
+  attempts: 1,
+  requestBytes: 100,
+  responseBytes: 200,
+  ...changes,
+})

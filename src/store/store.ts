@@ -1,0 +1,134 @@
+import type { DeploymentSpec } from '../contract/deployment.ts'
+import type { JournalClose } from '../contract/journal.ts'
+
+/**
+ * What control remembers. Every call is one transaction, durable when it resolves. One control holds a store at a
+ * time; errors: `store/locked`, `store/unavailable`, `store/newer-schema`, `machine/disk-full`.
+ */
+export interface Store {
+  readonly kind: 'sqlite' | 'postgres'
+  readonly deployments: DeploymentQueries
+  readonly keys: KeyQueries
+  readonly requests: RequestQueries
+  close(): Promise<void>
+}
+
+/** Who changed something and why: kept with every revision. */
+export interface Change {
+  /** `config`, `admin`, or the id of a key. */
+  readonly by: string
+  readonly why: string
+  readonly atMs: number
+}
+
+export interface StoredDeployment {
+  readonly spec: DeploymentSpec
+  readonly revision: number
+  readonly createdAtMs: number
+  readonly updatedAtMs: number
+}
+
+export interface StoredRevision extends Change {
+  readonly revision: number
+  /** Null: this revision deleted the deployment. */
+  readonly spec: DeploymentSpec | null
+}
+
+/** An entry of the config file and the hash it was last applied with. */
+export interface ConfigEntry {
+  readonly name: string
+  readonly hash: string
+}
+
+export type DeploymentChange =
+  | { readonly kind: 'put'; readonly spec: DeploymentSpec }
+  | { readonly kind: 'delete'; readonly name: string }
+
+export interface DeploymentQueries {
+  /** In the order of creation. */
+  list(): Promise<readonly StoredDeployment[]>
+  /** Error: `deployment/conflict` where the name is taken. */
+  create(spec: DeploymentSpec, change: Change): Promise<StoredDeployment>
+  /** Errors: `deployment/not-found`; `deployment/conflict` where `ifRevision` is no longer the current one. */
+  update(spec: DeploymentSpec, change: Change, ifRevision: number | null): Promise<StoredDeployment>
+  /** Error: `deployment/not-found`. */
+  remove(name: string, change: Change): Promise<void>
+  /** Newest first; also of a deleted deployment. */
+  history(name: string): Promise<readonly StoredRevision[]>
+  /** Entries of the config file as last applied. */
+  configEntries(): Promise<readonly ConfigEntry[]>
+  /** All of it or nothing. */
+  applyConfig(
+    changes: readonly DeploymentChange[],
+    entries: readonly ConfigEntry[],
+    change: Change,
+  ): Promise<void>
+}
+
+export interface StoredKey {
+  readonly id: string
+  /** SHA-256 of the whole key, hex. */
+  readonly hash: string
+  readonly prefix: string
+  readonly name: string
+  readonly routes: readonly string[] | null
+  readonly requestsPerMinute: number | null
+  readonly tokensPerMinute: number | null
+  readonly expiresAtMs: number | null
+  readonly isAdmin: boolean
+  readonly createdAtMs: number
+}
+
+export type StoredKeyPatch = {
+  readonly [Field in 'name' | 'routes' | 'requestsPerMinute' | 'tokensPerMinute' | 'expiresAtMs']?:
+    | StoredKey[Field]
+    | undefined
+}
+
+export interface KeyQueries {
+  /** In the order of creation. */
+  list(): Promise<readonly StoredKey[]>
+  create(key: StoredKey): Promise<void>
+  /** Fields left out stay. Error: `key/not-found`. */
+  update(id: string, patch: StoredKeyPatch): Promise<StoredKey>
+  /** Error: `key/not-found`. */
+  remove(id: string): Promise<void>
+}
+
+/** A finished request: its wide event. */
+export type StoredRequest = Omit<JournalClose, 't'>
+
+export interface UsageQuery {
+  readonly by: 'key' | 'route' | 'deployment'
+  readonly sinceMs: number
+  readonly untilMs: number
+}
+
+export interface UsageSum {
+  readonly group: string
+  readonly requests: number
+  /** Those that ended `failed` or `timeout`. */
+  readonly failed: number
+  readonly promptTokens: number
+  readonly completionTokens: number
+  readonly cachedTokens: number
+}
+
+export interface JournalOffset {
+  /** Name of the journal file. */
+  readonly file: string
+  /** Bytes of it that never need to be read again. */
+  readonly offset: number
+}
+
+export interface RequestQueries {
+  /** Stores requests and how far the file was read together. A request already there stays as it is. */
+  replay(requests: readonly StoredRequest[], offset: JournalOffset): Promise<void>
+  journalOffsets(): Promise<readonly JournalOffset[]>
+  /** The file is gone: forget its offset. */
+  forgetJournal(file: string): Promise<void>
+  /** Newest first. */
+  recent(query: { limit: number; route?: string | undefined }): Promise<readonly StoredRequest[]>
+  /** Largest groups first. */
+  usage(query: UsageQuery): Promise<readonly UsageSum[]>
+}
