@@ -36,8 +36,8 @@ export interface JournalClose {
   readonly status: number
   /** Error code where the outcome is not `ok`. */
   readonly error: string | null
-  /** The `x-request-id` that the client chose. Absent: it left that to the gateway, which used `id`. */
-  readonly clientId?: string | null
+  /** The `x-request-id` that the client chose; null: it left that to the gateway, which used `id`. */
+  readonly clientId: string | null
   readonly promptTokens: number
   readonly completionTokens: number
   readonly cachedTokens: number
