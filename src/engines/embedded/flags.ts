@@ -1,0 +1,51 @@
+import { parseArgs } from 'node:util'
+import { z } from 'zod'
+import { deploymentSpec, engineSettings } from '../../contract/deployment.ts'
+import { AppError } from '../../core/errors.ts'
+
+/** What one engine process is told on its command line. */
+export const engineFlags = z.strictObject({
+  ...engineSettings.shape,
+  /** Absolute path of the GGUF file. */
+  model: z.string().min(1),
+  /** What `/v1/models` and the metrics call it. */
+  name: z.string().min(1),
+  task: deploymentSpec.shape.task,
+  host: z.string().min(1),
+  port: z.int().min(0).max(65_535),
+  /** Grace for requests in flight on SIGTERM. */
+  drainMs: z.int().min(0),
+})
+export type EngineFlags = z.infer<typeof engineFlags>
+
+/** `{ queueMax: 8 }` → `['--queue-max', '8']`, in the order of the schema. */
+export function writeFlags(flags: EngineFlags): string[] {
+  return fields.flatMap((field) => [`--${toFlag(field)}`, String(flags[field])])
+}
+
+/** Throws `cli/usage`. */
+export function readFlags(argv: readonly string[]): EngineFlags {
+  const options = Object.fromEntries(
+    fields.map((field) => [toFlag(field), { type: 'string' as const }]),
+  )
+  try {
+    const { values } = parseArgs({ args: [...argv], options, strict: true })
+    return engineFlags.parse(
+      Object.fromEntries(
+        fields
+          .map((field) => [field, values[toFlag(field)]] as const)
+          .filter(([, value]) => value !== undefined)
+          .map(([field, value]) => [field, numeric(value)]),
+      ),
+    )
+  } catch (thrown) {
+    const message = thrown instanceof z.ZodError ? z.prettifyError(thrown) : String(thrown)
+    throw new AppError('cli/usage', { message, cause: thrown })
+  }
+}
+
+const fields = Object.keys(engineFlags.shape) as (keyof EngineFlags)[]
+const toFlag = (field: string): string =>
+  field.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)
+const numeric = (value: unknown): unknown =>
+  typeof value === 'string' && /^\d+$/.test(value) ? Number(value) : value
