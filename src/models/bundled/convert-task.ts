@@ -1,0 +1,21 @@
+import type { ErrorCode } from '../../core/errors.ts'
+import type { Written } from '../durable-file.ts'
+
+/** What the converting thread is given. */
+export interface ConvertTask {
+  readonly name: string
+  readonly packageDirectory: string
+  /** Has to be new. */
+  readonly path: string
+}
+
+/** What it says. */
+export type ConvertMessage =
+  | { readonly type: 'progress'; readonly doneBytes: number }
+  | { readonly type: 'done'; readonly written: Written }
+  | {
+      readonly type: 'failed'
+      readonly code: ErrorCode
+      readonly message: string
+      readonly hint: string
+    }
