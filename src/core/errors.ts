@@ -102,6 +102,9 @@ export const catalogue = {
   'deployment/conflict': conflict(
     'Read the deployment again and apply the change to what is there now.',
   ),
+  'replica/not-found': missing('`baleen ps` shows the replicas.'),
+
+  'deployment/failed': broken('`baleen logs NAME` shows what its engine said.'),
 
   'model/not-found': missing(
     '`baleen model list` shows what is here, `baleen model pull` fetches more.',
@@ -131,6 +134,10 @@ export const catalogue = {
   'cli/usage': bad('See `baleen help`.'),
   'cli/unreachable': unavailable('Start it with `baleen serve`, or name it with --url.'),
   'cli/timeout': { ...unavailable('Try again, or allow more time with --timeout.'), status: 504 },
+  'cli/interrupted': bad('Run it again; what was done so far stays.'),
+  'cli/bad-answer': broken(
+    'The two ends may be of different versions: compare `baleen version` and `baleen status`.',
+  ),
 
   'internal/unexpected': broken('This is a bug in Baleen: please report it with the log line.'),
 } as const satisfies Record<string, ErrorEntry>
