@@ -1,0 +1,42 @@
+/** How the starts of a deployment went lately. */
+export interface Restarts {
+  /** A change of the spec starts afresh: it may be the cure. */
+  readonly specHash: string
+  /** Ends in a row, none after a time of health. */
+  readonly failures: number
+  /** All that failed since control started, for a person. */
+  readonly total: number
+  readonly retryAtMs: number
+  readonly reason: string
+}
+
+const delayMsMin = 1000
+const delayMsMax = 60_000
+/** A replica that was ready this long has shown that the spec works. */
+const healthyMs = 60_000
+
+export interface Failure {
+  readonly specHash: string
+  /** How long it had been ready; 0: it never was. */
+  readonly readyMs: number
+  readonly reason: string
+}
+
+export function afterFailure(
+  before: Restarts | undefined,
+  failure: Failure,
+  nowMs: number,
+): Restarts {
+  const known = before?.specHash === failure.specHash ? before : undefined
+  const total = (before?.total ?? 0) + 1
+  // Siblings that fail together are one failure.
+  if (known && nowMs < known.retryAtMs) return { ...known, total, reason: failure.reason }
+  const failures = failure.readyMs >= healthyMs ? 1 : (known?.failures ?? 0) + 1
+  const delayMs = Math.min(delayMsMax, delayMsMin * 2 ** (failures - 1))
+  const { specHash, reason } = failure
+  return { specHash, failures, total, retryAtMs: nowMs + delayMs, reason }
+}
+
+/** Milliseconds until a replica of that spec may be started; 0: now. */
+export const waitMs = (restarts: Restarts | undefined, specHash: string, nowMs: number): number =>
+  restarts?.specHash === specHash ? Math.max(0, restarts.retryAtMs - nowMs) : 0

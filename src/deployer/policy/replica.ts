@@ -1,0 +1,81 @@
+import { formatDurationMs } from '../../core/units.ts'
+
+/** One engine instance as control knows it. */
+export interface Replica {
+  readonly id: string
+  readonly deployment: string
+  readonly revision: number
+  readonly specHash: string
+  readonly pid: number | null
+  readonly url: string
+  readonly startedAtMs: number
+  /** `leaving`: no longer in the snapshot, gateways are given time to notice. `stopping`: told to end. */
+  readonly phase: 'serving' | 'leaving' | 'stopping'
+  readonly phaseSinceMs: number
+  /** `silent`: it was ready and has missed probes since. */
+  readonly health: 'loading' | 'ready' | 'silent' | 'failed'
+  readonly healthSinceMs: number
+  /** When a probe was last answered, or the replica first seen. */
+  readonly answeredAtMs: number
+  readonly missedProbes: number
+  /** What its state means for a person. */
+  readonly reason: string
+}
+
+/** What an engine said of itself. */
+export interface ProbeAnswer {
+  readonly state: 'loading' | 'ready' | 'failed'
+  readonly reason: string
+}
+
+/** Probes that may go unanswered before requests go elsewhere: a busy machine may miss one. */
+const missedProbesMax = 3
+/** Silence after which a replica is given up. */
+export const silenceMs = 20_000
+
+export const firstSeen = (
+  running: Pick<
+    Replica,
+    'id' | 'deployment' | 'revision' | 'specHash' | 'pid' | 'url' | 'startedAtMs'
+  >,
+  reason: string,
+  nowMs: number,
+): Replica => ({
+  ...running,
+  phase: 'serving',
+  phaseSinceMs: nowMs,
+  health: 'loading',
+  healthSinceMs: nowMs,
+  answeredAtMs: nowMs,
+  missedProbes: 0,
+  reason,
+})
+
+/** After one probe. Null: no answer. */
+export function withProbe(replica: Replica, answer: ProbeAnswer | null, nowMs: number): Replica {
+  const probed: Replica = answer
+    ? { ...replica, answeredAtMs: nowMs, missedProbes: 0, reason: answer.reason }
+    : { ...replica, missedProbes: replica.missedProbes + 1 }
+  const health = answer?.state ?? healthAfterSilence(probed)
+  if (health === replica.health) return probed
+  const reason = answer ? answer.reason : 'does not answer'
+  return { ...probed, health, healthSinceMs: nowMs, reason }
+}
+
+export const isReady = (replica: Replica): boolean =>
+  replica.phase === 'serving' && replica.health === 'ready'
+
+/** Why the replica must be replaced. Null: it need not. */
+export function failureOf(replica: Replica, loadTimeoutMs: number, nowMs: number): string | null {
+  if (replica.health === 'failed') return replica.reason
+  const silentMs = nowMs - replica.answeredAtMs
+  if (replica.health === 'silent' && silentMs >= silenceMs)
+    return `no answer for ${formatDurationMs(silentMs)}`
+  if (replica.health === 'loading' && nowMs - replica.healthSinceMs >= loadTimeoutMs)
+    return `not ready after ${formatDurationMs(loadTimeoutMs)}: ${replica.reason}`
+  return null
+}
+
+/** One that never was ready may be silent as long as its model may load. */
+const healthAfterSilence = (replica: Replica): Replica['health'] =>
+  replica.health === 'ready' && replica.missedProbes >= missedProbesMax ? 'silent' : replica.health
