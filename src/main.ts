@@ -1,1 +1,23 @@
-export {}
+import { run } from './cli/run.ts'
+import { watchSignals } from './cli/signals.ts'
+import { readEnvironment } from './server/environment.ts'
+
+const { first, second } = watchSignals(process, () => performance.now())
+const isServing = process.argv.includes('serve')
+// A reader that has seen enough (`| head`) is no error; nor is a terminal that went away while serving.
+for (const stream of [process.stdout, process.stderr])
+  stream.on('error', (thrown: NodeJS.ErrnoException) => {
+    if (thrown.code === 'EPIPE' && !isServing) process.exit(0)
+  })
+if (!isServing) second.addEventListener('abort', () => process.exit(130))
+
+const code = await run(process.argv.slice(2), {
+  environment: readEnvironment(),
+  workingDirectory: process.cwd(),
+  stdin: process.stdin,
+  stdout: process.stdout,
+  stderr: process.stderr,
+  interrupt: first,
+  interruptAgain: second,
+})
+process.exit(code)

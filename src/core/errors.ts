@@ -131,6 +131,12 @@ export const catalogue = {
   'machine/already-running': conflict('`baleen stop --all` ends it; or choose another --data.'),
   'machine/data-unwritable': bad('Choose a directory that you may write to with --data.'),
 
+  'injection/bad-spec': bad('`baleen inject --help` shows what may stand there.'),
+  'injection/bad-data': bad('Name the columns with --columns, such as time=Timestamp,input=Tokens.'),
+  'injection/not-found': missing('`baleen injection list` shows the runs that were kept.'),
+  'injection/unreachable': unavailable('Check the URL, the key, and that the server runs.'),
+  'injection/not-owned': bad('Faults end processes and cut connections: add --i-own-this.'),
+
   'cli/usage': bad('See `baleen help`.'),
   'cli/unreachable': unavailable('Start it with `baleen serve`, or name it with --url.'),
   'cli/timeout': { ...unavailable('Try again, or allow more time with --timeout.'), status: 504 },

@@ -44,7 +44,10 @@ export function findProcesses(dataDirectory: string): readonly FoundProcess[] {
 }
 
 /** Sends a signal to exactly that process: never to another one that got its pid since. */
-export function signalProcess(found: Pick<FoundProcess, 'pid' | 'startTime'>, signal: NodeJS.Signals) {
+export function signalProcess(
+  found: Pick<FoundProcess, 'pid' | 'startTime'>,
+  signal: NodeJS.Signals,
+) {
   if (!isRunning(found)) return false
   try {
     return process.kill(found.pid, signal)

@@ -10,7 +10,7 @@ export interface Lock {
  * there is nothing stale to clean up. `holder` is what the error says of whoever has it.
  */
 export function takeLock(path: string, holder: () => string): Lock {
-  const database = new DatabaseSync(path, { timeout: 0 })
+  const database = new DatabaseSync(path, { timeout: lingerMs })
   try {
     database.exec('BEGIN EXCLUSIVE')
   } catch (thrown) {
@@ -23,3 +23,5 @@ export function takeLock(path: string, holder: () => string): Lock {
 }
 
 const sqliteBusy = 5
+/** A holder that was just killed lets go a moment later. */
+const lingerMs = 500

@@ -1,4 +1,5 @@
 import { createServer } from 'node:net'
+import { setTimeout as delay } from 'node:timers/promises'
 import { AppError } from '../../core/errors.ts'
 
 /**
@@ -6,12 +7,30 @@ import { AppError } from '../../core/errors.ts'
  * port among themselves, so any of them would start happily beside a stranger that shares it too: only an
  * exclusive listen tells. Error: `machine/port-busy`.
  */
-export async function claimPort(host: string, port: number, setting: string): Promise<number> {
+export async function claimPort(
+  host: string,
+  port: number,
+  setting: 'gateway' | 'control',
+): Promise<number> {
+  const deadlineMs = performance.now() + lingerMs
+  for (;;)
+    try {
+      return await listenOnce(host, port)
+    } catch (thrown) {
+      const { code } = thrown as NodeJS.ErrnoException
+      if (code !== 'EADDRINUSE' || performance.now() > deadlineMs)
+        throw asPortError(thrown as NodeJS.ErrnoException, host, port, setting)
+      await delay(50)
+    }
+}
+
+/** A process that was just killed holds its port for a moment after it can no longer be found. */
+const lingerMs = 1000
+
+async function listenOnce(host: string, port: number): Promise<number> {
   const server = createServer()
   const { promise, resolve, reject } = Promise.withResolvers<number>()
-  server.once('error', (thrown: NodeJS.ErrnoException) =>
-    reject(asPortError(thrown, host, port, setting)),
-  )
+  server.once('error', reject)
   server.listen({ host, port, exclusive: true }, () => {
     const address = server.address()
     server.close(() => resolve(typeof address === 'object' && address ? address.port : port))

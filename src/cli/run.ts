@@ -1,0 +1,104 @@
+import { AppError, toAppError } from '../core/errors.ts'
+import { nearest } from '../core/nearest.ts'
+import { globalFlags, parseCommandLine, usageError, type Command } from './command.ts'
+import { exitCodeOf } from './exit-code.ts'
+import { createOutput, type Io, type Output } from './io.ts'
+import { registry, type Entry } from './registry.ts'
+
+/** Runs one command line, and returns the exit code. Never throws. */
+export async function run(argv: readonly string[], io: Io): Promise<number> {
+  let output = createOutput(io, { json: false, quiet: false, noColor: argv.includes('--no-color') })
+  try {
+    const { entry, rest } = findCommand(argv)
+    if (!entry) return await showHelp(argv, rest, output)
+    const command = await entry.load()
+    const { flags, globals, positionals } = parseCommandLine(command, rest)
+    output = createOutput(io, {
+      json: globals.json,
+      quiet: globals.quiet,
+      noColor: globals['no-color'],
+    })
+    if (globals.help) return await showCommandHelp(command, output)
+    return (await command.run({ flags, positionals, io, output })) ?? 0
+  } catch (thrown) {
+    return report(thrown, argv.includes('--debug'), io, output)
+  }
+}
+
+/** Splits the words of the command from what belongs to it; global flags may stand before it. */
+function findCommand(argv: readonly string[]): { entry?: Entry; rest: string[] } {
+  const start = argv.findIndex((word) => !word.startsWith('-'))
+  const leading = start === -1 ? [...argv] : argv.slice(0, start)
+  const words = start === -1 ? [] : argv.slice(start)
+  for (const length of [2, 1]) {
+    const name = words.slice(0, length).join(' ')
+    const entry = registry.find((candidate) => candidate.name === name)
+    if (entry && words.length >= length)
+      return { entry, rest: [...leading, ...words.slice(length)] }
+  }
+  return { rest: [...argv] }
+}
+
+async function showHelp(
+  argv: readonly string[],
+  rest: readonly string[],
+  output: Output,
+): Promise<number> {
+  const { overview } = await import('./help.ts')
+  if (argv.includes('--version') || argv.includes('-V')) {
+    const { version } = await import('./version.ts')
+    output.line(version())
+    return 0
+  }
+  const word = rest.find((one) => !one.startsWith('-'))
+  const isGroup = registry.some(({ name }) => name.startsWith(`${word} `))
+  if (word !== undefined && !isGroup) throw unknownCommand(word)
+  const flag = rest.find((one) => one.startsWith('-'))
+  if (flag !== undefined && !isGlobalFlag(flag)) throw usageError(`there is no flag ${flag}`)
+  const next = rest[rest.indexOf(word ?? '') + 1]
+  if (word !== undefined && next !== undefined && !next.startsWith('-'))
+    throw unknownCommand(`${word} ${next}`)
+  output.line(await overview(output.style, word))
+  // Asked for, help is an answer; instead of a command it is a complaint.
+  return word === undefined || argv.includes('--help') || argv.includes('-h') ? 0 : 2
+}
+
+async function showCommandHelp(command: Command, output: Output): Promise<number> {
+  const { commandHelp } = await import('./help.ts')
+  output.line(commandHelp(command, output.style))
+  return 0
+}
+
+function unknownCommand(name: string): AppError {
+  const meant = nearest(
+    name,
+    registry.map((entry) => entry.name),
+  )
+  return usageError(
+    `there is no command "${name}"`,
+    meant === null ? 'See `baleen help`.' : `Did you mean \`baleen ${meant}\`?`,
+  )
+}
+
+const isGlobalFlag = (flag: string): boolean =>
+  Object.entries(globalFlags).some(
+    ([name, definition]) =>
+      flag === `--${name}` || ('short' in definition && flag === `-${definition.short}`),
+  )
+
+function report(thrown: unknown, hasDebug: boolean, io: Io, output: Output): number {
+  const isInterrupted = io.interrupt.aborted && !(thrown instanceof AppError)
+  const error = isInterrupted
+    ? new AppError('cli/interrupted', { message: 'interrupted' })
+    : toAppError(thrown)
+  const style = output.noteStyle
+  io.stderr.write(`${style('red', 'error:')} ${error.code}: ${error.message}\n`)
+  if (error.hint) io.stderr.write(`${style('cyan', 'hint:')} ${error.hint}\n`)
+  if (hasDebug) io.stderr.write(`${error.stack}\n${causes(error)}`)
+  return exitCodeOf(error)
+}
+
+function causes(error: Error): string {
+  const { cause } = error
+  return cause instanceof Error ? `caused by ${cause.stack}\n${causes(cause)}` : ''
+}
