@@ -1,0 +1,30 @@
+import { type Entry, model } from './entry.ts'
+
+// oxfmt-ignore
+export const qwenFamily: readonly Entry[] = [
+  model('Qwen/Qwen1.5-7B', 7.72, [32, 4096, 32, 32, 128, 11008, 151936, 32768]),
+  model('Qwen/Qwen2-7B', 7.616, [28, 3584, 28, 4, 128, 18944, 152064, 131072]),
+  model('Qwen/Qwen2-72B', 72.706, [80, 8192, 64, 8, 128, 29568, 152064, 131072]),
+  model('Qwen/Qwen2.5-0.5B-Instruct', 0.494, [24, 896, 14, 2, 64, 4864, 151936, 32768], { tied: true, aliases: ['qwen2-0.5b'] }),
+  model('Qwen/Qwen2.5-1.5B-Instruct', 1.544, [28, 1536, 12, 2, 128, 8960, 151936, 32768], { tied: true, aliases: ['qwen2-1.5b', 'deepseek-r1-distill-qwen-1.5b'] }),
+  model('Qwen/Qwen2.5-3B-Instruct', 3.086, [36, 2048, 16, 2, 128, 11008, 151936, 32768], { tied: true }),
+  model('Qwen/Qwen2.5-7B-Instruct', 7.616, [28, 3584, 28, 4, 128, 18944, 152064, 32768], { aliases: ['deepseek-r1-distill-qwen-7b', 'qwen2.5-coder-7b'] }),
+  model('Qwen/Qwen2.5-14B-Instruct', 14.77, [48, 5120, 40, 8, 128, 13824, 152064, 32768], { aliases: ['deepseek-r1-distill-qwen-14b'] }),
+  model('Qwen/Qwen2.5-32B-Instruct', 32.764, [64, 5120, 40, 8, 128, 27648, 152064, 32768], { aliases: ['qwq-32b', 'deepseek-r1-distill-qwen-32b', 'qwen2.5-coder-32b'] }),
+  model('Qwen/Qwen2.5-72B-Instruct', 72.706, [80, 8192, 64, 8, 128, 29568, 152064, 32768]),
+  model('Qwen/Qwen3-0.6B', 0.596, [28, 1024, 16, 8, 128, 3072, 151936, 40960], { tied: true }),
+  model('Qwen/Qwen3-1.7B', 1.721, [28, 2048, 16, 8, 128, 6144, 151936, 40960], { tied: true }),
+  model('Qwen/Qwen3-4B', 4.022, [36, 2560, 32, 8, 128, 9728, 151936, 40960], { tied: true }),
+  model('Qwen/Qwen3-8B', 8.191, [36, 4096, 32, 8, 128, 12288, 151936, 40960]),
+  model('Qwen/Qwen3-14B', 14.768, [40, 5120, 40, 8, 128, 17408, 151936, 40960]),
+  model('Qwen/Qwen3-32B', 32.762, [64, 5120, 64, 8, 128, 25600, 151936, 40960]),
+  model('Qwen/Qwen3-30B-A3B', 30.532, [48, 2048, 32, 4, 128, 6144, 151936, 40960], { moe: [128, 8, 768], aliases: ['qwen3-coder-30b-a3b', 'qwen3-vl-30b-a3b'] }),
+  model('Qwen/Qwen3-235B-A22B', 235.09, [94, 4096, 64, 4, 128, 12288, 151936, 40960], { moe: [128, 8, 1536], aliases: ['qwen3-vl-235b-a22b'] }),
+  model('Qwen/Qwen3-Coder-480B-A35B-Instruct', 480.2, [62, 6144, 96, 8, 128, 8192, 151936, 262144], { moe: [160, 8, 2560] }),
+  model('Qwen/Qwen3-Next-80B-A3B-Instruct', 80, [48, 2048, 16, 2, 256, 5120, 151936, 262144], { moe: [512, 10, 512, 512], linear: [36, 16, 32] }),
+  model('Qwen/Qwen3.5-9B', 9.2, [32, 4096, 16, 4, 256, 12288, 248320, 262144], { linear: [24, 16, 32] }),
+  model('Qwen/Qwen3.5-27B', 27, [64, 5120, 24, 4, 256, 17408, 248320, 262144], { linear: [48, 16, 48] }),
+  model('Qwen/Qwen3.5-35B-A3B', 35, [40, 2048, 16, 2, 256, 5120, 248320, 262144], { moe: [256, 8, 512, 512], linear: [30, 16, 32] }),
+  model('Qwen/Qwen3.5-122B-A10B', 122, [48, 3072, 32, 2, 256, 8192, 248320, 262144], { moe: [256, 8, 1024, 1024], linear: [36, 16, 64] }),
+  model('Qwen/Qwen3.5-397B-A17B', 397, [60, 4096, 32, 2, 256, 8192, 248320, 262144], { moe: [512, 10, 1024, 1024], linear: [45, 16, 64] }),
+]

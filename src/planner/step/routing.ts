@@ -1,0 +1,39 @@
+/**
+ * Distinct experts that a batch of tokens touches. Routing is skewed: expert i is chosen in proportion to i^-0.7, which
+ * reproduces the measured kernels best (bench/planner/README.md).
+ */
+export function distinctExperts(experts: number, topK: number, tokens: number): number {
+  const key = `${experts}/${topK}`
+  const curve = curves.get(key) ?? addCurve(key, experts, topK)
+  const at = Math.min(Math.log2(Math.max(1, tokens)) * perOctave, curve.length - 1)
+  const low = curve[Math.floor(at)] ?? topK
+  const high = curve[Math.ceil(at)] ?? experts
+  return low + (high - low) * (at - Math.floor(at))
+}
+
+const skew = 0.7
+const perOctave = 2
+const octaves = 18
+const curves = new Map<string, readonly number[]>()
+
+function addCurve(key: string, experts: number, topK: number): readonly number[] {
+  const weights = Array.from({ length: experts }, (_, at) => (at + 1) ** -skew)
+  const total = weights.reduce((sum, weight) => sum + weight, 0)
+  const chances = weights.map((weight) => Math.min(1, (topK * weight) / total))
+  const curve = Array.from({ length: octaves * perOctave + 1 }, (_, step) => {
+    const tokens = 2 ** (step / perOctave)
+    return chances.reduce((sum, chance) => sum + 1 - (1 - chance) ** tokens, 0)
+  })
+  curves.set(key, curve)
+  return curve
+}
+
+/** Load of the busiest of `ranks` expert-parallel ranks over the mean, for a batch of tokens. */
+export function straggler(experts: number, topK: number, tokens: number, ranks: number): number {
+  if (ranks <= 1) return 1
+  // Tokens land on ranks like balls in bins; replicas of hot experts flatten what routing skews.
+  const perRank = Math.max(1, (tokens * topK) / ranks)
+  return (
+    1 + Math.min(1, Math.sqrt((2 * Math.log(ranks)) / perRank)) * Math.min(1, experts / ranks / 4)
+  )
+}

@@ -1,0 +1,116 @@
+import type { Accelerator, Architecture } from '../accelerator.ts'
+import type { Kernel } from '../kernel-precision.ts'
+import tables from './utilisation.json' with { type: 'json' }
+
+/**
+ * Share of the roofline that kernels reach, by how long the roofline says they run (log2 of µs) and by how far they
+ * are on the compute side of the ridge (log2 of compute time over memory time). Both axes carry over to a device
+ * that was never measured. Fitted by bench/planner/fit-tables.ts.
+ */
+export interface UtilisationTable {
+  readonly name: string
+  readonly values: readonly (readonly number[])[]
+}
+
+const { ridgeMin, ridgeMax, sizeMax } = tables.axes
+
+/** Architectures without measured kernels borrow from the nearest one that has them. */
+const stands: Readonly<Record<Architecture, string>> = {
+  volta: 'ampere',
+  turing: 'ampere',
+  ampere: 'ampere',
+  ada: 'ada',
+  hopper: 'hopper',
+  blackwell: 'blackwell',
+  'blackwell-rtx': 'blackwell-rtx',
+  cdna: 'hopper',
+  battlemage: 'battlemage',
+  'ponte-vecchio': 'ampere',
+  gaudi: 'hopper',
+  tpu: 'ampere',
+  neuron: 'ampere',
+  ascend: 'ampere',
+  rdu: 'ampere',
+  metal: 'ampere',
+  cpu: 'battlemage',
+}
+
+export const standIn = (architecture: Architecture): string => stands[architecture]
+
+type Tables = Record<string, Record<string, number[][]> | undefined>
+
+/** The table of a kind of kernel on a device; the nearest measured precision where there is none. */
+export function utilisationTable(
+  kind: 'gemm' | 'moe',
+  device: Accelerator,
+  kernel: Kernel,
+): UtilisationTable {
+  const architecture = standIn(device.architecture)
+  const measured = (tables[kind] as Tables)[architecture] ?? {}
+  for (const name of nearest[kernel]) {
+    const values = measured[name]
+    if (values) return { name: `${kind}/${architecture}/${name}`, values }
+  }
+  throw new RangeError(`no ${kind} table for ${architecture}`)
+}
+
+const nearest: Readonly<Record<Kernel, readonly string[]>> = {
+  bf16: ['bf16'],
+  fp8: ['fp8', 'bf16'],
+  int8: ['fp8', 'bf16'],
+  int4: ['mxfp4', 'bf16'],
+  mxfp4: ['mxfp4', 'bf16'],
+  nvfp4: ['nvfp4', 'mxfp4', 'fp8', 'bf16'],
+}
+
+/** Time of a kernel, µs, from its two rooflines, µs. */
+export function kernelTimeUs(table: UtilisationTable, computeUs: number, memoryUs: number): number {
+  const solUs = Math.max(computeUs, memoryUs)
+  if (solUs <= 0) return 0
+  return solUs / lookUp(table.values, Math.log2(computeUs / memoryUs), Math.log2(solUs))
+}
+
+/** Bilinear; the edge is held outside the measured range, where the roofline extrapolates. */
+function lookUp(values: UtilisationTable['values'], ridge: number, size: number): number {
+  const row = Math.min(Math.max(ridge, ridgeMin), ridgeMax) - ridgeMin
+  const column = Math.min(Math.max(size, 0), sizeMax)
+  const top = Math.min(Math.floor(row), ridgeMax - ridgeMin - 1)
+  const left = Math.min(Math.floor(column), sizeMax - 1)
+  const down = row - top
+  const right = column - left
+  const at = (y: number, x: number) => values[y]?.[x] ?? 1
+  const upper = at(top, left) * (1 - right) + at(top, left + 1) * right
+  const lower = at(top + 1, left) * (1 - right) + at(top + 1, left + 1) * right
+  const found = upper * (1 - down) + lower * down
+  // Below the first column a kernel takes as long as the shortest measured one.
+  return size < 0 ? found * 2 ** size : found
+}
+
+/** Peak rate of the unit that a kernel uses, TFLOP/s; weight-only kernels multiply in bf16. */
+export function peakTflops(device: Accelerator, kernel: Kernel): number {
+  const { bf16, fp8, int8, fp4 } = device.tflops
+  switch (kernel) {
+    case 'fp8':
+      return fp8 ?? bf16
+    case 'int8':
+      return int8 ?? bf16
+    case 'nvfp4':
+      return fp4 ?? bf16
+    case 'bf16':
+    case 'int4':
+    case 'mxfp4':
+      return bf16
+  }
+}
+
+/** Attention and collectives of an architecture: a floor and an efficiency each. */
+export const attentionOf = (architecture: Architecture): AttentionConstants =>
+  (tables.attention as Record<string, AttentionConstants>)[standIn(architecture)] ??
+  (tables.attention.ampere as AttentionConstants)
+
+export interface AttentionConstants {
+  readonly decodeEfficiency: number
+  readonly decodeFloorUs: number
+  readonly prefillEfficiency: number
+  readonly prefillFloorUs: number
+}
