@@ -308,7 +308,7 @@ class Simulation {
     this.processes.delete(id)
     const replica = this.replicas.get(id)
     this.replicas.delete(id)
-    if (isCrash && replica && replica.phase !== 'stopping') this.fail(replica)
+    if (isCrash && replica?.phase === 'serving') this.fail(replica)
   }
 
   fail({ deployment, specHash, health, healthSinceMs }: Replica): void {

@@ -1,3 +1,4 @@
+import type { ReplicaState, ReplicaView } from '../../contract/deployment.ts'
 import { formatDurationMs } from '../../core/units.ts'
 import { waitMs, type Restarts } from './back-off.ts'
 import type { DesiredDeployment } from './reconcile.ts'
@@ -35,4 +36,24 @@ export function unreadyReason(condition: DeploymentCondition): string {
   if (restarts && pauseMs > 0)
     return `${restarts.reason}; next try in ${formatDurationMs(Math.ceil(pauseMs / 1000) * 1000)}`
   return 'starting'
+}
+
+export function replicaView(replica: Replica, restarts: Restarts | undefined): ReplicaView {
+  const { id, deployment, pid, url, startedAtMs } = replica
+  return {
+    id,
+    deployment,
+    state: stateOf(replica),
+    reason: replica.reason,
+    pid,
+    url: url === '' ? null : url,
+    startedAtMs,
+    restarts: restarts?.total ?? 0,
+  }
+}
+
+function stateOf({ phase, health }: Replica): ReplicaState {
+  if (phase !== 'serving') return 'draining'
+  if (health === 'loading') return 'starting'
+  return health === 'ready' ? 'ready' : 'failed'
 }

@@ -1,0 +1,255 @@
+import { describe, expect, it, onTestFinished } from 'vitest'
+import { deploymentSpec, type DeploymentSpec } from '../contract/deployment.ts'
+import type { SnapshotRoute } from '../contract/snapshot.ts'
+import { systemClock } from '../core/clock.ts'
+import { AppError } from '../core/errors.ts'
+import { silentLog } from '../core/log.ts'
+import type { Engine } from '../engines/engine.ts'
+import { createFakeRuntime, createWorld, type FakeRuntime } from '../runtimes/fake/fake.ts'
+import { createDeployer, type Deployer, type Wanted } from './deployer.ts'
+import { createPreparations, type ModelSource } from './preparation.ts'
+import type { ProbeAnswer } from './policy/replica.ts'
+
+const engine: Engine = {
+  name: 'test',
+  tasks: ['generate', 'embed'],
+  metricsPath: null,
+  launch: ({ id, deployment, modelPath, port }) => ({
+    argv: ['engine', modelPath, JSON.stringify(deployment.settings), String(port), id],
+    env: {},
+    image: null,
+    probe: { path: '/health', loadTimeoutMs: 60_000 },
+    drainMs: 100,
+    warnings: [],
+  }),
+  readHealth: () => ({ state: 'ready', reason: 'ready' }),
+  parseMetrics: () => {
+    throw new Error('not needed')
+  },
+}
+
+interface Bench {
+  readonly deployer: Deployer
+  readonly runtime: FakeRuntime
+  /** Routes of each snapshot, the last at the end. */
+  readonly snapshots: (readonly SnapshotRoute[])[]
+  /** What a replica answers when it is asked, by id; `ready` unless set. */
+  readonly answers: Map<string, ProbeAnswer | null>
+  readonly readyIds: (route?: string) => string[]
+}
+
+const wait = { timeout: 15_000, interval: 10 }
+
+function open(
+  wanted: readonly Wanted[],
+  options: { world?: ReturnType<typeof createWorld>; source?: ModelSource } = {},
+): Bench {
+  const runtime = createFakeRuntime(options.world)
+  const snapshots: (readonly SnapshotRoute[])[] = []
+  const answers = new Map<string, ProbeAnswer | null>()
+  let count = 0
+  const generation = Math.random().toString(36).slice(2, 5)
+  const deployer = createDeployer({
+    runtime,
+    engineOf: (name) => {
+      if (name === engine.name) return engine
+      throw new AppError('engine/unknown', { message: `no engine "${name}"` })
+    },
+    createPreparations: (onChange) =>
+      createPreparations({
+        source: options.source ?? (async (model) => `/models/${model}`),
+        clock: systemClock,
+        log: silentLog,
+        onChange,
+      }),
+    probe: async (_, url) => {
+      const replica = [...runtime.running.values()].find((one) => one.url === url)
+      if (!replica) return null
+      return answers.has(replica.id)
+        ? answers.get(replica.id)!
+        : { state: 'ready', reason: 'ready' }
+    },
+    clock: systemClock,
+    log: silentLog,
+    createSuffix: () => `${generation}${++count}`,
+    publish: (routes) => void snapshots.push(routes),
+  })
+  deployer.setWanted(wanted)
+  onTestFinished(() => deployer.close())
+  const readyIds = (route = 'ant'): string[] =>
+    (snapshots.at(-1) ?? [])
+      .filter((one) => one.name === route)
+      .flatMap((one) => one.targets.flatMap((target) => target.replicas.map(({ id }) => id)))
+  return { deployer, runtime, snapshots, answers, readyIds }
+}
+
+const wantedOf = (name: string, changes: Partial<DeploymentSpec> = {}, revision = 1): Wanted => ({
+  spec: { ...deploymentSpec.parse({ name, model: 'm', engine: 'test' }), ...changes },
+  revision,
+  createdAtMs: 5000,
+  updatedAtMs: 5000,
+})
+
+describe('deployer', () => {
+  it('starts what is wanted and routes to it once it is ready', async () => {
+    const { deployer, runtime, snapshots, readyIds } = open([wantedOf('ant', { replicas: 2 })])
+    await deployer.start()
+    await expect.poll(() => readyIds(), wait).toHaveLength(2)
+    expect([...runtime.running.keys()].toSorted()).toEqual(readyIds().toSorted())
+    expect(deployer.deployments()).toMatchObject([
+      { revision: 1, status: '2 of 2 ready', replicas: [{ state: 'ready' }, { state: 'ready' }] },
+    ])
+    // The route was there from the start, with a reason for those who have to wait.
+    expect(snapshots[0]).toMatchObject([
+      {
+        name: 'ant',
+        task: 'generate',
+        createdS: 5,
+        targets: [{ deployment: 'ant', weight: 1, replicas: [], reason: 'preparing the model' }],
+      },
+    ])
+  })
+
+  it('keeps the routes in the order of creation and joins deployments that share one', async () => {
+    const { deployer, snapshots } = open([
+      wantedOf('zebra', { route: 'chat' }),
+      wantedOf('ant', { task: 'embed' }),
+      wantedOf('bee', { route: 'chat', weight: 3 }),
+    ])
+    await deployer.start()
+    expect(snapshots[0]?.map((route) => [route.name, route.task, route.targets.length])).toEqual([
+      ['chat', 'generate', 2],
+      ['ant', 'embed', 1],
+    ])
+    expect(snapshots[0]?.[0]?.targets.map((target) => target.weight)).toEqual([1, 3])
+  })
+
+  it('restarts what ends, and says why', async () => {
+    const { deployer, runtime, readyIds } = open([wantedOf('ant')])
+    await deployer.start()
+    await expect.poll(() => readyIds(), wait).toHaveLength(1)
+    const [first] = readyIds()
+    runtime.say(first!, 'out of memory')
+    runtime.end(first!, 7)
+    await expect.poll(() => readyIds(), wait).toEqual([])
+    expect(deployer.deployments()[0]?.status).toContain(
+      'ended with code 7: out of memory; next try',
+    )
+    await expect.poll(() => readyIds(), wait).toHaveLength(1)
+    expect(readyIds()).not.toEqual([first])
+    expect(deployer.replicas()).toMatchObject([{ restarts: 1 }])
+  })
+
+  it('replaces a replica that says it failed', async () => {
+    const { deployer, answers, readyIds } = open([wantedOf('ant')])
+    await deployer.start()
+    await expect.poll(() => readyIds(), wait).toHaveLength(1)
+    const [first] = readyIds()
+    answers.set(first!, { state: 'failed', reason: 'the model loop stands still' })
+    await expect.poll(() => readyIds().find((id) => id !== first), wait).toBeDefined()
+    expect(deployer.deployments()[0]?.replicas).toMatchObject([{ restarts: 1 }])
+  })
+
+  it('changes settings without a moment when nothing is ready', async () => {
+    const { deployer, runtime, snapshots, readyIds } = open([wantedOf('ant')])
+    await deployer.start()
+    await expect.poll(() => readyIds(), wait).toHaveLength(1)
+    const [first] = readyIds()
+    const before = snapshots.length
+    const settings = { ...wantedOf('ant').spec.settings, sequencesMax: 2 }
+    deployer.setWanted([wantedOf('ant', { settings }, 2)])
+    await expect.poll(() => runtime.running.has(first!), wait).toBe(false)
+    const counts = snapshots.slice(before).map((routes) => routes[0]?.targets[0]?.replicas.length)
+    expect(Math.min(...counts.map(Number))).toBe(1)
+    expect(deployer.replicas()).toHaveLength(1)
+  })
+
+  it('does not restart for a change of count or weight', async () => {
+    const { deployer, runtime, readyIds } = open([wantedOf('ant')])
+    await deployer.start()
+    await expect.poll(() => readyIds(), wait).toHaveLength(1)
+    const [first] = readyIds()
+    deployer.setWanted([wantedOf('ant', { replicas: 2, weight: 5 }, 2)])
+    await expect.poll(() => readyIds(), wait).toHaveLength(2)
+    expect(readyIds()).toContain(first)
+    deployer.setWanted([wantedOf('ant', { replicas: 1, weight: 5 }, 3)])
+    expect(readyIds()).toEqual([first])
+    await expect.poll(() => [...runtime.running.keys()], wait).toEqual([first])
+  })
+
+  it('takes a deleted deployment out of the snapshot at once, then ends its replicas', async () => {
+    const { deployer, runtime, snapshots, readyIds } = open([wantedOf('ant')])
+    await deployer.start()
+    await expect.poll(() => readyIds(), wait).toHaveLength(1)
+    deployer.setWanted([])
+    expect(snapshots.at(-1)).toEqual([])
+    expect(runtime.running.size).toBe(1)
+    await expect.poll(() => runtime.running.size, wait).toBe(0)
+    expect(deployer.replicas()).toEqual([])
+  })
+
+  it('adopts what an earlier control left, and its first snapshot drops nobody', async () => {
+    const world = createWorld()
+    const first = open([wantedOf('ant', { replicas: 2 })], { world })
+    await first.deployer.start()
+    await expect.poll(() => first.readyIds(), wait).toHaveLength(2)
+    first.deployer.close()
+
+    const never: ModelSource = () => new Promise(() => {})
+    const second = open([wantedOf('ant', { replicas: 2 })], { world, source: never })
+    await second.deployer.start()
+    const ids = second.snapshots[0]?.[0]?.targets[0]?.replicas.map((one) => one.id)
+    expect(ids?.toSorted()).toEqual(first.readyIds().toSorted())
+    expect(second.runtime.running.size).toBe(2)
+  })
+
+  it('ends what an earlier control left of a deployment that is gone', async () => {
+    const world = createWorld()
+    const first = open([wantedOf('ant')], { world })
+    await first.deployer.start()
+    await expect.poll(() => first.readyIds(), wait).toHaveLength(1)
+    first.deployer.close()
+    const second = open([], { world })
+    await second.deployer.start()
+    await expect.poll(() => second.runtime.running.size, wait).toBe(0)
+  })
+
+  it('shows how far a model is, and tries again when it could not be had', async () => {
+    let attempts = 0
+    const gate = Promise.withResolvers<void>()
+    const source: ModelSource = async (model, { onProgress }) => {
+      attempts++
+      if (attempts === 1) {
+        onProgress('preparing the model, 40 %')
+        await gate.promise
+        throw new AppError('machine/disk-full', { message: 'no space left' })
+      }
+      return `/models/${model}`
+    }
+    const { deployer, snapshots, readyIds } = open([wantedOf('ant')], { source })
+    await deployer.start()
+    const reason = () => snapshots.at(-1)?.[0]?.targets[0]?.reason
+    await expect.poll(reason, wait).toBe('preparing the model, 40 %')
+    expect(deployer.deployments()[0]?.status).toBe('0 of 1 ready: preparing the model, 40 %')
+    gate.resolve()
+    await expect.poll(reason, wait).toBe('the model is not available: no space left')
+    await expect.poll(() => readyIds(), wait).toHaveLength(1)
+    expect(attempts).toBe(2)
+  })
+
+  it('says so when an engine is unknown, and goes on with the others', async () => {
+    const { deployer, readyIds } = open([wantedOf('bee', { engine: 'none' }), wantedOf('ant')])
+    await deployer.start()
+    await expect.poll(() => readyIds(), wait).toHaveLength(1)
+    expect(deployer.deployments()[0]?.status).toBe('0 of 1 ready: no engine "none"')
+  })
+
+  it('ends everything in order when told to', async () => {
+    const { deployer, runtime, snapshots } = open([wantedOf('ant', { replicas: 3 })])
+    await deployer.start()
+    await deployer.stopAll()
+    expect(runtime.running.size).toBe(0)
+    expect(deployer.replicas()).toEqual([])
+    expect(snapshots.at(-1)?.[0]?.targets[0]?.replicas).toEqual([])
+  })
+})
