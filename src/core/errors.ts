@@ -94,6 +94,7 @@ export const catalogue = {
 
   'engine/busy': unavailable('Retry after a pause, raise settings.queueMax, or add replicas.'),
   'engine/loading': unavailable('Wait until the model has loaded.'),
+  'engine/draining': unavailable('Retry: this engine is ending, another takes over.'),
   'engine/failed': broken('`baleen logs` shows what the engine said.'),
   'engine/unknown': bad('`baleen engine list` shows the engines.'),
   'engine/bad-model': bad('Check the file: `baleen model list --check` verifies what was pulled.'),
@@ -120,6 +121,12 @@ export const catalogue = {
     ...unavailable('The file was removed; pull it again. If that repeats, the source is damaged.'),
     status: 502,
   },
+  'model/forbidden': {
+    ...authentication("Accept the model's terms on its page, then set HF_TOKEN to a token of yours."),
+    status: 403,
+  },
+  'model/busy': conflict('Wait for the other process that fetches this model, or end it.'),
+  'model/name-taken': conflict('Choose another --name, or `baleen model remove` the old one.'),
   'model/bad-file': bad('The file is not what its name says, or it is cut short: fetch it again.'),
 
   'store/locked': conflict('Another Baleen uses this data directory; stop it or choose --data.'),

@@ -35,7 +35,7 @@ export function readFlags(argv: readonly string[]): EngineFlags {
         fields
           .map((field) => [field, values[toFlag(field)]] as const)
           .filter(([, value]) => value !== undefined)
-          .map(([field, value]) => [field, numeric(value)]),
+          .map(([field, value]) => [field, texts.has(field) ? value : numeric(value)]),
       ),
     )
   } catch (thrown) {
@@ -44,6 +44,7 @@ export function readFlags(argv: readonly string[]): EngineFlags {
   }
 }
 
+const texts = new Set<keyof EngineFlags>(['model', 'name', 'task', 'host'])
 const fields = Object.keys(engineFlags.shape) as (keyof EngineFlags)[]
 const toFlag = (field: string): string =>
   field.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)

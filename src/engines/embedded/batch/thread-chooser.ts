@@ -1,0 +1,99 @@
+/**
+ * How many threads the next step shall use. llama.cpp's threads wait for each other by spinning, dozens of times a
+ * step: where another process needs a core, or a step is short, more threads can be ten times slower than one. No
+ * rule holds for every machine and model, so it is measured, per size of step, and measured again now and then.
+ */
+export interface ThreadChooser {
+  /** For a step of so many tokens. */
+  choose(tokens: number): number
+  observe(tokens: number, threads: number, elapsedMs: number): void
+}
+
+export const fixedThreads = (threads: number): ThreadChooser => ({
+  choose: () => threads,
+  observe: () => {},
+})
+
+/** `cores`: those this process may use. */
+export function createThreadChooser(cores: number): ThreadChooser {
+  const candidates = threadCounts(cores)
+  const regimes = new Map<number, Regime>()
+  const regimeOf = (tokens: number): Regime => {
+    const size = Math.min(4, Math.floor(Math.log2(tokens) / 2))
+    let regime = regimes.get(size)
+    if (!regime) regimes.set(size, (regime = createRegime(candidates)))
+    return regime
+  }
+  return {
+    choose(tokens) {
+      const regime = regimeOf(tokens)
+      return (dueForTrial(regime, tokens) ?? regime.best).threads
+    },
+    observe(tokens, threads, elapsedMs) {
+      const regime = regimeOf(tokens)
+      const candidate = regime.candidates.find((one) => one.threads === threads)
+      if (candidate) record(regime, candidate, elapsedMs / tokens, elapsedMs)
+    },
+  }
+}
+
+/** 12 → 1, 2, 4, 8, 12. */
+export function threadCounts(cores: number): number[] {
+  const counts: number[] = []
+  for (let count = 1; count < cores; count *= 2) counts.push(count)
+  return [...counts, Math.max(1, cores)]
+}
+
+interface Candidate {
+  readonly threads: number
+  /** Smoothed, per token. */
+  cost: number
+  samples: number
+  /** Time spent in this regime when it was last tried. */
+  triedAtMs: number
+}
+
+interface Regime {
+  readonly candidates: readonly Candidate[]
+  best: Candidate
+  spentMs: number
+}
+
+const samplesNeeded = 3
+/** A trial of a slower candidate may cost this share of all time. */
+const trialShare = 0.01
+const smoothing = 0.3
+/** A change needs this much of a gain: two that are alike would alternate for ever. */
+const gainNeeded = 0.9
+
+function createRegime(counts: readonly number[]): Regime {
+  const candidates = counts.map((threads) => ({ threads, cost: 0, samples: 0, triedAtMs: 0 }))
+  return { candidates, best: candidates[0]!, spentMs: 0 }
+}
+
+/** More threads are tried from few to many, and no further once a count lost clearly. */
+function dueForTrial(regime: Regime, tokens: number): Candidate | undefined {
+  let previous: Candidate | undefined
+  for (const candidate of regime.candidates) {
+    if (candidate.samples < samplesNeeded) return candidate
+    const isNeighbour = candidate.threads <= 4 * regime.best.threads
+    const trialMs = candidate.cost * tokens
+    const sinceMs = regime.spentMs - candidate.triedAtMs
+    if (candidate !== regime.best && isNeighbour && sinceMs * trialShare > trialMs) return candidate
+    if (previous && candidate.cost > 2 * previous.cost) return undefined
+    previous = candidate
+  }
+  return undefined
+}
+
+function record(regime: Regime, candidate: Candidate, cost: number, elapsedMs: number): void {
+  candidate.cost =
+    candidate.samples === 0 ? cost : candidate.cost + smoothing * (cost - candidate.cost)
+  candidate.samples++
+  regime.spentMs += elapsedMs
+  candidate.triedAtMs = regime.spentMs
+  const measured = regime.candidates.filter((one) => one.samples >= samplesNeeded)
+  for (const one of measured)
+    if (one.cost < regime.best.cost * gainNeeded || !measured.includes(regime.best))
+      regime.best = one
+}

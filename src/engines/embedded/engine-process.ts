@@ -1,0 +1,156 @@
+import type { Server } from 'node:http'
+import type { AddressInfo } from 'node:net'
+import { availableParallelism } from 'node:os'
+import type { Logger } from 'pino'
+import { systemClock } from '../../core/clock.ts'
+import { AppError, toAppError } from '../../core/errors.ts'
+import { createBatchLoop, type BatchLoop } from './batch/batch-loop.ts'
+import { createEmbedLoop, type EmbedLoop } from './batch/embed-loop.ts'
+import { createThreadChooser, fixedThreads } from './batch/thread-chooser.ts'
+import type { EngineFlags } from './flags.ts'
+import { judgeHealth, type EngineState } from './health.ts'
+import { readSamplingDefaults } from './http/sampling.ts'
+import { createEngineServer } from './http/server.ts'
+import type { Serving } from './http/serving.ts'
+import { createMetrics, type EngineMetrics } from './metrics.ts'
+import { createChatTemplate } from './model/chat-template.ts'
+import { loadModel, type LoadedModel } from './model/native.ts'
+import { createPromptReader } from './model/prompt.ts'
+
+export interface EngineProcess {
+  readonly url: string
+  /** Rejects with a coded error where the model can't be loaded. */
+  readonly loaded: Promise<void>
+  /** Takes nothing new, resolves when the last answer has left or the time is up. */
+  drain(limitMs: number): Promise<void>
+}
+
+/** One engine: listens at once, loads the model, answers. `onBroken`: it can't go on. */
+export async function startEngine(
+  flags: EngineFlags,
+  deps: { readonly log: Logger; onBroken(error: AppError): void },
+): Promise<EngineProcess> {
+  let state: EngineState = { kind: 'loading', share: 0 }
+  let serving: Serving | null = null
+  let metrics: EngineMetrics | null = null
+  const onBroken = (error: AppError): void => {
+    state = { kind: 'failed', error }
+    deps.onBroken(error)
+  }
+  const server = createEngineServer({
+    health: () => judgeHealth(state, stepStartedMs(serving), systemClock.monotonicMs()),
+    metrics: async () => (metrics ? metrics.read() : ''),
+    serving: () => takeServing(state, serving),
+    onUnexpected: (error) => deps.log.error({ err: error, code: error.code }, 'a request failed'),
+  })
+  const port = await listen(server, flags)
+
+  async function load(): Promise<void> {
+    try {
+      const model = await loadModel({
+        ...flags,
+        path: flags.model,
+        onProgress: (share) => {
+          if (state.kind === 'loading') state = { kind: 'loading', share }
+        },
+        onLog: (level, line) => deps.log[level](line),
+      })
+      ;({ serving, metrics } = serve(model, flags, onBroken))
+      if (state.kind === 'loading') state = { kind: 'ready' }
+    } catch (thrown) {
+      state = { kind: 'failed', error: toAppError(thrown) }
+      throw thrown
+    }
+  }
+
+  return {
+    url: `http://${flags.host}:${port}`,
+    loaded: load(),
+    async drain(limitMs) {
+      state = { kind: 'draining' }
+      const closed = new Promise<void>((resolve) => server.close(() => resolve()))
+      server.closeIdleConnections()
+      const cut = setTimeout(() => server.closeAllConnections(), limitMs)
+      await closed
+      clearTimeout(cut)
+    },
+  }
+}
+
+function listen(server: Server, { host, port }: EngineFlags): Promise<number> {
+  return new Promise((resolve, reject) => {
+    server.once('error', (cause) => {
+      const code =
+        'code' in cause && cause.code === 'EADDRINUSE' ? 'machine/port-busy' : 'engine/failed'
+      reject(new AppError(code, { message: `${host}:${port}: ${cause.message}`, cause }))
+    })
+    server.listen(port, host, () => resolve((server.address() as AddressInfo).port))
+  })
+}
+
+function serve(
+  model: LoadedModel,
+  flags: EngineFlags,
+  onBroken: (error: AppError) => void,
+): { serving: Serving; metrics: EngineMetrics } {
+  const { vocabulary, session, facts } = model
+  const template = createChatTemplate(facts.chatTemplate, facts)
+  // On a GPU the CPU has little to do.
+  const threads =
+    flags.threads === 'auto' && facts.gpu === false
+      ? createThreadChooser(availableParallelism())
+      : fixedThreads(flags.threads === 'auto' ? 1 : flags.threads)
+  const deps = { session, threads, clock: systemClock, onBroken }
+  const generations: BatchLoop | null =
+    flags.task === 'embed'
+      ? null
+      : createBatchLoop(
+          {
+            queueMax: flags.queueMax,
+            limits: { batchTokens: flags.batchTokens, aloneMs: 1000, sharedMs: 200 },
+          },
+          { ...deps, onEnd: (end) => metrics.observe(end) },
+        )
+  const embeddings: EmbedLoop | null = flags.task === 'embed' ? createEmbedLoop(flags, deps) : null
+  const metrics = createMetrics(
+    { name: flags.name, kvTokens: session.sequences * session.contextTokens },
+    () => ({ ...nothingYet, ...generations?.state(), ...embeddings?.state() }),
+  )
+  return {
+    metrics,
+    serving: {
+      name: flags.name,
+      contextTokens: session.contextTokens,
+      embeddingLength: facts.embeddingLength,
+      vocabulary,
+      template,
+      prompts: createPromptReader(vocabulary, facts, template),
+      sampling: readSamplingDefaults(facts.sampling),
+      acceptsGrammar: (grammar) => model.acceptsGrammar(grammar),
+      generations,
+      embeddings,
+    },
+  }
+}
+
+const nothingYet = {
+  running: 0,
+  waiting: 0,
+  kvUsage: 0,
+  promptTokens: 0,
+  generatedTokens: 0,
+  prefixQueryTokens: 0,
+  prefixHitTokens: 0,
+}
+
+const stepStartedMs = (serving: Serving | null): number | null =>
+  (serving?.generations ?? serving?.embeddings)?.state().stepStartedMs ?? null
+
+function takeServing(state: EngineState, serving: Serving | null): Serving {
+  if (state.kind === 'failed') throw state.error
+  if (state.kind === 'draining')
+    throw new AppError('engine/draining', { message: 'this engine is ending' })
+  if (state.kind === 'loading' || !serving)
+    throw new AppError('engine/loading', { message: 'the model is being loaded', retryAfterS: 2 })
+  return serving
+}

@@ -1,0 +1,95 @@
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
+import { AppError, toAppError } from '../../../core/errors.ts'
+import type { HealthAnswer } from '../health.ts'
+import { readJson } from './body.ts'
+import { handleChat, sendJson } from './chat.ts'
+import { handleCompletions } from './completions.ts'
+import { handleEmbeddings } from './embeddings.ts'
+import { errorBody, errorHeaders } from './errors.ts'
+import type { Handler, Serving } from './serving.ts'
+
+export interface ServerDeps {
+  health(): HealthAnswer
+  metrics(): Promise<string>
+  /** Throws `engine/loading`, `engine/draining` or `engine/failed` where no request can be taken. */
+  serving(): Serving
+  onUnexpected(error: AppError): void
+}
+
+const posts: Readonly<Record<string, Handler>> = {
+  '/v1/chat/completions': handleChat,
+  '/v1/completions': handleCompletions,
+  '/v1/embeddings': handleEmbeddings,
+}
+const gets = ['/health', '/metrics', '/v1/models']
+
+/** The HTTP face of one engine. Loopback only: keys, limits and routes are the gateway's. */
+export function createEngineServer(deps: ServerDeps): Server {
+  const server = createServer((incoming, response) => {
+    response.on('error', () => {})
+    answer(deps, incoming, response).catch((thrown: unknown) => {
+      const error = toAppError(thrown)
+      if (error.status >= 500 && error.status !== 503) deps.onUnexpected(error)
+      refuse(incoming, response, error)
+    })
+  })
+  // A stream may pause for as long as a prompt of others takes; the gateway has the time limits.
+  server.requestTimeout = 0
+  server.keepAliveTimeout = 75_000
+  return server
+}
+
+async function answer(
+  deps: ServerDeps,
+  incoming: IncomingMessage,
+  response: ServerResponse,
+): Promise<void> {
+  const path = (incoming.url ?? '/').split('?', 1)[0] ?? '/'
+  const handler = posts[path]
+  if (handler) {
+    if (incoming.method !== 'POST') throw wrongMethod(path, 'POST')
+    const serving = deps.serving()
+    return handler(serving, await readJson(incoming), response)
+  }
+  if (!gets.includes(path))
+    throw new AppError('request/unknown-path', { message: `there is no ${path}` })
+  if (incoming.method !== 'GET' && incoming.method !== 'HEAD') throw wrongMethod(path, 'GET')
+  if (path === '/health') {
+    const { status, body } = deps.health()
+    return write(response, status, JSON.stringify(body), 'application/json')
+  }
+  if (path === '/metrics')
+    return write(response, 200, await deps.metrics(), 'text/plain; version=0.0.4; charset=utf-8')
+  sendJson(response, listModels(deps.serving()))
+}
+
+const startedS = Math.floor(Date.now() / 1000)
+
+const listModels = ({ name, contextTokens }: Serving) => ({
+  object: 'list',
+  data: [
+    {
+      id: name,
+      object: 'model',
+      created: startedS,
+      owned_by: 'baleen',
+      max_model_len: contextTokens,
+    },
+  ],
+})
+
+function refuse(incoming: IncomingMessage, response: ServerResponse, error: AppError): void {
+  if (response.headersSent || response.destroyed) return void response.destroy()
+  // What is left of a refused body is not worth reading.
+  if (!incoming.complete) response.setHeader('connection', 'close')
+  for (const [name, value] of Object.entries(errorHeaders(error))) response.setHeader(name, value)
+  write(response, error.status, JSON.stringify(errorBody(error)), 'application/json')
+}
+
+function write(response: ServerResponse, status: number, text: string, type: string): void {
+  response.writeHead(status, { 'content-type': type, 'content-length': Buffer.byteLength(text) })
+  response.end(text)
+}
+
+const wrongMethod = (path: string, method: string): AppError =>
+  new AppError('request/wrong-method', { message: `${path} wants ${method}` })
