@@ -1,0 +1,266 @@
+import { z } from 'zod'
+
+/** A length in tokens, drawn once a request. */
+export const lengthSpec = z.discriminatedUnion('kind', [
+  z.strictObject({ kind: z.literal('fixed'), value: z.int().min(0) }),
+  z.strictObject({ kind: z.literal('uniform'), min: z.int().min(0), max: z.int().min(0) }),
+  z.strictObject({
+    kind: z.literal('lognormal'),
+    median: z.number().positive(),
+    /** Standard deviation of the logarithm. */
+    sigma: z.number().min(0),
+    min: z.int().min(0),
+    max: z.int().min(0),
+  }),
+  z.strictObject({ kind: z.literal('empirical'), values: z.array(z.int().min(0)).min(1) }),
+])
+export type LengthSpec = z.infer<typeof lengthSpec>
+
+export const endpoints = ['chat', 'completions', 'responses', 'embeddings'] as const
+export type Endpoint = (typeof endpoints)[number]
+
+/** Which columns of a file mean what; a name missing here is looked for under its usual names. */
+const columns = z.record(z.string(), z.string())
+
+/** Everything that is needed to make the same run again. Secrets are not in it. */
+export const injectionSpec = z.strictObject({
+  version: z.literal(1),
+  /** Base URL with its `/v1`. */
+  url: z.string(),
+  endpoint: z.enum(endpoints),
+  models: z.array(z.strictObject({ name: z.string(), weight: z.number().positive() })).min(1),
+  load: z.discriminatedUnion('kind', [
+    z.strictObject({
+      kind: z.literal('open'),
+      /** As typed: `gamma:cv=3`. */
+      arrivals: z.string(),
+      ratePerS: z.number().positive(),
+    }),
+    z.strictObject({
+      kind: z.literal('closed'),
+      users: z.int().positive(),
+      thinkTimeMs: z.number().min(0),
+      /** Users start evenly over this time. */
+      rampMs: z.number().min(0),
+    }),
+  ]),
+  durationMs: z.number().positive(),
+  /** Requests before this are sent and not counted; they are not drained either. */
+  warmupMs: z.number().min(0),
+  /** How long requests in flight may go on after the last one was sent. */
+  graceMs: z.number().min(0),
+  requestsMax: z.int().positive().nullable(),
+  seed: z.int().min(0),
+  workload: z.strictObject({
+    inputTokens: lengthSpec,
+    outputTokens: lengthSpec,
+    /** Requests share one of `groups` beginnings of `tokens` tokens. */
+    sharedPrefix: z
+      .strictObject({ groups: z.int().positive(), tokens: z.int().positive() })
+      .nullable(),
+    /** Requests of one conversation, each carrying what was said before. */
+    turns: z.int().min(1),
+    thinkTimeMs: z.number().min(0),
+    dataset: z.strictObject({ path: z.string(), columns }).nullable(),
+    trace: z
+      .strictObject({
+        path: z.string(),
+        columns,
+        fromMs: z.number().min(0),
+        toMs: z.number().min(0).nullable(),
+      })
+      .nullable(),
+  }),
+  request: z.strictObject({
+    isStreaming: z.boolean(),
+    /** Ask the server to generate exactly as many tokens as drawn. */
+    ignoresEos: z.boolean(),
+    temperature: z.number().nullable(),
+    /** Added to every request body. */
+    extraBody: z.record(z.string(), z.json()),
+    /** False for servers that end a stream without `[DONE]`. */
+    hasDoneMarker: z.boolean(),
+  }),
+  slo: z.strictObject({
+    ttftMs: z.number().positive().optional(),
+    tpotMs: z.number().positive().optional(),
+    e2eMs: z.number().positive().optional(),
+    maxStallMs: z.number().positive().optional(),
+  }),
+  timeouts: z.strictObject({
+    connectMs: z.number().positive(),
+    ttftMs: z.number().positive(),
+    stallMs: z.number().positive(),
+    totalMs: z.number().positive(),
+  }),
+  limits: z.strictObject({
+    /** Above it requests are shed and counted as such, never delayed. */
+    inFlightMax: z.int().positive(),
+    tokensMax: z.number().positive().nullable(),
+    costMax: z.number().positive().nullable(),
+    inputPricePerMillion: z.number().min(0),
+    outputPricePerMillion: z.number().min(0),
+  }),
+  /** Driver threads. */
+  workers: z.int().positive(),
+})
+export type InjectionSpec = z.infer<typeof injectionSpec>
+export type Slo = InjectionSpec['slo']
+
+/** Exactly one of these is what became of a request. */
+export const outcomes = [
+  'ok',
+  'http_4xx',
+  '429',
+  'http_5xx',
+  '503',
+  'connect',
+  'reset',
+  'timeout_connect',
+  'timeout_ttft',
+  'timeout_stall',
+  'timeout_total',
+  'sse_error',
+  'truncated',
+  'malformed',
+  'cancelled_by_plan',
+  'unfinished_at_cutoff',
+  'shed_by_client',
+] as const
+export type Outcome = (typeof outcomes)[number]
+
+const percentile = z.enum(['p50', 'p90', 'p95', 'p99'])
+export type Percentile = z.infer<typeof percentile>
+const figure = z.number().nullable()
+
+/** Null: nothing was measured. */
+export const metricSummary = z.object({
+  count: z.int(),
+  mean: figure,
+  p50: figure,
+  p90: figure,
+  p95: figure,
+  p99: figure,
+  max: figure,
+  /** Percentiles with too few samples: the value stands for "at least", with 99 % confidence. */
+  atLeast: z.array(percentile),
+  /** What the true percentile does not exceed, with 99 % confidence. */
+  upperBounds: z.partialRecord(percentile, figure),
+})
+export type MetricSummary = z.infer<typeof metricSummary>
+
+export const validity = z.object({
+  /** False: one of `problems` makes the figures those of the client or the machine, not of the server. */
+  isTrustworthy: z.boolean(),
+  problems: z.array(z.string()),
+  /** Requests handed to a socket over requests scheduled. */
+  achievedOverOffered: figure,
+  /** Socket hand-over after the intended arrival. */
+  clientDelayMs: z.object({ p50: figure, p99: figure, max: figure }),
+  /** |L − λW| / L over the whole run. */
+  littleError: figure,
+  /** Scheduled = sum of outcomes. */
+  isConserved: z.boolean(),
+  tokens: z.object({
+    source: z.enum(['usage', 'tokenize', 'mixed', 'none']),
+    /** Answered requests whose number of tokens nobody knows. */
+    unknown: z.int(),
+    /** |sum of usage − change of the server's counter| over the counter; null where there is no counter. */
+    counterError: figure,
+  }),
+  /** Share of one core used by the busiest driver thread. */
+  clientCpuShare: figure,
+  eventLoopDelayMsP99: figure,
+  /** Wall clock against monotonic clock over the run. */
+  clockDriftMs: figure,
+  /** Time the host took away from this machine, as a share; null where the system does not tell. */
+  stealShare: figure,
+  /** Requests without a first token are not in the percentiles of TTFT; attainment counts them as missed. */
+  withoutFirstToken: z.int(),
+})
+export type Validity = z.infer<typeof validity>
+
+export const steadyState = z.object({
+  verdict: z.enum(['steady', 'no steady state', 'too short']),
+  reason: z.string(),
+  /** End of the start-up, milliseconds from the start of the run. */
+  fromMs: figure,
+  isSaturated: z.boolean(),
+})
+export type SteadyState = z.infer<typeof steadyState>
+
+export const injectionSummary = z.object({
+  ttftMs: metricSummary,
+  ttftServiceMs: metricSummary,
+  tpotMs: metricSummary,
+  iclMs: metricSummary,
+  e2eMs: metricSummary,
+  e2eServiceMs: metricSummary,
+  /** Longest gap of each request. */
+  maxStallMs: metricSummary,
+  /** Content events over tokens: below 0.95 gaps are between events, not tokens. */
+  eventCoverage: figure,
+  requests: z.int(),
+  requestsPerSecond: z.number(),
+  offeredPerSecond: z.number(),
+  inputTokensPerSecond: figure,
+  outputTokensPerSecond: figure,
+  goodputPerSecond: z.number(),
+  goodTokensPerSecond: figure,
+  /** Good requests over all that were scheduled in the window. */
+  attainment: figure,
+  cachedTokenShare: figure,
+  lengthMismatches: z.int(),
+  cost: figure,
+  outcomes: z.partialRecord(z.enum(outcomes), z.int()),
+  validity,
+  steadyState,
+})
+export type InjectionSummary = z.infer<typeof injectionSummary>
+
+/** One second of a run. */
+export const injectionSecond = z.object({
+  second: z.int(),
+  scheduled: z.int(),
+  handed: z.int(),
+  completed: z.int(),
+  failed: z.int(),
+  inFlight: z.number(),
+  outputTokens: z.number(),
+  ttftMsP50: figure,
+  ttftMsP99: figure,
+  tpotMsP50: figure,
+})
+export type InjectionSecond = z.infer<typeof injectionSecond>
+
+export const faultRecord = z.object({
+  name: z.string(),
+  action: z.string(),
+  fromMs: z.number(),
+  toMs: z.number(),
+  isUndone: z.boolean(),
+  /** Requests that failed or missed the SLO between the onset and the recovery. */
+  lost: z.int(),
+  /** From the onset to the first failure that users saw; null: they saw none. */
+  detectedAfterMs: figure,
+  /** From the onset until attainment held its target again for the recovery time; null: not within the run. */
+  recoveredAfterMs: figure,
+  note: z.string(),
+})
+export type FaultRecord = z.infer<typeof faultRecord>
+
+export const injectionReport = z.object({
+  kind: z.literal('injection-report'),
+  version: z.literal(1),
+  id: z.string(),
+  startedAt: z.string(),
+  spec: injectionSpec,
+  /** Milliseconds from the start: requests intended here are measured. */
+  window: z.object({ fromMs: z.number(), toMs: z.number() }),
+  stoppedBy: z.enum(['schedule', 'tokens', 'cost', 'interrupt']),
+  client: z.record(z.string(), z.union([z.string(), z.number(), z.null()])),
+  summary: injectionSummary,
+  series: z.array(injectionSecond),
+  faults: z.array(faultRecord),
+})
+export type InjectionReport = z.infer<typeof injectionReport>

@@ -1,0 +1,120 @@
+import type { InjectionSpec } from '../../../contract/injection.ts'
+import { createRandom } from '../../../core/random.ts'
+import { parseArrivals } from '../arrivals/parse-arrivals.ts'
+import { traceArrivals } from '../arrivals/trace.ts'
+import { drawIndex, streamSeed } from '../statistics/draw.ts'
+import { drawLength } from './lengths.ts'
+
+/** What was recorded, read from a file by the shell. */
+export interface Recording {
+  /** Milliseconds from the start of the recording, ascending. */
+  readonly timesMs: Float64Array
+  /** Null: the recording does not say; the workload's lengths stand in. */
+  readonly inputTokens: Uint32Array | null
+  readonly outputTokens: Uint32Array | null
+  /** Blocks of the prompt by identity (Mooncake): equal numbers are equal text. Null: none recorded. */
+  readonly prefixBlocks: readonly (readonly number[])[] | null
+}
+
+/**
+ * A run, computed before it starts and then only followed. One entry a request; in a conversation of T turns the
+ * requests of session k are k·T … k·T + T − 1, and only the first has a time of its own (the others are NaN: they
+ * follow the answer before).
+ */
+export interface Schedule {
+  readonly timesMs: Float64Array
+  readonly inputTokens: Uint32Array
+  readonly outputTokens: Uint32Array
+  /** Index into the models of the spec. */
+  readonly models: Uint16Array
+  /** Which shared beginning; −1: none. */
+  readonly prefixGroups: Int32Array
+  /** Which row of the dataset or of the recording; for synthetic prompts the number of the request. */
+  readonly rows: Uint32Array
+  readonly turns: number
+}
+
+export interface Sources {
+  readonly recording?: Recording
+  /** Rows in the dataset; 0: prompts are synthetic. */
+  readonly datasetRows?: number
+}
+
+/** The same spec, seed and sources give the same schedule, byte for byte, whatever runs it. */
+export function buildSchedule(spec: InjectionSpec, sources: Sources = {}): Schedule {
+  const { turns, sharedPrefix } = spec.workload
+  const { timesMs, positions } = arrivalsOf(spec, sources.recording)
+  const sessions = Math.min(timesMs.length, Math.ceil((spec.requestsMax ?? Infinity) / turns))
+  const count = sessions * turns
+  const stream = (name: string) => createRandom(streamSeed(spec.seed, name))
+  const [lengths, choices, rowsRandom] = [stream('lengths'), stream('choices'), stream('rows')]
+  const weights = spec.models.map(({ weight }) => weight)
+  const schedule = {
+    timesMs: new Float64Array(count).fill(NaN),
+    inputTokens: new Uint32Array(count),
+    outputTokens: new Uint32Array(count),
+    models: new Uint16Array(count),
+    prefixGroups: new Int32Array(count).fill(-1),
+    rows: new Uint32Array(count),
+    turns,
+  }
+  for (let session = 0; session < sessions; session++) {
+    const position = positions?.[session]
+    const model = drawIndex(weights, choices)
+    const group = sharedPrefix ? Math.floor(choices() * sharedPrefix.groups) : -1
+    schedule.timesMs[session * turns] = timesMs[session]!
+    for (let index = session * turns; index < (session + 1) * turns; index++) {
+      const input = drawLength(spec.workload.inputTokens, lengths)
+      const output = drawLength(spec.workload.outputTokens, lengths)
+      schedule.inputTokens[index] = recorded(sources.recording?.inputTokens, position) ?? input
+      schedule.outputTokens[index] = Math.max(
+        1,
+        recorded(sources.recording?.outputTokens, position) ?? output,
+      )
+      schedule.models[index] = model
+      schedule.prefixGroups[index] = group
+      schedule.rows[index] = sources.datasetRows
+        ? Math.floor(rowsRandom() * sources.datasetRows)
+        : (position ?? index)
+    }
+  }
+  return schedule
+}
+
+export const requestCount = (schedule: Schedule): number => schedule.timesMs.length
+
+function arrivalsOf(
+  spec: InjectionSpec,
+  recording: Recording | undefined,
+): { timesMs: Float64Array; positions: Uint32Array | null } {
+  if (spec.load.kind === 'closed') return { timesMs: userStarts(spec), positions: null }
+  const { arrivals, parameters } = parseArrivals(spec.load.arrivals)
+  const input = {
+    ratePerS: spec.load.ratePerS,
+    durationMs: spec.durationMs,
+    random: createRandom(streamSeed(spec.seed, 'arrivals')),
+    parameters,
+    ...(recording ? { recordedMs: recording.timesMs } : {}),
+  }
+  if (arrivals.name === 'trace') return traceArrivals(input)
+  return { timesMs: arrivals.generate(input), positions: null }
+}
+
+/**
+ * A closed loop has as many requests as the server allows, so the schedule holds enough for any: the first of each
+ * user at its staggered start, the rest without a time. `requestsMax` bounds it.
+ */
+function userStarts(spec: InjectionSpec): Float64Array {
+  if (spec.load.kind !== 'closed') return new Float64Array()
+  const { users, rampMs } = spec.load
+  const count = spec.requestsMax ?? closedRequestsMax
+  return Float64Array.from({ length: Math.max(users, count) }, (_, index) =>
+    index < users ? (index * rampMs) / users : NaN,
+  )
+}
+
+/** Entries prepared for a closed loop without `requestsMax`; they are used in turn and then again. */
+const closedRequestsMax = 16_384
+
+const recorded = (values: Uint32Array | null | undefined, position: number | undefined) =>
+  values === null || position === undefined ? undefined : values?.[position]
