@@ -6,7 +6,7 @@ import { systemClock } from '../../core/clock.ts'
 import { AppError, toAppError } from '../../core/errors.ts'
 import { createBatchLoop, type BatchLoop } from './batch/batch-loop.ts'
 import { createEmbedLoop, type EmbedLoop } from './batch/embed-loop.ts'
-import { createThreadChooser, fixedThreads } from './batch/thread-chooser.ts'
+import { createThreadChooser, fixedThreads, type ThreadChooser } from './batch/thread-chooser.ts'
 import type { EngineFlags } from './flags.ts'
 import { judgeHealth, type EngineState } from './health.ts'
 import { readSamplingDefaults } from './http/sampling.ts'
@@ -55,7 +55,9 @@ export async function startEngine(
         },
         onLog: (level, line) => deps.log[level](line),
       })
-      ;({ serving, metrics } = serve(model, flags, onBroken))
+      const threads = createThreads(flags, model)
+      await warmUp(model, threads)
+      ;({ serving, metrics } = serve(model, flags, threads, onBroken))
       if (state.kind === 'loading') state = { kind: 'ready' }
     } catch (thrown) {
       state = { kind: 'failed', error: toAppError(thrown) }
@@ -88,18 +90,38 @@ function listen(server: Server, { host, port }: EngineFlags): Promise<number> {
   })
 }
 
+function createThreads(flags: EngineFlags, { facts }: LoadedModel): ThreadChooser {
+  if (flags.threads !== 'auto') return fixedThreads(flags.threads)
+  // On a GPU the CPU has little to do.
+  return facts.gpu === false ? createThreadChooser(availableParallelism()) : fixedThreads(1)
+}
+
+/** Brings the weights into memory and finds the threads for one answer at a time before the first request does. */
+async function warmUp({ session, vocabulary }: LoadedModel, threads: ThreadChooser): Promise<void> {
+  const tokens = Uint32Array.of(vocabulary.bosToken ?? 0)
+  const startedMs = performance.now()
+  for (let steps = 0; steps < 10 && performance.now() - startedMs < warmUpMs; steps++) {
+    const count = threads.choose(1)
+    const stepMs = performance.now()
+    session.truncate(0, 0)
+    session.startBatch(1)
+    session.add(0, 0, tokens, Uint32Array.of(0))
+    await session.decode(count)
+    if (steps > 0) threads.observe(1, count, performance.now() - stepMs)
+  }
+  session.truncate(0, 0)
+}
+
+const warmUpMs = 500
+
 function serve(
   model: LoadedModel,
   flags: EngineFlags,
+  threads: ThreadChooser,
   onBroken: (error: AppError) => void,
 ): { serving: Serving; metrics: EngineMetrics } {
   const { vocabulary, session, facts } = model
   const template = createChatTemplate(facts.chatTemplate, facts)
-  // On a GPU the CPU has little to do.
-  const threads =
-    flags.threads === 'auto' && facts.gpu === false
-      ? createThreadChooser(availableParallelism())
-      : fixedThreads(flags.threads === 'auto' ? 1 : flags.threads)
   const deps = { session, threads, clock: systemClock, onBroken }
   const generations: BatchLoop | null =
     flags.task === 'embed'

@@ -65,35 +65,38 @@ const trialShare = 0.01
 const smoothing = 0.3
 /** A change needs this much of a gain: two that are alike would alternate for ever. */
 const gainNeeded = 0.9
+/** Once is enough for a candidate that is so many times slower. */
+const hopeless = 2
+/** A step this short is not worth starting threads for. */
+const shortMs = 4
 
 function createRegime(counts: readonly number[]): Regime {
   const candidates = counts.map((threads) => ({ threads, cost: 0, samples: 0, triedAtMs: 0 }))
   return { candidates, best: candidates[0]!, spentMs: 0 }
 }
 
-/** More threads are tried from few to many, and no further once a count lost clearly. */
+/** From few threads to many, and no further once a count lost clearly. */
 function dueForTrial(regime: Regime, tokens: number): Candidate | undefined {
-  let previous: Candidate | undefined
+  const { best } = regime
+  const isShort = best.samples >= samplesNeeded && best.cost * tokens < shortMs
+  if (isShort) return undefined
   for (const candidate of regime.candidates) {
-    if (candidate.samples < samplesNeeded) return candidate
-    const isNeighbour = candidate.threads <= 4 * regime.best.threads
-    const trialMs = candidate.cost * tokens
+    if (candidate.samples === 0) return candidate
+    const isHopeless = candidate.cost > hopeless * best.cost
+    if (candidate.samples < samplesNeeded && !isHopeless) return candidate
     const sinceMs = regime.spentMs - candidate.triedAtMs
-    if (candidate !== regime.best && isNeighbour && sinceMs * trialShare > trialMs) return candidate
-    if (previous && candidate.cost > 2 * previous.cost) return undefined
-    previous = candidate
+    const isDue = sinceMs * trialShare > candidate.cost * tokens
+    if (candidate !== best && isDue) return candidate
+    if (isHopeless && candidate.threads > best.threads) return undefined
   }
   return undefined
 }
 
 function record(regime: Regime, candidate: Candidate, cost: number, elapsedMs: number): void {
-  candidate.cost =
-    candidate.samples === 0 ? cost : candidate.cost + smoothing * (cost - candidate.cost)
   candidate.samples++
+  candidate.cost += Math.max(smoothing, 1 / candidate.samples) * (cost - candidate.cost)
   regime.spentMs += elapsedMs
   candidate.triedAtMs = regime.spentMs
-  const measured = regime.candidates.filter((one) => one.samples >= samplesNeeded)
-  for (const one of measured)
-    if (one.cost < regime.best.cost * gainNeeded || !measured.includes(regime.best))
-      regime.best = one
+  for (const one of regime.candidates)
+    if (one.samples >= samplesNeeded && one.cost < regime.best.cost * gainNeeded) regime.best = one
 }
