@@ -21,7 +21,7 @@ export interface Sink {
   readonly columns?: number
 }
 
-export type Source = AsyncIterable<Buffer | string> & { readonly isTTY?: boolean }
+export type Source = NodeJS.ReadableStream & { readonly isTTY?: boolean }
 
 /** Flags that every command has. */
 export interface OutputOptions {

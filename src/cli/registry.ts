@@ -17,6 +17,23 @@ const entry = (group: string, name: string, load: () => Promise<Command>): Entry
 /** In the order of help. */
 export const registry: readonly Entry[] = [
   entry('Serve', 'serve', async () => (await import('./commands/serve.ts')).serve),
+  entry('Serve', 'deploy', async () => (await import('./commands/deploy.ts')).deploy),
+  entry('Serve', 'ps', async () => (await import('./commands/ps.ts')).ps),
+  entry('Serve', 'logs', async () => (await import('./commands/logs.ts')).logs),
+  entry('Serve', 'scale', async () => (await import('./commands/scale.ts')).scale),
+  entry('Serve', 'stop', async () => (await import('./commands/stop.ts')).stop),
+  entry('Serve', 'chat', async () => (await import('./commands/chat.ts')).chat),
+  entry('Keys', 'key create', async () => (await import('./commands/key.ts')).keyCreate),
+  entry('Keys', 'key list', async () => (await import('./commands/key.ts')).keyList),
+  entry('Keys', 'key edit', async () => (await import('./commands/key.ts')).keyEdit),
+  entry('Keys', 'key rm', async () => (await import('./commands/key.ts')).keyRemove),
+  entry('Look', 'status', async () => (await import('./commands/status.ts')).status),
+  entry('Look', 'usage', async () => (await import('./commands/usage.ts')).usage),
+  entry('Look', 'doctor', async () => (await import('./commands/doctor.ts')).doctor),
+  entry('Config', 'config check', async () => (await import('./commands/config.ts')).configCheck),
+  entry('Config', 'config print', async () => (await import('./commands/config.ts')).configPrint),
+  entry('Config', 'config schema', async () => (await import('./commands/config.ts')).configSchema),
+  entry('More', 'completion', async () => (await import('./commands/completion.ts')).completion),
+  entry('More', 'help', async () => (await import('./commands/help.ts')).help),
+  entry('More', 'version', async () => (await import('./commands/version.ts')).version),
 ]
-
-export const groups: readonly string[] = [...new Set(registry.map(({ group }) => group))]

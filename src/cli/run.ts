@@ -9,6 +9,7 @@ import { registry, type Entry } from './registry.ts'
 export async function run(argv: readonly string[], io: Io): Promise<number> {
   let output = createOutput(io, { json: false, quiet: false, noColor: argv.includes('--no-color') })
   try {
+    if (argv[0] === '__complete') return await answerShell(argv.slice(1), io, output)
     const { entry, rest } = findCommand(argv)
     if (!entry) return await showHelp(argv, rest, output)
     const command = await entry.load()
@@ -61,6 +62,14 @@ async function showHelp(
   output.line(await overview(output.style, word))
   // Asked for, help is an answer; instead of a command it is a complaint.
   return word === undefined || argv.includes('--help') || argv.includes('-h') ? 0 : 2
+}
+
+/** See commands/completion.ts. */
+async function answerShell(words: readonly string[], io: Io, output: Output): Promise<number> {
+  const { complete, namesFrom } = await import('./complete.ts')
+  const { words: offered, files } = await complete(words, registry, namesFrom(io))
+  for (const word of files ? [...offered, ':files'] : offered) output.line(word)
+  return 0
 }
 
 async function showCommandHelp(command: Command, output: Output): Promise<number> {

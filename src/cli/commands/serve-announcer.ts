@@ -50,14 +50,14 @@ function createTextAnnouncer(io: Io, output: Output): ServeAnnouncer {
     },
   }
 
-  function banner({ gatewayUrl }: Service, created: string | null): string[] {
+  function banner({ gatewayUrl, model }: Service, created: string | null): string[] {
     const label = (name: string) => style('dim', name.padEnd(9))
     const lines = ['', `  ${label('URL')}${style('bold', `${gatewayUrl}/v1`)}`]
     if (created !== null)
       lines.push(
         `  ${label('API key')}${style('bold', created)}  ${style('yellow', 'shown only now: keep it')}`,
       )
-    lines.push('', ...curl(gatewayUrl, created), '')
+    lines.push('', ...curl(gatewayUrl, model, created), '')
     if (created === null)
       lines.push(style('dim', '  `baleen key create` makes a key for BALEEN_API_KEY.'), '')
     return lines
@@ -74,18 +74,20 @@ function createJsonAnnouncer(output: Output): ServeAnnouncer {
     progress: (topic, text, isDone) => tell('progress', { topic, text, isDone }),
     trouble: (text) => tell('trouble', { text }),
     keyCreated: (key) => tell('key-created', { key }),
-    ready: ({ gatewayUrl, dataDirectory, gateways }) =>
-      tell('ready', { gatewayUrl, dataDirectory, gateways }),
+    ready: ({ gatewayUrl, dataDirectory, gateways, model }) =>
+      tell('ready', { gatewayUrl, dataDirectory, gateways, model }),
     stopping: (text) => tell('stopping', { text }),
     bye: () => tell('stopped', {}),
   }
 }
 
-function curl(gatewayUrl: string, key: string | null): string[] {
-  const authorization = `Authorization: Bearer ${key ?? '$BALEEN_API_KEY'}`
-  const body = `{"model":"minimind2-small","messages":[{"role":"user","content":"Hello!"}]}`
+/** A line that works as pasted: while the model loads, the gateway holds the request. */
+function curl(gatewayUrl: string, model: string | null, key: string | null): string[] {
+  const authorization = `-H "Authorization: Bearer ${key ?? '$BALEEN_API_KEY'}"`
+  if (model === null) return [`  curl ${gatewayUrl}/v1/models ${authorization}`]
+  const body = JSON.stringify({ model, messages: [{ role: 'user', content: 'Hello!' }] })
   return [
-    `  curl ${gatewayUrl}/v1/chat/completions -H "${authorization}" \\`,
+    `  curl ${gatewayUrl}/v1/chat/completions ${authorization} \\`,
     `    -H 'Content-Type: application/json' -d '${body}'`,
   ]
 }

@@ -16,4 +16,6 @@ export interface Service {
   readonly gatewayUrl: string
   readonly dataDirectory: string
   readonly gateways: number
+  /** A model that can be chatted with. Null: none is deployed. */
+  readonly model: string | null
 }

@@ -1,7 +1,8 @@
-import { rmSync, writeFileSync, renameSync } from 'node:fs'
+import { readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import type { Boot, ProcessRecord } from '../../contract/boot.ts'
 import type { ChildMessage } from '../../contract/ipc.ts'
+import type { Snapshot } from '../../contract/snapshot.ts'
 import { AppError, catalogue, type ErrorCode } from '../../core/errors.ts'
 import { startTimeOf } from '../process-table.ts'
 import type { Announcer } from './announcer.ts'
@@ -137,7 +138,10 @@ export class Supervisor {
         this.#log('info', { child: child.plan.name, text: 'ready', pid: child.pid })
         if (!this.#isUp && this.#children.every(({ isReady }) => isReady)) {
           this.#isUp = true
-          announcer.ready(this.#options.boot)
+          announcer.ready({
+            ...this.#options.boot,
+            model: chatModel(this.#options.boot.dataDirectory),
+          })
         }
     }
   }
@@ -191,6 +195,17 @@ export class Supervisor {
 function asError(fatal: NonNullable<ChildEnd['fatal']>): AppError {
   const code = fatal.code in catalogue ? (fatal.code as ErrorCode) : 'internal/unexpected'
   return new AppError(code, { message: fatal.message, hint: fatal.hint })
+}
+
+/** The first route of the snapshot that generates: what an example can be shown with. */
+function chatModel(dataDirectory: string): string | null {
+  try {
+    const text = readFileSync(join(dataDirectory, 'run', 'snapshot.json'), 'utf8')
+    const { routes } = JSON.parse(text) as Snapshot
+    return routes.find(({ task }) => task === 'generate')?.name ?? null
+  } catch {
+    return null
+  }
 }
 
 function aborted(signal: AbortSignal): Promise<void> {

@@ -1,0 +1,62 @@
+import { defineCommand, usageError } from '../command.ts'
+
+/**
+ * Each shell asks `baleen __complete WORDS…` and shows the answer: one word a line, and a last line `:files` where file
+ * names fit as well. So there is one set of rules, and it always fits the version.
+ */
+const scripts: Record<string, string> = {
+  bash: `_baleen() {
+  local answer
+  answer=$(baleen __complete "\${COMP_WORDS[@]:1:COMP_CWORD}" 2>/dev/null) || return
+  COMPREPLY=($(compgen -W "$(grep -v '^:files$' <<<"$answer")" -- "\${COMP_WORDS[COMP_CWORD]}"))
+  if grep -q '^:files$' <<<"$answer"; then
+    compopt -o filenames
+    COMPREPLY+=($(compgen -f -- "\${COMP_WORDS[COMP_CWORD]}"))
+  fi
+}
+complete -F _baleen baleen`,
+  zsh: `#compdef baleen
+_baleen() {
+  local -a answer
+  answer=("\${(@f)$(baleen __complete "\${(@)words[2,CURRENT]}" 2>/dev/null)}")
+  if (( \${answer[(Ie):files]} )); then
+    answer=("\${(@)answer:#:files}")
+    _files
+  fi
+  compadd -- "\${(@)answer:#}"
+}
+compdef _baleen baleen`,
+  fish: `function __baleen_complete
+    set -l words (commandline -opc) (commandline -ct)
+    set -l answer (baleen __complete $words[2..] 2>/dev/null)
+    for word in $answer
+        if test "$word" = ":files"
+            __fish_complete_path (commandline -ct)
+        else
+            echo $word
+        end
+    end
+end
+complete -c baleen -f -a '(__baleen_complete)'`,
+}
+
+export const completion = defineCommand({
+  name: 'completion',
+  summary: 'Print the completion script of a shell',
+  examples: [
+    'completion bash > ~/.local/share/bash-completion/completions/baleen',
+    'completion zsh > ~/.zfunc/_baleen',
+    'completion fish > ~/.config/fish/completions/baleen.fish',
+  ],
+  positionals: [{ name: 'shell', summary: 'bash, zsh or fish', completes: 'shell' }],
+  flags: {},
+  async run({ positionals, output }) {
+    const script = scripts[positionals.shell]
+    if (script === undefined)
+      throw usageError(
+        `there is no completion for "${positionals.shell}"`,
+        'There are bash, zsh and fish.',
+      )
+    output.line(script)
+  },
+})

@@ -1,0 +1,91 @@
+import { readFile } from 'node:fs/promises'
+import { resolve } from 'node:path'
+import { AppError } from '../../core/errors.ts'
+import { awaitReady } from '../await-ready.ts'
+import { defineCommand, usageError } from '../command.ts'
+import { connect, connectionFlags } from '../connection.ts'
+import type { Io } from '../io.ts'
+import { createProgress } from '../progress.ts'
+
+/** Loading a large model from a slow disk takes its time. */
+const readyTimeoutMs = 600_000
+
+export const deploy = defineCommand({
+  name: 'deploy',
+  summary: 'Run a model, or change how it runs',
+  details:
+    'Creates the deployment, or replaces the one of that name, and waits until it is ready. Exit code 5: it does not get ready.',
+  examples: [
+    'deploy bundled:minimind2-small',
+    'deploy tinyllama --replicas 2 --set contextTokens=2048',
+    'deploy ./model.gguf --name mine --route team/mine',
+    'deploy -f deployments.yaml',
+  ],
+  positionals: [
+    {
+      name: 'model',
+      summary: '`bundled:NAME`, a GGUF file, or a name of `baleen model list`',
+      isOptional: true,
+      completes: 'model',
+    },
+  ],
+  flags: {
+    file: { kind: 'text', short: 'f', hint: 'FILE', summary: 'Deployments as YAML; - is stdin' },
+    name: { kind: 'text', summary: "Name of the deployment (from the model's)" },
+    replicas: { kind: 'integer', hint: 'N', summary: 'Engines to run (1)' },
+    route: { kind: 'text', hint: 'MODEL', summary: 'Model name that clients write (the name)' },
+    task: { kind: 'text', choices: ['generate', 'embed'], summary: 'What it offers (generate)' },
+    engine: { kind: 'text', summary: 'Engine that runs it (embedded)' },
+    set: { kind: 'text', hint: 'SETTING=VALUE', repeats: true, summary: 'Engine setting' },
+    'no-wait': { kind: 'boolean', summary: 'Return once it is recorded' },
+    'ready-timeout': { kind: 'duration', hint: '10m', summary: 'Longest wait until it is ready' },
+    ...connectionFlags,
+  },
+  async run({ flags, positionals, io, output }) {
+    const { model } = positionals
+    if ((model === undefined) === (flags.file === undefined))
+      throw usageError('name a MODEL, or give --file')
+    const { specFromFlags, specsFromYaml } = await import('../deployment-spec.ts')
+    const specs =
+      flags.file === undefined
+        ? [specFromFlags(absolute(model ?? '', io), flags)]
+        : specsFromYaml(await read(flags.file, io), flags.file)
+
+    const control = await connect(flags, io)
+    const progress = createProgress(io, output)
+    const deployed = []
+    for (const spec of specs) {
+      const recorded = await control.putDeployment(spec)
+      deployed.push(recorded)
+      if (flags['no-wait']) output.note(`${spec.name}: ${recorded.status}`)
+    }
+    const timeoutMs = flags['ready-timeout'] ?? readyTimeoutMs
+    const ready = flags['no-wait']
+      ? deployed
+      : await Promise.all(
+          specs.map(({ name }) => awaitReady(control, name, progress, io, timeoutMs)),
+        )
+    if (output.json) output.data(flags.file === undefined ? ready[0] : ready, () => '')
+  },
+})
+
+/** Control has another working directory. */
+const absolute = (model: string, io: Io): string =>
+  /^\.{0,2}\//.test(model) || (/\.gguf$/i.test(model) && !/^[a-z]+:/.test(model))
+    ? resolve(io.workingDirectory, model)
+    : model
+
+async function read(file: string, io: Io): Promise<string> {
+  if (file === '-') {
+    const chunks: Buffer[] = []
+    for await (const chunk of io.stdin) chunks.push(Buffer.from(chunk))
+    return Buffer.concat(chunks).toString('utf8')
+  }
+  return readFile(resolve(io.workingDirectory, file), 'utf8').catch((thrown: unknown) => {
+    throw new AppError('config/unreadable', {
+      message: `can't read ${file}: ${(thrown as Error).message}`,
+      hint: 'Check the path given with --file.',
+      cause: thrown,
+    })
+  })
+}

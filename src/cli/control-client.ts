@@ -1,0 +1,117 @@
+import { z } from 'zod'
+import {
+  keyCreated,
+  keyView,
+  statusView,
+  usageRow,
+  type KeyCreated,
+  type KeyInput,
+  type KeyPatch,
+  type KeyView,
+  type StatusView,
+  type UsageRow,
+} from '../contract/api.ts'
+import { deploymentView, type DeploymentSpec, type DeploymentView } from '../contract/deployment.ts'
+import { AppError } from '../core/errors.ts'
+import { asConnectionError, send, type Call } from './http.ts'
+
+/** Control's REST API as commands use it. Answers are checked against the contract. */
+export interface ControlClient {
+  status(): Promise<StatusView>
+  deployments(): Promise<readonly DeploymentView[]>
+  deployment(name: string): Promise<DeploymentView>
+  /** Creates it, or replaces what is there under that name. */
+  putDeployment(spec: DeploymentSpec): Promise<DeploymentView>
+  scale(name: string, replicas: number): Promise<DeploymentView>
+  removeDeployment(name: string): Promise<void>
+  /** Log lines of a replica or of all replicas of a deployment, as they come. */
+  logs(name: string, options: { lines: number; follow: boolean }): AsyncIterable<string>
+  keys(): Promise<readonly KeyView[]>
+  createKey(input: Partial<KeyInput> & { name: string }): Promise<KeyCreated>
+  editKey(id: string, patch: KeyPatch): Promise<KeyView>
+  removeKey(id: string): Promise<void>
+  usage(query: { by: string; sinceMs: number }): Promise<readonly UsageRow[]>
+}
+
+export interface ControlOptions {
+  readonly url: string
+  readonly token: string
+  readonly timeoutMs: number
+  readonly interrupt: AbortSignal
+}
+
+export function createControlClient(options: ControlOptions): ControlClient {
+  const base = `${options.url.replace(/\/$/, '')}/api/v1`
+  const callOf = (method: string, path: string, body?: unknown): Call => ({
+    ...options,
+    method,
+    url: `${base}${path}`,
+    ...(body === undefined ? {} : { body }),
+  })
+  async function ask<T extends z.ZodType>(
+    schema: T,
+    method: string,
+    path: string,
+    body?: unknown,
+  ): Promise<z.output<T>> {
+    const call = callOf(method, path, body)
+    const response = await send(call)
+    const answer: unknown = await response.json().catch((thrown: unknown) => {
+      throw asConnectionError(thrown, call)
+    })
+    const parsed = schema.safeParse(answer)
+    if (parsed.success) return parsed.data
+    throw new AppError('cli/bad-answer', {
+      message: `${method} ${call.url}: ${z.prettifyError(parsed.error)}`,
+    })
+  }
+  const named = (kind: string, name: string) => `/${kind}/${encodeURIComponent(name)}`
+
+  return {
+    status: () => ask(statusView, 'GET', '/status'),
+    deployments: async () => (await ask(deploymentList, 'GET', '/deployments')).deployments,
+    deployment: (name) => ask(deploymentView, 'GET', named('deployments', name)),
+    putDeployment: (spec) => ask(deploymentView, 'PUT', named('deployments', spec.name), spec),
+    scale: (name, replicas) =>
+      ask(deploymentView, 'POST', `${named('deployments', name)}/scale`, { replicas }),
+    async removeDeployment(name) {
+      await (await send(callOf('DELETE', named('deployments', name)))).arrayBuffer()
+    },
+    async *logs(name, { lines, follow }) {
+      const call = callOf('GET', `${named('logs', name)}?lines=${lines}&follow=${follow}`)
+      const response = await send(call)
+      yield* linesOf(response, call)
+    },
+    keys: async () => (await ask(keyList, 'GET', '/keys')).keys,
+    createKey: (input) => ask(keyCreated, 'POST', '/keys', input),
+    editKey: (id, patch) => ask(keyView, 'PATCH', named('keys', id), patch),
+    async removeKey(id) {
+      await (await send(callOf('DELETE', named('keys', id)))).arrayBuffer()
+    },
+    usage: async ({ by, sinceMs }) =>
+      (await ask(usageList, 'GET', `/usage?by=${by}&sinceMs=${sinceMs}`)).usage,
+  }
+}
+
+/** Lines of a body as they come. Ends quietly where the person ends it. */
+export async function* linesOf(
+  response: Response,
+  call: Pick<Call, 'url' | 'interrupt'>,
+): AsyncGenerator<string> {
+  let pending = ''
+  const decoder = new TextDecoder()
+  try {
+    for await (const chunk of response.body ?? []) {
+      const lines = (pending + decoder.decode(chunk, { stream: true })).split('\n')
+      pending = lines.pop() ?? ''
+      yield* lines
+    }
+  } catch (thrown) {
+    throw asConnectionError(thrown, call)
+  }
+  if (pending !== '') yield pending
+}
+
+const deploymentList = z.object({ deployments: z.array(deploymentView) })
+const keyList = z.object({ keys: z.array(keyView) })
+const usageList = z.object({ usage: z.array(usageRow) })

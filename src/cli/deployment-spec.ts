@@ -1,0 +1,67 @@
+import { basename } from 'node:path'
+import { z } from 'zod'
+import { deploymentSpec, engineSettings, type DeploymentSpec } from '../contract/deployment.ts'
+import { nearest } from '../core/nearest.ts'
+import { parseYaml } from '../server/config-file.ts'
+import { usageError } from './command.ts'
+
+export interface SpecFlags {
+  readonly name: string | undefined
+  readonly replicas: number | undefined
+  readonly route: string | undefined
+  readonly task: DeploymentSpec['task'] | undefined
+  readonly engine: string | undefined
+  /** `contextTokens=4096`: one engine setting each. */
+  readonly set: readonly string[]
+}
+
+/** The spec that a command line asks for. Error: `cli/usage`. */
+export function specFromFlags(model: string, flags: SpecFlags): DeploymentSpec {
+  const { set, name = nameFrom(model), ...rest } = flags
+  const given = Object.fromEntries(Object.entries(rest).filter(([, value]) => value !== undefined))
+  const parsed = deploymentSpec.safeParse({ name, model, settings: settingsFrom(set), ...given })
+  if (parsed.success) return parsed.data
+  const [issue] = parsed.error.issues
+  throw usageError(`${issue?.path.join('.')}: ${issue?.message}`, 'See `baleen deploy --help`.')
+}
+
+/** One spec, a list of them, or a config's `deployments`. Error: `config/invalid` with file and line. */
+export function specsFromYaml(text: string, file: string): readonly DeploymentSpec[] {
+  const shape = parseYaml(text, file, z.unknown())
+  if (Array.isArray(shape)) return parseYaml(text, file, z.array(deploymentSpec).min(1))
+  if (typeof shape === 'object' && shape !== null && 'deployments' in shape)
+    return parseYaml(text, file, z.object({ deployments: z.array(deploymentSpec) })).deployments
+  return [parseYaml(text, file, deploymentSpec)]
+}
+
+/** `hf:Org/Repo/TinyLlama.Q4_K_M.gguf` → `tinyllama-q4-k-m`. */
+export function nameFrom(model: string): string {
+  const last = basename(model.replace(/^[a-z]+:(?!\/)/, '').replace(/[?#].*$/, ''))
+  return last
+    .replace(/\.gguf$/i, '')
+    .toLowerCase()
+    .replace(/[^a-z0-9]+/g, '-')
+    .slice(0, 63)
+    .replace(/^-+|-+$/g, '')
+}
+
+function settingsFrom(assignments: readonly string[]): Record<string, unknown> {
+  const known = Object.keys(engineSettings.shape)
+  return Object.fromEntries(
+    assignments.map((assignment) => {
+      const [key = '', ...value] = assignment.split('=')
+      if (value.length === 0) throw usageError(`write --set ${key}=VALUE`)
+      if (!known.includes(key)) {
+        const meant = nearest(key, known)
+        throw usageError(
+          `there is no setting "${key}"`,
+          meant === null ? `There are ${known.join(', ')}.` : `Did you mean ${meant}?`,
+        )
+      }
+      return [key, scalar(value.join('='))]
+    }),
+  )
+}
+
+const scalar = (text: string): string | number =>
+  /^-?\d+(\.\d+)?$/.test(text) ? Number(text) : text
