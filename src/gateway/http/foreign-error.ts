@@ -1,0 +1,67 @@
+import type { Replica } from '../route-table.ts'
+
+/**
+ * An engine's error as a body that OpenAI's clients understand. One already in that form passes byte by byte;
+ * `{"detail": …}` of FastAPI, `{"message": …}` and plain text are put into it.
+ */
+export function normaliseError(status: number, body: Buffer, replica: Replica): Buffer {
+  const value = parse(body)
+  if (isOpenAiError(value)) return body
+  const message =
+    findMessage(value) ??
+    describe(status, value === undefined ? body.toString('utf8') : '', replica)
+  const type = status >= 500 ? 'server_error' : 'invalid_request_error'
+  return Buffer.from(JSON.stringify({ error: { message, type, param: null, code: null } }))
+}
+
+const messageLengthMax = 2000
+
+function parse(body: Buffer): unknown {
+  try {
+    return JSON.parse(body.toString('utf8'))
+  } catch {
+    return undefined
+  }
+}
+
+function isOpenAiError(value: unknown): boolean {
+  const error = (value as { error?: unknown } | null | undefined)?.error
+  if (typeof error !== 'object' || error === null) return false
+  const { message, type, param, code } = error as Record<string, unknown>
+  return (
+    typeof message === 'string' &&
+    typeof type === 'string' &&
+    param !== undefined &&
+    code !== undefined
+  )
+}
+
+function findMessage(value: unknown): string | null {
+  if (typeof value === 'string') return shorten(value)
+  if (typeof value !== 'object' || value === null) return null
+  const { error, detail, message } = value as Record<string, unknown>
+  if (Array.isArray(detail)) return shorten(detail.map(describeIssue).join('; '))
+  for (const candidate of [error, detail, message]) {
+    const found = findMessage(candidate)
+    if (found !== null) return found
+  }
+  return null
+}
+
+/** One of FastAPI's: `{"loc": ["body", "messages"], "msg": "Field required"}`. */
+function describeIssue(issue: unknown): string {
+  const { loc, msg } = (issue ?? {}) as { loc?: unknown; msg?: unknown }
+  const place = Array.isArray(loc) ? `${loc.slice(1).join('.')}: ` : ''
+  return `${place}${typeof msg === 'string' ? msg : 'invalid'}`
+}
+
+function describe(status: number, text: string, replica: Replica): string {
+  const isPage = /^\s*</.test(text)
+  const said = isPage ? '' : text.trim()
+  return said === ''
+    ? `The engine ${replica.id} answered with status ${status} and no explanation.`
+    : shorten(said)
+}
+
+const shorten = (text: string): string =>
+  text.length > messageLengthMax ? `${text.slice(0, messageLengthMax)}…` : text

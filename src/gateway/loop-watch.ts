@@ -1,0 +1,35 @@
+import { monitorEventLoopDelay, performance } from 'node:perf_hooks'
+import { observeLoop, type Shedding } from './policy/shed.ts'
+
+export interface LoopWatch {
+  /** Of the last window. */
+  readonly lagMsP99: number
+  /** Every 500 ms: closes a window and lets the shedding policy see it. */
+  observe(): void
+  close(): void
+}
+
+const resolutionMs = 10
+
+export function createLoopWatch(shedding: Shedding): LoopWatch {
+  const delays = monitorEventLoopDelay({ resolution: resolutionMs })
+  delays.enable()
+  let last = performance.eventLoopUtilization()
+  let lagMsP99 = 0
+  return {
+    get lagMsP99() {
+      return lagMsP99
+    },
+    observe() {
+      const now = performance.eventLoopUtilization()
+      const { utilization } = performance.eventLoopUtilization(now, last)
+      last = now
+      // The histogram counts from one sample to the next: the pause it asks for is not lag.
+      const p99 = delays.percentile(99) / 1e6 - resolutionMs
+      lagMsP99 = delays.count > 0 && p99 > 0 ? p99 : 0
+      delays.reset()
+      observeLoop(shedding, { lagMsP99, utilisation: utilization })
+    },
+    close: () => delays.disable(),
+  }
+}

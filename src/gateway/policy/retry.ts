@@ -1,0 +1,41 @@
+import type { Verdict } from './breaker.ts'
+
+/** How one attempt failed before a byte had reached the client. */
+export type AttemptFailure =
+  /** Nothing listens at the address. */
+  | { readonly kind: 'refused' }
+  /** The connection broke, or the engine was silent too long. */
+  | { readonly kind: 'broken' }
+  | { readonly kind: 'timeout' }
+  | { readonly kind: 'status'; readonly status: number }
+
+/** One and two more, like the two retries of OpenAI's client. */
+export const attemptsMax = 3
+
+/**
+ * Statuses that another replica may answer differently: Portkey's list. 429 is an engine's full queue here, since
+ * the key's own limits are the gateway's. 408 and other 4xx say something about the request.
+ */
+const retryable = new Set([429, 500, 502, 503, 504])
+
+/** Same request to another replica, or later to one that has become ready? */
+export function mayRetry(failure: AttemptFailure, attempts: number): boolean {
+  if (attempts >= attemptsMax) return false
+  // The engine has had its whole time; the client waits no second one.
+  if (failure.kind === 'timeout') return false
+  return failure.kind === 'status' ? retryable.has(failure.status) : true
+}
+
+/** A full queue is health, not sickness. */
+export function verdictOf(failure: AttemptFailure): Verdict {
+  if (failure.kind === 'refused') return 'refused'
+  if (failure.kind !== 'status') return 'failed'
+  return failure.status >= 500 && failure.status !== 503 ? 'failed' : 'ok'
+}
+
+/** Whether nothing of the request can have been worked on: then the same replica may be asked again. */
+export const isUnsent = (failure: AttemptFailure): boolean =>
+  failure.kind === 'refused' || failure.kind === 'broken'
+
+/** `x-should-retry: false` where the gateway has already tried again, so that attempts don't multiply. */
+export const tellNoRetry = (attempts: number): boolean => attempts > 1

@@ -1,0 +1,122 @@
+import { Pool } from 'undici'
+import type { Clock } from '../core/clock.ts'
+import type { Snapshot, SnapshotKey, SnapshotReplica, SnapshotRoute } from '../contract/snapshot.ts'
+import { createBreaker, isAvailable, type Breaker } from './policy/breaker.ts'
+import type { ReplicaView, RouteView, TargetView } from './policy/policy.ts'
+
+/** A running engine as this gateway knows it: its connections, its breaker, its load. */
+export interface Replica extends ReplicaView {
+  readonly id: string
+  readonly deployment: string
+  readonly url: string
+  readonly servedName: string | null
+  readonly pool: Pool
+  readonly breaker: Breaker
+}
+
+export interface Route extends RouteView {
+  readonly name: string
+  readonly task: 'generate' | 'embed'
+  readonly createdS: number
+  readonly replicas: readonly Replica[]
+  readonly targets: readonly TargetView[]
+  /** Why nothing is ready, for the 503. */
+  readonly reason: string
+}
+
+export interface RouteTable {
+  /** False until the first snapshot. */
+  readonly isLoaded: boolean
+  readonly version: number
+  readonly routes: ReadonlyMap<string, Route>
+  readonly keys: ReadonlyMap<string, SnapshotKey>
+  /** Replaces the whole view. What is running stays with the replica it went to. */
+  apply(snapshot: Snapshot): void
+  /** Resolves when every connection is closed. */
+  close(): Promise<void>
+}
+
+const connectTimeoutMs = 5000
+
+export function createRouteTable(clock: Clock): RouteTable {
+  let routes: ReadonlyMap<string, Route> = new Map()
+  let keys: ReadonlyMap<string, SnapshotKey> = new Map()
+  let version = -1
+  let known = new Map<string, Replica>()
+
+  function replicaOf(deployment: string, listed: SnapshotReplica): Replica {
+    const present = known.get(listed.id)
+    const isSame =
+      present?.url === listed.url &&
+      present.servedName === listed.servedName &&
+      present.deployment === deployment
+    return isSame ? present : createReplica(deployment, listed, clock)
+  }
+
+  function createRoute(listed: SnapshotRoute, next: Map<string, Replica>): Route {
+    const replicas: Replica[] = []
+    const targets = listed.targets.map((target) => {
+      const from = replicas.length
+      for (const replica of target.replicas) {
+        // A deployment can stand behind several routes; its replicas are the same.
+        const shared = next.get(replica.id) ?? replicaOf(target.deployment, replica)
+        next.set(replica.id, shared)
+        replicas.push(shared)
+      }
+      return { weight: target.weight, from, to: replicas.length }
+    })
+    const reason = listed.targets.map(({ reason: text }) => text).find((text) => text !== '')
+    const { name, task, createdS } = listed
+    return { name, task, createdS, replicas, targets, reason: reason ?? 'no replica is running' }
+  }
+
+  return {
+    get isLoaded() {
+      return version >= 0
+    },
+    get version() {
+      return version
+    },
+    get routes() {
+      return routes
+    },
+    get keys() {
+      return keys
+    },
+    apply(snapshot) {
+      const next = new Map<string, Replica>()
+      routes = new Map(snapshot.routes.map((route) => [route.name, createRoute(route, next)]))
+      keys = new Map(snapshot.keys.map((key) => [key.hash, key]))
+      version = snapshot.version
+      const gone = [...known.values()].filter((replica) => next.get(replica.id) !== replica)
+      known = next
+      // Graceful: what is in flight there goes on to its end.
+      for (const { pool } of gone) void pool.close()
+    },
+    async close() {
+      await Promise.all([...known.values()].map(({ pool }) => pool.destroy()))
+    },
+  }
+}
+
+/** Timeouts are the gateway's own: undici's would cut long generations and keep a timer a request. */
+function createReplica(deployment: string, listed: SnapshotReplica, clock: Clock): Replica {
+  const breaker = createBreaker()
+  return {
+    id: listed.id,
+    deployment,
+    url: listed.url,
+    servedName: listed.servedName,
+    pool: new Pool(listed.url, {
+      connect: { timeout: connectTimeoutMs },
+      headersTimeout: 0,
+      bodyTimeout: 0,
+      allowH2: false,
+    }),
+    breaker,
+    inFlight: 0,
+    get isAvailable() {
+      return breaker.state === 'closed' || isAvailable(breaker, clock.monotonicMs())
+    },
+  }
+}
