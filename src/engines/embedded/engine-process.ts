@@ -1,6 +1,7 @@
 import type { Server } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { availableParallelism } from 'node:os'
+import { setTimeout as sleep } from 'node:timers/promises'
 import type { Logger } from 'pino'
 import { systemClock } from '../../core/clock.ts'
 import { AppError, toAppError } from '../../core/errors.ts'
@@ -37,13 +38,13 @@ export async function startEngine(
     state = { kind: 'failed', error }
     deps.onBroken(error)
   }
-  const server = createEngineServer({
+  const engineServer = createEngineServer({
     health: () => judgeHealth(state, stepStartedMs(serving), systemClock.monotonicMs()),
     metrics: async () => (metrics ? metrics.read() : ''),
     serving: () => takeServing(state, serving),
     onUnexpected: (error) => deps.log.error({ err: error, code: error.code }, 'a request failed'),
   })
-  const port = await listen(server, flags)
+  const port = await listen(engineServer.server, flags)
 
   async function load(): Promise<void> {
     try {
@@ -70,11 +71,12 @@ export async function startEngine(
     loaded: load(),
     async drain(limitMs) {
       state = { kind: 'draining' }
-      const closed = new Promise<void>((resolve) => server.close(() => resolve()))
-      server.closeIdleConnections()
-      const cut = setTimeout(() => server.closeAllConnections(), limitMs)
-      await closed
-      clearTimeout(cut)
+      const timeUp = new AbortController()
+      // Still listening meanwhile: a 503 that says why is worth more than a refused connection.
+      await Promise.race([engineServer.whenIdle(), sleep(limitMs, null, { signal: timeUp.signal })])
+      timeUp.abort()
+      engineServer.server.close()
+      engineServer.server.closeAllConnections()
     },
   }
 }
@@ -171,7 +173,7 @@ const stepStartedMs = (serving: Serving | null): number | null =>
 function takeServing(state: EngineState, serving: Serving | null): Serving {
   if (state.kind === 'failed') throw state.error
   if (state.kind === 'draining')
-    throw new AppError('engine/draining', { message: 'this engine is ending' })
+    throw new AppError('engine/draining', { message: 'draining' })
   if (state.kind === 'loading' || !serving)
     throw new AppError('engine/loading', { message: 'the model is being loaded', retryAfterS: 2 })
   return serving

@@ -18,7 +18,7 @@ async function fail(thrown: unknown): Promise<never> {
   isEnding = true
   const { code, message, hint } = toAppError(thrown)
   await sleep(code === 'engine/bad-model' || code === 'engine/failed' ? lastWordsMs : 0)
-  process.stderr.write(`${code}: ${message.replaceAll('\n', ' ')}. ${hint}\n`)
+  process.stderr.write(`${code}: ${message.replace(/\p{Cc}/gu, ' ')}. ${hint}\n`)
   process.exit(1)
 }
 

@@ -23,10 +23,23 @@ const posts: Readonly<Record<string, Handler>> = {
 }
 const gets = ['/health', '/metrics', '/v1/models']
 
+export interface EngineServer {
+  readonly server: Server
+  /** Resolves when no request is being answered; new ones may still come. */
+  whenIdle(): Promise<void>
+}
+
 /** The HTTP face of one engine. Loopback only: keys, limits and routes are the gateway's. */
-export function createEngineServer(deps: ServerDeps): Server {
+export function createEngineServer(deps: ServerDeps): EngineServer {
+  let inFlight = 0
+  const idle: (() => void)[] = []
   const server = createServer((incoming, response) => {
+    inFlight++
     response.on('error', () => {})
+    response.once('close', () => {
+      inFlight--
+      if (inFlight === 0) for (const resolve of idle.splice(0)) resolve()
+    })
     answer(deps, incoming, response).catch((thrown: unknown) => {
       const error = toAppError(thrown)
       if (error.status >= 500 && error.status !== 503) deps.onUnexpected(error)
@@ -36,7 +49,11 @@ export function createEngineServer(deps: ServerDeps): Server {
   // A stream may pause for as long as a prompt of others takes; the gateway has the time limits.
   server.requestTimeout = 0
   server.keepAliveTimeout = 75_000
-  return server
+  return {
+    server,
+    whenIdle: () =>
+      inFlight === 0 ? Promise.resolve() : new Promise((resolve) => idle.push(resolve)),
+  }
 }
 
 async function answer(
@@ -80,8 +97,9 @@ const listModels = ({ name, contextTokens }: Serving) => ({
 
 function refuse(incoming: IncomingMessage, response: ServerResponse, error: AppError): void {
   if (response.headersSent || response.destroyed) return void response.destroy()
-  // What is left of a refused body is not worth reading.
-  if (!incoming.complete) response.setHeader('connection', 'close')
+  // What is left of a refused body is not worth reading; a draining engine wants to be left alone.
+  if (!incoming.complete || error.code === 'engine/draining')
+    response.setHeader('connection', 'close')
   for (const [name, value] of Object.entries(errorHeaders(error))) response.setHeader(name, value)
   write(response, error.status, JSON.stringify(errorBody(error)), 'application/json')
 }

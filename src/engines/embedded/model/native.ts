@@ -1,3 +1,4 @@
+import { setImmediate } from 'node:timers/promises'
 import { getLlama, LlamaLogLevel } from 'node-llama-cpp'
 import { AppError, toAppError } from '../../../core/errors.ts'
 import { readFacts, readVocabulary, type ModelFacts } from './model-facts.ts'
@@ -44,10 +45,12 @@ export async function loadModel(options: LoadOptions): Promise<LoadedModel> {
   })
   const model = await llama
     .loadModel({ modelPath: options.path, onLoadProgress: (share) => options.onProgress(share) })
-    .catch((thrown: unknown) => {
+    .catch(async (thrown: unknown) => {
+      // The library hands out llama.cpp's log a turn later.
+      await setImmediate()
       const reason = complaints[0] ?? toAppError(thrown).message
       throw new AppError('engine/bad-model', {
-        message: `${options.path}: ${reason}`,
+        message: `${options.path}: ${reason.replace(noise, '')}`,
         cause: thrown,
       })
     })
@@ -81,3 +84,6 @@ export async function loadModel(options: LoadOptions): Promise<LoadedModel> {
     acceptsGrammar: (grammar) => acceptsGrammar(llama, grammar),
   }
 }
+
+/** llama.cpp's own function names before what it has to say. */
+const noise = /^(llama_\w+: |error loading model: |gguf_\w+: )+/
