@@ -57,6 +57,10 @@ export const catalogue = {
   'request/too-slow': { ...bad('Send the body faster.'), status: 408 },
   'request/unknown-path': missing('GET /v1/models lists models; the API reference lists paths.'),
   'request/wrong-method': { ...bad('Use the method the API reference names.'), status: 405 },
+  'request/wrong-host': {
+    ...bad('Use the address that Baleen listens on; a name that points to it is not enough.'),
+    status: 421,
+  },
   'request/context-exceeded': bad('Shorten the prompt or lower max_tokens.'),
   'request/unsupported': bad('Leave the parameter out, or use an engine that has it.'),
 

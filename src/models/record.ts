@@ -1,4 +1,4 @@
-import { readFile } from 'node:fs/promises'
+import { readdir, readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { z } from 'zod'
 import { replaceFile } from './durable-file.ts'
@@ -41,6 +41,18 @@ export async function readRecord(directory: string, name: string): Promise<Model
   } catch {
     return null
   }
+}
+
+/** By name. A directory that is not there yet has none. */
+export async function readRecords(directory: string): Promise<readonly ModelRecord[]> {
+  const names = await readdir(directory).catch(() => [])
+  const records = await Promise.all(
+    names
+      .filter((name) => name.endsWith('.json'))
+      .toSorted()
+      .map((name) => readRecord(directory, name.slice(0, -'.json'.length))),
+  )
+  return records.filter((record) => record !== null)
 }
 
 export async function writeRecord(directory: string, record: ModelRecord): Promise<void> {

@@ -1,0 +1,21 @@
+import { execFile } from 'node:child_process'
+import { promisify } from 'node:util'
+
+const publicRegistry = 'https://registry.npmjs.org/'
+
+/** The registry that npm itself would use: environment, project, user and global settings, in npm's own order. */
+export async function npmRegistry(signal: AbortSignal | undefined): Promise<string> {
+  try {
+    const { stdout } = await promisify(execFile)('npm', ['config', 'get', 'registry'], {
+      timeout: 20_000,
+      // On Windows npm is a script.
+      shell: process.platform === 'win32',
+      ...(signal ? { signal } : {}),
+    })
+    const answer = stdout.trim()
+    if (URL.canParse(answer)) return answer
+  } catch {
+    signal?.throwIfAborted()
+  }
+  return publicRegistry
+}

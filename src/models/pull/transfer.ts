@@ -1,0 +1,23 @@
+import type { Dispatcher } from 'undici'
+import type { Written } from '../durable-file.ts'
+import type { OnProgress } from '../progress.ts'
+
+/** What every step of a pull is given. */
+export interface Transfer {
+  /** Where unfinished files are kept between attempts: `.partial` in the models directory. */
+  readonly partialDirectory: string
+  readonly onProgress: OnProgress
+  readonly signal: AbortSignal | undefined
+  readonly dispatcher: Dispatcher | undefined
+  /** First pause before another attempt. */
+  readonly retryDelayMs: number
+  /** Silence after which a server is given up. */
+  readonly silenceMs: number
+  /** Bytes that may still be written where the directory is. */
+  readonly freeBytes: (directory: string) => Promise<number>
+}
+
+/** A file of the model, complete and checked, still under a temporary name. */
+export interface Fetched extends Written {
+  readonly path: string
+}
