@@ -17,8 +17,10 @@ export interface SpecFlags {
 
 /** The spec that a command line asks for. Error: `cli/usage`. */
 export function specFromFlags(model: string, flags: SpecFlags): DeploymentSpec {
-  const { set, name = nameFrom(model), ...rest } = flags
-  const given = Object.fromEntries(Object.entries(rest).filter(([, value]) => value !== undefined))
+  const { set, name = nameFrom(model), replicas, route, task, engine } = flags
+  const given = Object.fromEntries(
+    Object.entries({ replicas, route, task, engine }).filter(([, value]) => value !== undefined),
+  )
   const parsed = deploymentSpec.safeParse({ name, model, settings: settingsFrom(set), ...given })
   if (parsed.success) return parsed.data
   const [issue] = parsed.error.issues

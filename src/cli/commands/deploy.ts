@@ -1,5 +1,6 @@
 import { readFile } from 'node:fs/promises'
 import { resolve } from 'node:path'
+import type { DeploymentView } from '../../contract/deployment.ts'
 import { AppError } from '../../core/errors.ts'
 import { awaitReady } from '../await-ready.ts'
 import { defineCommand, usageError } from '../command.ts'
@@ -53,7 +54,7 @@ export const deploy = defineCommand({
 
     const control = await connect(flags, io)
     const progress = createProgress(io, output)
-    const deployed = []
+    const deployed: DeploymentView[] = []
     for (const spec of specs) {
       const recorded = await control.putDeployment(spec)
       deployed.push(recorded)
