@@ -8,7 +8,7 @@ import {
   moeLayers,
 } from '../model-facts.ts'
 import { allReduceUs } from './collective.ts'
-import { distinctExperts, straggler } from './routing.ts'
+import { distinctExperts } from './routing.ts'
 import { attentionOf, kernelTimeUs, peakTflops, utilisationTable } from './utilisation.ts'
 
 /** A model laid over devices. Tensor × data ranks hold one copy; experts spread over `ep` of them. */
@@ -137,7 +137,7 @@ function expertsUs(layout: Layout, tokens: number): number {
     flop / (peakTflops(device, precision.experts) * 1e6),
     (weights + activations) / (device.bandwidthGBs * 1e3),
   )
-  return moeLayers(model) * one * straggler(moe.experts, moe.topK, tokens, ep)
+  return moeLayers(model) * one
 }
 
 const headUs = (layout: Layout, sampled: number): number =>

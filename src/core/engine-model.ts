@@ -1,0 +1,131 @@
+/**
+ * What an engine knows of itself, as pure data: how it counts memory, how long its steps take beyond the kernels, which
+ * knobs it has. Planner and simulator get it from the registry and name no engine.
+ */
+export interface EngineModel {
+  readonly name: string
+  /** How result tables and people call it, lower case. */
+  readonly aliases: readonly string[]
+  readonly memory: MemoryRules
+  readonly scheduling: SchedulingRules
+  readonly fitted: FittedEngine
+  readonly knobs: readonly Knob[]
+  readonly capabilities: EngineCapabilities
+}
+
+export interface MemoryRules {
+  /** What `share` is a share of: the whole device, or what is free once the weights are loaded. */
+  readonly shareOf: 'device' | 'free'
+  readonly defaultShare: number
+  /** People raise the share to this where the default leaves too little. */
+  readonly highestShare: number
+  readonly blockTokens: number
+  /** Blocks that exist but hold nothing. */
+  readonly reservedBlocks: number
+  /** Workspace that does not depend on the model: runtime, communication, CUDA graphs. */
+  readonly workspaceBytes: number
+  /** Logits and sampling buffers, by vocabulary entry. */
+  readonly bytesPerVocabularyEntry: number
+  /** Activations of a prefill step beyond `freeBatchedTokens`, by token and unit of width. */
+  readonly bytesPerActivation: number
+  readonly freeBatchedTokens: number
+  /** A multimodal model is profiled with its largest input. */
+  readonly visionBytes: number
+  /** Whether a sequence holds blocks as it grows, or reserves them for its longest course. */
+  readonly reserves: 'as-it-grows' | 'in-advance'
+  /** Bytes a cached number takes when nobody says: by whether weights are quantised and the device multiplies fp4. */
+  readonly defaultKvBytes: {
+    readonly plain: number
+    readonly quantised: number
+    readonly newest: number
+  }
+}
+
+export interface SchedulingRules {
+  /** Prefill shares a step with decoding, or comes before it. */
+  readonly mixesPrefill: boolean
+  readonly maxSequences: { readonly large: number; readonly small: number }
+  readonly batchedTokens: { readonly large: number; readonly small: number }
+  /** From this memory on a device counts as large. */
+  readonly largeDeviceBytes: number
+}
+
+/** Multipliers of device time by part, and what the host adds; fitted by bench/planner/fit.ts. */
+export interface StepCoefficients {
+  readonly dense: number
+  readonly experts: number
+  /** Extra share of expert time lost to unequal load when experts are spread over ranks. */
+  readonly expertSpread: number
+  readonly attention: number
+  readonly collective: number
+  readonly layerUs: number
+  readonly expertLayerUs: number
+  readonly latentLayerUs: number
+  readonly linearLayerUs: number
+  readonly sparseLayerUs: number
+  readonly stepUs: number
+  readonly sequenceUs: number
+  /** Prefill work that a decoding sequence feels. */
+  readonly prefill: number
+  readonly prefillStepUs: number
+}
+
+/** What the time to the first token is made of. */
+export interface FirstTokenCoefficients {
+  readonly requestMs: number
+  readonly layerMs: number
+  readonly prefill: number
+  readonly prefillAttention: number
+  readonly step: number
+  /** Share of the other sequences' prefill that a new one waits for. */
+  readonly cohort: number
+  readonly cohortAttention: number
+  /** The same, where answers are short and sequences stay in step. */
+  readonly cohortShort: number
+  readonly queue: number
+  readonly wait: number
+  readonly sequenceMs: number
+}
+
+export interface FittedEra {
+  /** First version that behaves like this; the first era starts at "0". */
+  readonly from: string
+  readonly step: StepCoefficients
+  readonly firstToken: FirstTokenCoefficients
+}
+
+export interface FittedEngine {
+  readonly provenance: string
+  readonly eras: readonly FittedEra[]
+  /** Natural logarithms by key: what is systematically slower or faster than the parts say. */
+  readonly stepCorrections: Readonly<Record<string, number>>
+  readonly firstTokenCorrections: Readonly<Record<string, number>>
+  /** Half-width of the 80 % interval of the logarithm, by how much of the combination was measured. */
+  readonly errorBars: Readonly<Record<'tpot' | 'ttft' | 'e2e' | 'throughput', ErrorBar>>
+}
+
+export interface ErrorBar {
+  /** Model and device were both measured with this engine. */
+  readonly known: number
+  /** One of them was. */
+  readonly partly: number
+  readonly unknown: number
+}
+
+export interface Knob {
+  /** Name in Baleen's settings. */
+  readonly name: string
+  /** The engine's flag. */
+  readonly flag: string
+  readonly about: string
+}
+
+export interface EngineCapabilities {
+  readonly weightPrecisions: readonly string[]
+  readonly kvPrecisions: readonly string[]
+  readonly parallelism: readonly ('tp' | 'pp' | 'dp' | 'ep')[]
+  readonly prefixCaching: boolean
+  readonly chunkedPrefill: boolean
+  readonly speculative: readonly string[]
+  readonly vendors: readonly string[]
+}

@@ -1,0 +1,52 @@
+import type { EngineModel } from '../../core/engine-model.ts'
+import { readFitted } from '../../core/fitted-engine.ts'
+import fitted from './fitted.json' with { type: 'json' }
+
+/** TensorRT-LLM: the cache takes a share of what is left after loading, blocks are reserved in advance. */
+export const trtllmModel: EngineModel = {
+  name: 'trtllm',
+  aliases: ['tensorrt-llm', 'tensorrt-llm+triton', 'tensorrt-llm/tensorrt', 'tensorrt'],
+  memory: {
+    shareOf: 'free',
+    defaultShare: 0.9,
+    highestShare: 0.95,
+    blockTokens: 32,
+    reservedBlocks: 0,
+    workspaceBytes: 2e9,
+    bytesPerVocabularyEntry: 0,
+    bytesPerActivation: 2,
+    freeBatchedTokens: 8192,
+    visionBytes: 1e9,
+    reserves: 'as-it-grows',
+    defaultKvBytes: { plain: 2, quantised: 1, newest: 1 },
+  },
+  scheduling: {
+    mixesPrefill: true,
+    maxSequences: { large: 2048, small: 2048 },
+    batchedTokens: { large: 8192, small: 8192 },
+    largeDeviceBytes: 70 * 2 ** 30,
+  },
+  fitted: readFitted(fitted),
+  knobs: [
+    { name: 'tensorParallel', flag: '--tp_size', about: 'devices that share one layer' },
+    { name: 'pipelineParallel', flag: '--pp_size', about: 'stages of layers' },
+    { name: 'expertParallel', flag: '--ep_size', about: 'ranks that experts spread over' },
+    { name: 'maxSequences', flag: '--max_batch_size', about: 'sequences in one step' },
+    { name: 'batchedTokens', flag: '--max_num_tokens', about: 'tokens in one step' },
+    {
+      name: 'memoryShare',
+      flag: '--kv_cache_free_gpu_memory_fraction',
+      about: 'share of free memory for the cache',
+    },
+    { name: 'contextMax', flag: '--max_seq_len', about: 'longest sequence' },
+  ],
+  capabilities: {
+    weightPrecisions: ['bf16', 'fp8', 'int8', 'int4', 'nvfp4', 'mxfp4'],
+    kvPrecisions: ['bf16', 'fp8', 'int8'],
+    parallelism: ['tp', 'pp', 'dp', 'ep'],
+    prefixCaching: true,
+    chunkedPrefill: true,
+    speculative: ['draft', 'ngram', 'eagle', 'medusa', 'mtp', 'lookahead'],
+    vendors: ['nvidia'],
+  },
+}

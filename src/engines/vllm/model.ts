@@ -1,0 +1,69 @@
+import type { EngineModel } from '../../core/engine-model.ts'
+import { readFitted } from '../../core/fitted-engine.ts'
+import fitted from './fitted.json' with { type: 'json' }
+
+/** vLLM, V1 scheduler. Defaults: vllm/engine/arg_utils.py; memory: vllm/v1/worker/gpu_worker.py. */
+export const vllmModel: EngineModel = {
+  name: 'vllm',
+  aliases: ['vllm(fp16, splitwise testbed)'],
+  memory: {
+    shareOf: 'device',
+    defaultShare: 0.9,
+    highestShare: 0.95,
+    blockTokens: 16,
+    reservedBlocks: 0,
+    workspaceBytes: 0.25e9,
+    bytesPerVocabularyEntry: 7.3e3,
+    bytesPerActivation: 2,
+    freeBatchedTokens: 8192,
+    visionBytes: 4.2e9,
+    reserves: 'as-it-grows',
+    defaultKvBytes: { plain: 2, quantised: 2, newest: 1 },
+  },
+  scheduling: {
+    mixesPrefill: true,
+    maxSequences: { large: 1024, small: 256 },
+    batchedTokens: { large: 8192, small: 2048 },
+    largeDeviceBytes: 70 * 2 ** 30,
+  },
+  fitted: readFitted(fitted),
+  knobs: [
+    {
+      name: 'tensorParallel',
+      flag: '--tensor-parallel-size',
+      about: 'devices that share one layer',
+    },
+    { name: 'pipelineParallel', flag: '--pipeline-parallel-size', about: 'stages of layers' },
+    {
+      name: 'dataParallel',
+      flag: '--data-parallel-size',
+      about: 'attention ranks with caches of their own',
+    },
+    {
+      name: 'expertParallel',
+      flag: '--enable-expert-parallel',
+      about: 'whole experts on each rank',
+    },
+    { name: 'maxSequences', flag: '--max-num-seqs', about: 'sequences in one step' },
+    { name: 'batchedTokens', flag: '--max-num-batched-tokens', about: 'tokens in one step' },
+    { name: 'memoryShare', flag: '--gpu-memory-utilization', about: 'share of the device to use' },
+    { name: 'contextMax', flag: '--max-model-len', about: 'longest sequence' },
+    { name: 'kvPrecision', flag: '--kv-cache-dtype', about: 'precision of the cache' },
+    { name: 'prefixCaching', flag: '--enable-prefix-caching', about: 'reuse of common beginnings' },
+    {
+      name: 'chunkedPrefill',
+      flag: '--enable-chunked-prefill',
+      about: 'prompts in pieces beside decoding',
+    },
+    { name: 'speculative', flag: '--speculative-config', about: 'draft model or heads' },
+  ],
+  capabilities: {
+    weightPrecisions: ['bf16', 'fp8', 'int8', 'int4', 'nvfp4', 'mxfp4'],
+    kvPrecisions: ['bf16', 'fp8'],
+    parallelism: ['tp', 'pp', 'dp', 'ep'],
+    prefixCaching: true,
+    chunkedPrefill: true,
+    speculative: ['draft', 'ngram', 'eagle', 'medusa', 'mtp'],
+    vendors: ['nvidia', 'amd', 'intel', 'google', 'aws', 'huawei', 'cpu'],
+  },
+}

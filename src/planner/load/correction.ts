@@ -1,0 +1,32 @@
+import type { EngineModel } from '../../core/engine-model.ts'
+import type { Layout } from '../step/step-time.ts'
+
+export interface CorrectionSubject {
+  readonly engine: EngineModel
+  readonly layout: Layout
+  readonly version: string
+}
+
+/** What measured runs of the same kind were slower or faster by, as a logarithm; nothing known adds nothing. */
+export const correction = (
+  known: Readonly<Record<string, number>>,
+  subject: CorrectionSubject,
+): number => correctionKeys(subject).reduce((sum, key) => sum + (known[key] ?? 0), 0)
+
+/** From the general to the particular; the fit shrinks each toward nothing. */
+export function correctionKeys({ layout, version }: CorrectionSubject): string[] {
+  const { model, device, precision } = layout
+  return [
+    `model ${model.name}`,
+    `kernel ${precision.experts} on ${device.architecture}`,
+    `version ${shortVersion(version)}`,
+    `pair ${model.name} on ${device.name}`,
+  ]
+}
+
+/** "vLLM 0.15.1" → "0.15", "1.2.0rc6.post3" → "1.2.0rc6.post3": release candidates differ, patches do not. */
+export function shortVersion(version: string): string {
+  const text = version.toLowerCase().replace(/^[a-z ]+(?=\d)/, '')
+  if (!/\d/.test(text)) return text || 'unknown'
+  return /rc|post|dev|nightly|-/.test(text) ? text : text.split('.').slice(0, 2).join('.')
+}

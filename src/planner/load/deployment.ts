@@ -1,0 +1,60 @@
+import type { EngineModel, FittedEra } from '../../core/engine-model.ts'
+import type { Layout } from '../step/step-time.ts'
+import type { Load } from './load.ts'
+
+/** One engine's replicas under a load: all that a prediction needs. */
+export interface Scenario {
+  readonly layout: Layout
+  readonly engine: EngineModel
+  readonly version: string
+  readonly replicas: number
+  readonly isl: number
+  readonly osl: number
+  readonly prefixShare: number
+  readonly load: Load
+  /** Null: the engine's default. */
+  readonly maxSequences: number | null
+  readonly batchedTokens: number | null
+  readonly memoryShare: number | null
+}
+
+export interface Limits {
+  readonly maxSequences: number
+  readonly batchedTokens: number
+}
+
+/** The engine's limits: what was asked for, else its defaults for a device of this size. */
+export function limitsOf(scenario: Scenario): Limits {
+  const { engine, layout } = scenario
+  const { scheduling } = engine
+  const size = layout.device.memoryBytes >= scheduling.largeDeviceBytes ? 'large' : 'small'
+  return {
+    maxSequences: scenario.maxSequences ?? scheduling.maxSequences[size],
+    batchedTokens: scenario.batchedTokens ?? scheduling.batchedTokens[size],
+  }
+}
+
+/** The coefficients of the engine version: the last era that had begun. */
+export function eraOf(engine: EngineModel, version: string): FittedEra {
+  const { eras } = engine.fitted
+  let chosen = eras.at(-1)
+  if (/\d/.test(version)) {
+    chosen = eras[0]
+    for (const era of eras) if (compareVersions(version, era.from) >= 0) chosen = era
+  }
+  if (!chosen) throw new RangeError(`${engine.name} has no coefficients`)
+  return chosen
+}
+
+/** Dates (2024-11) stand for what was current then, which is the first era. */
+function compareVersions(left: string, right: string): number {
+  if (/\b20\d\d-\d\d/.test(left)) return right === '0' ? 0 : -1
+  const numbers = (text: string) => (/\d+(?:\.\d+)*/.exec(text)?.[0] ?? '0').split('.').map(Number)
+  const a = numbers(left)
+  const b = numbers(right)
+  for (let at = 0; at < Math.max(a.length, b.length); at++) {
+    const difference = (a[at] ?? 0) - (b[at] ?? 0)
+    if (difference !== 0) return difference
+  }
+  return 0
+}

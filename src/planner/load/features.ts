@@ -1,0 +1,88 @@
+import type { FirstTokenCoefficients, StepCoefficients } from '../../core/engine-model.ts'
+import { cachedLayers, moeLayers } from '../model-facts.ts'
+import { type Layout, type PrefillChunk, stepParts, type StepParts } from '../step/step-time.ts'
+
+/** What each coefficient multiplies, ms: a time is the sum of feature × coefficient. */
+export type StepFeatures = { readonly [Part in keyof StepCoefficients]: number }
+export type FirstTokenFeatures = { readonly [Part in keyof FirstTokenCoefficients]: number }
+
+export interface Prompt {
+  readonly tokens: number
+  /** Share of the prompt that is in the prefix cache. */
+  readonly prefixShare: number
+}
+
+/** What the prompt of one request costs by itself, ms. */
+export interface PrefillCost {
+  readonly total: number
+  readonly attention: number
+  readonly chunks: number
+}
+
+/** Decoding `decodes` sequences while `prefills` prompts start with every step (usually far less than one). */
+export function stepFeatures(
+  layout: Layout,
+  decodes: number,
+  context: number,
+  prefills: number,
+  prefillMs: number,
+): StepFeatures {
+  const parts = stepParts(layout, { decodes, context, chunks: [] })
+  const { model } = layout
+  const layers = model.layers / 1e3
+  return {
+    dense: (parts.dense + parts.head + parts.elementwise) / 1e3,
+    experts: parts.experts / 1e3,
+    expertSpread: (parts.experts / 1e3) * (1 - 1 / layout.ep),
+    attention: parts.decodeAttention / 1e3,
+    collective: parts.collective / 1e3,
+    layerUs: layers,
+    expertLayerUs: moeLayers(model) / 1e3,
+    latentLayerUs: model.mla ? layers : 0,
+    linearLayerUs: (model.linear?.layers ?? 0) / 1e3,
+    sparseLayerUs: model.sparse ? cachedLayers(model) / 1e3 : 0,
+    stepUs: 1e-3,
+    sequenceUs: decodes / layout.dp / 1e3,
+    prefill: prefills * prefillMs,
+    prefillStepUs: prefills / 1e3,
+  }
+}
+
+/** Time that a prompt adds: alone in its steps, or on top of `decodes` sequences that decode anyway. */
+export function prefillCost(
+  layout: Layout,
+  prompt: Prompt,
+  batchedTokens: number,
+  beside: { readonly decodes: number; readonly context: number } | null,
+): PrefillCost {
+  const cached = Math.min(prompt.tokens - 1, Math.round(prompt.tokens * prompt.prefixShare))
+  const tokens = Math.max(1, prompt.tokens - cached)
+  const chunks = Math.max(1, Math.ceil(tokens / batchedTokens))
+  const chunk: PrefillChunk = {
+    tokens: tokens / chunks,
+    past: cached + (tokens - tokens / chunks) / 2,
+    count: 1,
+  }
+  const load = { decodes: beside?.decodes ?? 0, context: beside?.context ?? 0 }
+  const mixed = stepParts(layout, { ...load, chunks: [chunk] })
+  const bare = beside ? sumParts(stepParts(layout, { ...load, chunks: [] })) : 0
+  const one = Math.max(sumParts(mixed) - bare, 0.05 * sumParts(mixed))
+  return {
+    total: (chunks * one) / 1e3,
+    attention: (chunks * mixed.prefillAttention) / 1e3,
+    chunks,
+  }
+}
+
+export const sumParts = (parts: StepParts): number =>
+  Object.values(parts).reduce((sum: number, part: number) => sum + part, 0)
+
+/** Feature × coefficient, summed. */
+export function weigh<Part extends string>(
+  features: { readonly [Key in Part]: number },
+  coefficients: { readonly [Key in Part]: number },
+): number {
+  let sum = 0
+  for (const part in features) sum += features[part] * coefficients[part]
+  return sum
+}

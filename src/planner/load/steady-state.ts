@@ -1,0 +1,201 @@
+import { memoryBudget, type MemoryBudget, sequenceCapacity } from '../memory/budget.ts'
+import { correction, type CorrectionSubject } from './correction.ts'
+import { eraOf, limitsOf, type Scenario } from './deployment.ts'
+import {
+  type FirstTokenFeatures,
+  prefillCost,
+  type StepFeatures,
+  stepFeatures,
+  weigh,
+} from './features.ts'
+
+export interface SteadyState {
+  readonly tpotMs: number
+  readonly ttftMs: number
+  readonly e2eMs: number
+  /** Of all replicas. */
+  readonly outputTokensPerSecond: number
+  /** Sequences decoding at a time, in one replica. */
+  readonly running: number
+  readonly budget: MemoryBudget
+  /** For the fit: what the coefficients were multiplied with. */
+  readonly stepFeatures: StepFeatures
+  readonly firstTokenFeatures: FirstTokenFeatures
+}
+
+/** Where an unknown open-loop rate is assumed to lie, as a share of what saturates the engine. */
+const assumedUtilisation = 0.2
+
+/** Continuous batching in closed form: good until the engine is nearly saturated by an open loop. */
+export function steadyState(scenario: Scenario): SteadyState {
+  const point = createPoint(scenario)
+  const { load } = scenario
+  switch (load.kind) {
+    case 'closed':
+      return closedLoop(scenario, point, load.concurrency / scenario.replicas)
+    case 'saturated':
+      return saturated(scenario, point, load.prompts && load.prompts / scenario.replicas)
+    case 'open':
+      return openLoop(scenario, point, load.prompts, load.rateRps)
+  }
+}
+
+type Point = ReturnType<typeof createPoint>
+
+/** Times at a number of decoding sequences. */
+function createPoint(scenario: Scenario) {
+  const { layout, engine, isl, osl, prefixShare } = scenario
+  const limits = limitsOf(scenario)
+  const era = eraOf(engine, scenario.version)
+  const budget = memoryBudget(layout, engine.memory, {
+    share: scenario.memoryShare,
+    batchedTokens: limits.batchedTokens,
+  })
+  const held = engine.memory.reserves === 'in-advance' ? isl + osl : isl + osl * 0.55
+  const capacity = sequenceCapacity(layout, budget, held)
+  const maxRunning = Math.max(1, Math.min(capacity, limits.maxSequences * layout.dp))
+  const context = isl + osl / 2
+  const prompt = { tokens: isl, prefixShare }
+  const alone = prefillCost(layout, prompt, limits.batchedTokens, null)
+  const subject: CorrectionSubject = { engine, layout, version: scenario.version }
+  const stepFactor = Math.exp(correction(engine.fitted.stepCorrections, subject))
+  const firstTokenFactor = Math.exp(correction(engine.fitted.firstTokenCorrections, subject))
+
+  /** `others`: sequences whose prefill this one sits through, over the course of its answer. */
+  function step(running: number, others: number) {
+    const decodes = Math.max(1, running)
+    const beside = engine.scheduling.mixesPrefill
+      ? prefillCost(layout, prompt, limits.batchedTokens, { decodes, context })
+      : alone
+    const features = stepFeatures(layout, decodes, context, others / osl, beside.total)
+    return { features, ms: weigh(features, era.step) * stepFactor }
+  }
+
+  function firstToken(running: number, stepMs: number, wait: number, isOpen: boolean) {
+    const own = alone.total - alone.attention
+    const cycleMs = stepMs * osl + alone.total
+    const busy = Math.min(0.95, ((running / cycleMs) * alone.total) / 1)
+    // A burst prefills one prompt after another; those behind wait for about half of them.
+    const cohort = isOpen ? 0 : Math.max(0, running - 1)
+    const features: FirstTokenFeatures = {
+      requestMs: 1,
+      layerMs: layout.model.layers,
+      prefill: own,
+      prefillAttention: alone.attention,
+      step: stepMs,
+      cohort: cohort * own,
+      cohortAttention: cohort * alone.attention,
+      cohortShort: cohort * alone.total * Math.min(1, 128 / osl),
+      queue: (alone.total * busy) / (1 - busy),
+      wait,
+      sequenceMs: running / layout.dp,
+    }
+    return { features, ms: weigh(features, era.firstToken) * firstTokenFactor }
+  }
+  return { budget, maxRunning, alone, step, firstToken }
+}
+
+function closedLoop(scenario: Scenario, point: Point, concurrency: number): SteadyState {
+  const { osl } = scenario
+  const admitted = Math.max(1, Math.min(concurrency, point.maxRunning))
+  let running = admitted
+  let step = point.step(running, running - 1)
+  // While one sequence is in prefill it does not decode.
+  for (let round = 0; round < 3; round++) {
+    const ttft = point.alone.total * 1.2 + step.ms
+    running = Math.max(1, admitted / (1 + ttft / (step.ms * osl)))
+    step = point.step(running, running - 1)
+  }
+  const cycleMs = step.ms * osl + point.alone.total
+  const wait = concurrency > admitted ? ((concurrency - admitted) * cycleMs) / admitted : 0
+  const first = point.firstToken(admitted, step.ms, wait, false)
+  const e2eMs = first.ms + step.ms * (osl - 1)
+  const perSecond = (Math.min(concurrency, admitted) * osl * 1e3) / Math.max(e2eMs - wait, 1e-6)
+  return finish(scenario, point, { running, step, first, perSecond })
+}
+
+function saturated(scenario: Scenario, point: Point, prompts: number | null): SteadyState {
+  const { osl } = scenario
+  const running = Math.max(
+    1,
+    Math.min(point.maxRunning, prompts ?? Number.POSITIVE_INFINITY, 16_384),
+  )
+  const step = point.step(running, running)
+  const cycleMs = step.ms * osl
+  const perSecond = (running * osl * 1e3) / cycleMs
+  if (prompts === null) {
+    const first = point.firstToken(running, step.ms, cycleMs, false)
+    return finish(scenario, point, { running, step, first, perSecond })
+  }
+  // All prompts at once: the first fill the engine, the rest wait their turn; the last ones leave it half empty.
+  const behind = prompts - running
+  const waitMs = (behind * behind * cycleMs) / (2 * prompts * running)
+  const burstMs = (running * point.alone.total * running) / (2 * prompts)
+  const first = point.firstToken(1, step.ms, waitMs + burstMs, true)
+  const totalMs = (prompts / running) * cycleMs + (behind > 0 ? cycleMs * 0.35 : point.alone.total)
+  return finish(scenario, point, {
+    running,
+    step,
+    first,
+    perSecond: (prompts * osl * 1e3) / totalMs,
+  })
+}
+
+function openLoop(
+  scenario: Scenario,
+  point: Point,
+  prompts: number | null,
+  rateRps: number | null,
+): SteadyState {
+  const { osl, replicas } = scenario
+  const throughput = (running: number) => running / (point.step(running, running).ms * osl)
+  const most = throughput(point.maxRunning)
+  const perMs = rateRps === null ? most * assumedUtilisation : rateRps / replicas / 1e3
+  if (perMs >= most) return overloaded(scenario, point, prompts, perMs, most)
+  // Little's law: as many run as arrive while one is served.
+  let low = 0
+  let high = point.maxRunning
+  for (let round = 0; round < 30; round++) {
+    const middle = (low + high) / 2
+    if (perMs * point.step(middle, middle).ms * osl > middle) low = middle
+    else high = middle
+  }
+  const running = (low + high) / 2
+  const step = point.step(running, running)
+  const first = point.firstToken(Math.max(1, running), step.ms, 0, true)
+  return finish(scenario, point, { running, step, first, perSecond: perMs * 1e3 * osl })
+}
+
+/** More arrives than leaves: the queue grows as long as the load lasts. */
+function overloaded(
+  scenario: Scenario,
+  point: Point,
+  prompts: number | null,
+  perMs: number,
+  most: number,
+): SteadyState {
+  const running = point.maxRunning
+  const step = point.step(running, running)
+  const count = prompts ?? 1000
+  const queued = Math.max(0, count - running)
+  const first = point.firstToken(1, step.ms, (queued / 2) * (1 / most - 1 / perMs), true)
+  return finish(scenario, point, { running, step, first, perSecond: most * 1e3 * scenario.osl })
+}
+
+interface Found {
+  readonly running: number
+  readonly step: ReturnType<Point['step']>
+  readonly first: ReturnType<Point['firstToken']>
+  readonly perSecond: number
+}
+
+const finish = (scenario: Scenario, point: Point, found: Found): SteadyState => ({
+  tpotMs: found.step.ms,
+  ttftMs: found.first.ms,
+  e2eMs: found.first.ms + found.step.ms * (scenario.osl - 1),
+  outputTokensPerSecond: found.perSecond * scenario.replicas,
+  running: found.running,
+  budget: point.budget,
+  stepFeatures: found.step.features,
+  firstTokenFeatures: found.first.features,
+})

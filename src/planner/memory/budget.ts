@@ -1,0 +1,60 @@
+import type { MemoryRules } from '../../core/engine-model.ts'
+import type { Layout } from '../step/step-time.ts'
+import { blockBytes, sequenceKvBytes } from './kv-cache.ts'
+import { weightBytesPerDevice } from './weights.ts'
+
+export interface MemoryBudget {
+  readonly deviceBytes: number
+  readonly share: number
+  readonly weightBytes: number
+  readonly workspaceBytes: number
+  /** What is left for the cache on one device; negative where the model does not fit. */
+  readonly kvBytes: number
+  readonly kvBlocks: number
+}
+
+export interface MemoryAsk {
+  readonly share: number | null
+  readonly batchedTokens: number
+}
+
+/** Where the memory of one device goes, as the engine counts it. */
+export function memoryBudget(layout: Layout, rules: MemoryRules, ask: MemoryAsk): MemoryBudget {
+  const deviceBytes = layout.device.memoryBytes
+  const weights = weightBytesPerDevice(layout)
+  const workspace = workspaceBytes(layout, rules, ask.batchedTokens)
+  const left = (share: number) =>
+    rules.shareOf === 'device'
+      ? deviceBytes * share - weights - workspace
+      : (deviceBytes - weights - workspace) * share
+  let share = ask.share ?? rules.defaultShare
+  if (ask.share === null && left(share) < deviceBytes * 0.08) share = rules.highestShare
+  const kvBytes = left(share)
+  const blocks = Math.floor(kvBytes / blockBytes(layout, rules.blockTokens)) - rules.reservedBlocks
+  return {
+    deviceBytes,
+    share,
+    weightBytes: weights,
+    workspaceBytes: workspace,
+    kvBytes,
+    kvBlocks: Math.max(0, blocks),
+  }
+}
+
+/** Sequences of `tokens` tokens that the caches of all ranks hold together. */
+export function sequenceCapacity(layout: Layout, budget: MemoryBudget, tokens: number): number {
+  const bytes = sequenceKvBytes(layout, tokens)
+  return bytes > 0 ? Math.max(0, (budget.kvBytes / bytes) * layout.dp) : Number.POSITIVE_INFINITY
+}
+
+function workspaceBytes(layout: Layout, rules: MemoryRules, batchedTokens: number): number {
+  const { model, tp } = layout
+  const width = 2 * model.hidden + (3 * (model.moe?.intermediate ?? model.intermediate)) / tp
+  const beyond = Math.max(0, batchedTokens - rules.freeBatchedTokens)
+  return (
+    rules.workspaceBytes +
+    model.vocab * rules.bytesPerVocabularyEntry +
+    beyond * width * rules.bytesPerActivation +
+    (model.extraParameters > 0 ? rules.visionBytes : 0)
+  )
+}

@@ -1,0 +1,77 @@
+import type { EngineModel, ErrorBar } from '../../core/engine-model.ts'
+import type { Scenario } from '../load/deployment.ts'
+import { steadyState } from '../load/steady-state.ts'
+import type { RowInput } from './row.ts'
+import { readScenario } from './scenario.ts'
+
+export interface Prediction {
+  readonly index: number
+  readonly ttftMsMean: number
+  readonly tpotMsMean: number
+  readonly e2eMsMean: number
+  readonly outputTokensPerSecond: number
+  readonly kvBlocks: number
+  readonly errorBar: ErrorBars
+}
+
+/** 80 % of measured runs lie between low and high. */
+export interface ErrorBars {
+  readonly confidence: 0.8
+  readonly ttftMs: readonly [number, number]
+  readonly tpotMs: readonly [number, number]
+  readonly e2eMs: readonly [number, number]
+  readonly outputTokensPerSecond: readonly [number, number]
+}
+
+export interface UnsupportedRow {
+  readonly index: number
+  readonly unsupported: string
+}
+
+/** Predicts one row of a table, from its inputs alone. */
+export function predictRow(
+  index: number,
+  row: RowInput,
+  engines: readonly EngineModel[],
+): Prediction | UnsupportedRow {
+  const scenario = readScenario(row, engines)
+  if ('reason' in scenario) return { index, unsupported: scenario.reason }
+  const state = steadyState(scenario)
+  const bars = scenario.engine.fitted.errorBars
+  return {
+    index,
+    ttftMsMean: round(state.ttftMs),
+    tpotMsMean: round(state.tpotMs),
+    e2eMsMean: round(state.e2eMs),
+    outputTokensPerSecond: round(state.outputTokensPerSecond),
+    kvBlocks: state.budget.kvBlocks,
+    errorBar: {
+      confidence: 0.8,
+      ttftMs: around(state.ttftMs, bars.ttft, scenario),
+      tpotMs: around(state.tpotMs, bars.tpot, scenario),
+      e2eMs: around(state.e2eMs, bars.e2e, scenario),
+      outputTokensPerSecond: around(state.outputTokensPerSecond, bars.throughput, scenario),
+    },
+  }
+}
+
+export type Familiarity = keyof ErrorBar
+
+/** How much of the combination was measured with this engine. */
+export function familiarity({ layout, engine }: Scenario): Familiarity {
+  const { model, device } = layout
+  const keys = Object.keys(engine.fitted.stepCorrections)
+  if (keys.includes(`pair ${model.name} on ${device.name}`)) return 'known'
+  const isModelKnown = keys.includes(`model ${model.name}`)
+  const isDeviceKnown = keys.some(
+    (key) => key.startsWith('pair ') && key.endsWith(` on ${device.name}`),
+  )
+  return isModelKnown || isDeviceKnown ? 'partly' : 'unknown'
+}
+
+function around(value: number, bar: ErrorBar, scenario: Scenario): readonly [number, number] {
+  const halfWidth = bar[familiarity(scenario)]
+  return [round(value * Math.exp(-halfWidth)), round(value * Math.exp(halfWidth))]
+}
+
+const round = (value: number): number => Number(value.toPrecision(5))

@@ -1,0 +1,73 @@
+/** One line of a table of runs: the inputs only. Cells are text as they stand in the file. */
+export interface RowInput {
+  readonly engine: string
+  readonly version: string
+  readonly model: string
+  readonly gpu: string
+  readonly numGpus: number | null
+  readonly tp: number | null
+  readonly pp: number | null
+  readonly dp: number | null
+  readonly ep: number | null
+  readonly precision: string
+  readonly isl: number | null
+  readonly osl: number | null
+  readonly load: string
+  readonly rateRps: number | null
+  readonly prefixShare: number | null
+  readonly maxSequences: number | null
+  readonly batchedTokens: number | null
+  readonly memoryShare: number | null
+  readonly kvDtype: string
+}
+
+/** Columns that a table must have; the rest of the 16 hold results and remarks, and are never read. */
+export const requiredColumns = [
+  'engine',
+  'version',
+  'model',
+  'gpu',
+  'num_gpus',
+  'tp',
+  'pp',
+  'precision',
+  'isl',
+  'osl',
+  'concurrency_or_batch',
+] as const
+
+/** Reads the inputs of a row; a cell that is absent or no number is null. */
+export function readRow(cells: Readonly<Record<string, string | undefined>>): RowInput {
+  const text = (name: string) => (cells[name] ?? '').trim()
+  // "294 (mean)" is a number with a remark.
+  const number = (name: string): number | null => {
+    const match = /^-?\d+(?:\.\d+)?/.exec(text(name))
+    const value = match ? Number(match[0]) : Number.NaN
+    return Number.isFinite(value) ? value : null
+  }
+  const count = (name: string): number | null => {
+    const value = number(name)
+    return value !== null && value >= 1 ? Math.round(value) : null
+  }
+  return {
+    engine: text('engine'),
+    version: text('version'),
+    model: text('model'),
+    gpu: text('gpu'),
+    numGpus: count('num_gpus'),
+    tp: count('tp'),
+    pp: count('pp'),
+    dp: count('dp'),
+    ep: count('ep'),
+    precision: text('precision'),
+    isl: count('isl'),
+    osl: count('osl'),
+    load: text('concurrency_or_batch'),
+    rateRps: number('rate_rps'),
+    prefixShare: number('prefix_share'),
+    maxSequences: count('max_num_seqs'),
+    batchedTokens: count('max_num_batched_tokens'),
+    memoryShare: number('gpu_memory_utilization'),
+    kvDtype: text('kv_dtype'),
+  }
+}

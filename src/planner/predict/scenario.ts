@@ -1,0 +1,103 @@
+import type { EngineModel } from '../../core/engine-model.ts'
+import type { Accelerator } from '../accelerator.ts'
+import { resolveAccelerator } from '../accelerators/resolve-accelerator.ts'
+import { type Kernel, nativeKernel, parseKernel, precisionOf } from '../kernel-precision.ts'
+import type { Scenario } from '../load/deployment.ts'
+import { parseLoad } from '../load/load.ts'
+import { memoryBudget } from '../memory/budget.ts'
+import { weightBytesPerDevice } from '../memory/weights.ts'
+import type { ModelFacts } from '../model-facts.ts'
+import { resolveModel, suggestModels } from '../models/resolve-model.ts'
+import type { Layout } from '../step/step-time.ts'
+import { type Ranks, readRanks } from './ranks.ts'
+import type { RowInput } from './row.ts'
+
+export interface Unsupported {
+  readonly reason: string
+}
+
+/** What a row describes, or why it can't be predicted. */
+export function readScenario(
+  row: RowInput,
+  engines: readonly EngineModel[],
+): Scenario | Unsupported {
+  const engine = findEngineModel(row.engine, engines)
+  if (!engine) return no(`no model of the engine "${row.engine}"`)
+  const model = resolveModel(row.model)
+  if (!model)
+    return no(`unknown model "${row.model}"; nearest: ${suggestModels(row.model).join(', ')}`)
+  const device = resolveAccelerator(row.gpu)
+  if (!device) return no(`unknown accelerator "${row.gpu}"`)
+  if (model.kind !== 'decoder') return no(`${model.name} does not generate text`)
+  const load = parseLoad(row.load, row.rateRps)
+  if (!load) return no(`no load in "${row.load}"`)
+  const osl = row.osl
+  if (osl === null) return no('no output length')
+  const isl = row.isl ?? osl
+  const kernel = kernelOn(device, model, parseKernel(row.precision) ?? nativeKernel(model))
+  const precision = precisionOf(model, kernel, kvBytes(row.kvDtype, kernel, device, engine))
+  const layoutOf = (ranks: Ranks): Layout => ({
+    model,
+    device,
+    precision,
+    ...onEngine(ranks, engine),
+  })
+  const budgetOf = (ranks: Ranks) =>
+    memoryBudget(layoutOf(ranks), engine.memory, { share: row.memoryShare, batchedTokens: 0 })
+  const fits = (ranks: Ranks) => budgetOf(ranks).kvBytes > device.memoryBytes * 0.02
+  const ranks = readRanks(row, model, device, fits)
+  if (budgetOf(ranks).kvBytes <= 0) return no(tooLarge(layoutOf(ranks)))
+  return {
+    layout: layoutOf(ranks),
+    engine,
+    version: row.version,
+    replicas: ranks.replicas,
+    isl,
+    osl,
+    prefixShare: Math.min(Math.max(row.prefixShare ?? 0, 0), 0.99),
+    load,
+    maxSequences: row.maxSequences,
+    batchedTokens: row.batchedTokens,
+    memoryShare: row.memoryShare,
+  }
+}
+
+export function findEngineModel(
+  name: string,
+  engines: readonly EngineModel[],
+): EngineModel | undefined {
+  const key = name.trim().toLowerCase()
+  return engines.find((engine) => engine.name === key || engine.aliases.includes(key))
+}
+
+const no = (reason: string): Unsupported => ({ reason })
+
+/** Four-bit floats that a device can't multiply are unpacked to bf16; those that it can are not. */
+function kernelOn(device: Accelerator, model: ModelFacts, kernel: Kernel): Kernel {
+  const isMxfp4 = model.nativePrecision === 'mxfp4' && kernel !== 'bf16'
+  if (isMxfp4 || kernel === 'nvfp4' || kernel === 'mxfp4')
+    return device.tflops.fp4 ? 'nvfp4' : 'mxfp4'
+  return kernel
+}
+
+function kvBytes(dtype: string, kernel: Kernel, device: Accelerator, engine: EngineModel): number {
+  if (/fp8|int8|e4m3|e5m2/i.test(dtype)) return 1
+  if (/16/.test(dtype)) return 2
+  const { plain, quantised, newest } = engine.memory.defaultKvBytes
+  if (kernel === 'bf16') return plain
+  return device.tflops.fp4 ? newest : quantised
+}
+
+/** An engine without tensor parallelism puts layers, not slices, on each device. */
+function onEngine(ranks: Ranks, engine: EngineModel): Omit<Ranks, 'replicas'> {
+  const { tp, pp, dp, ep } = ranks
+  return engine.capabilities.parallelism.includes('tp')
+    ? { tp, pp, dp, ep }
+    : { tp: 1, pp: pp * tp, dp: 1, ep: 1 }
+}
+
+function tooLarge(layout: Layout): string {
+  const needs = (weightBytesPerDevice(layout) / 1e9).toFixed(0)
+  const has = (layout.device.memoryBytes / 1e9).toFixed(0)
+  return `${layout.model.name} needs ${needs} GB of weights on each device, ${layout.device.name} has ${has} GB`
+}
