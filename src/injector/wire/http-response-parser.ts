@@ -1,0 +1,190 @@
+/**
+ * HTTP/1.1 responses from bytes that may be cut anywhere. Ours rather than undici's because the injector has to stamp
+ * bytes as they leave the socket, before anything is parsed, and to hold thousands of streams without a promise or a
+ * stream object for each.
+ */
+export interface HttpResponseParser {
+  /** Returns what is wrong with the bytes; null: nothing. */
+  read(bytes: Buffer, start: number, end: number, atMs: number): string | null
+  /** The connection ended. True: that was a proper end of the message. */
+  endOfInput(atMs: number): boolean
+  /** Ready for the next response on the same connection. */
+  reset(): void
+}
+
+export interface ResponseHandler {
+  onHead(head: ResponseHead, atMs: number): void
+  onBody(bytes: Buffer, start: number, end: number, atMs: number): void
+  onEnd(atMs: number): void
+}
+
+export interface ResponseHead {
+  readonly status: number
+  readonly contentType: string
+  readonly isKeptAlive: boolean
+  /** `keep-alive: timeout=…`, how long the server keeps the idle connection; null: not said. */
+  readonly keepAliveTimeoutMs: number | null
+}
+
+const headBytesMax = 64 * 1024
+
+export function createHttpResponseParser(handler: ResponseHandler): HttpResponseParser {
+  let state: 'head' | 'length' | 'size' | 'chunk' | 'chunk-end' | 'trailer' | 'to-close' | 'done' =
+    'head'
+  let remaining = 0
+  let kept: Buffer | null = null
+
+  /** Takes a line off the input (without its end), or null after keeping what there is of it. */
+  let cursor = 0
+  function takeLine(bytes: Buffer, end: number): string | null {
+    const feed = bytes.indexOf(0x0a, cursor)
+    if (feed === -1 || feed >= end) {
+      keep(bytes, cursor, end)
+      cursor = end
+      return null
+    }
+    const part = bytes.toString('latin1', cursor, feed)
+    cursor = feed + 1
+    const line = kept === null ? part : kept.toString('latin1') + part
+    kept = null
+    return line.endsWith('\r') ? line.slice(0, -1) : line
+  }
+  function keep(bytes: Buffer, start: number, end: number): void {
+    const tail = bytes.subarray(start, end)
+    kept = kept === null ? Buffer.from(tail) : Buffer.concat([kept, tail])
+  }
+  function finish(atMs: number): void {
+    state = 'done'
+    handler.onEnd(atMs)
+  }
+
+  function readHead(bytes: Buffer, end: number, atMs: number): string | null {
+    const whole: Buffer = kept === null ? bytes : Buffer.concat([kept, bytes.subarray(cursor, end)])
+    const from = kept === null ? cursor : 0
+    const to = kept === null ? end : whole.length
+    const close = whole.indexOf('\r\n\r\n', from, 'latin1')
+    if (close === -1 || close + 4 > to) {
+      if (to - from > headBytesMax) return 'the head of the answer is too long'
+      kept = Buffer.from(whole.subarray(from, to))
+      cursor = end
+      return null
+    }
+    cursor = end - (to - (close + 4))
+    kept = null
+    const text = whole.toString('latin1', from, close)
+    const parsed = parseHead(text)
+    if (typeof parsed === 'string') return parsed
+    if (parsed.status < 200 && parsed.status !== 101) return null
+    handler.onHead(parsed, atMs)
+    if (parsed.status === 204 || parsed.status === 304 || parsed.length === 0) finish(atMs)
+    else if (parsed.isChunked) state = 'size'
+    else if (parsed.length === null) state = 'to-close'
+    else {
+      state = 'length'
+      remaining = parsed.length
+    }
+    return null
+  }
+
+  function readChunkSize(bytes: Buffer, end: number): string | null {
+    const line = takeLine(bytes, end)
+    if (line === null) return null
+    const size = /^\s*([0-9a-f]{1,8})\s*(?:;.*)?$/i.exec(line)
+    if (!size) return `"${line.slice(0, 40)}" is not the size of a chunk`
+    remaining = Number.parseInt(size[1]!, 16)
+    state = remaining === 0 ? 'trailer' : 'chunk'
+    return null
+  }
+
+  function readData(bytes: Buffer, end: number, atMs: number): void {
+    const until = state === 'to-close' ? end : Math.min(end, cursor + remaining)
+    const from = cursor
+    cursor = until
+    remaining -= until - from
+    handler.onBody(bytes, from, until, atMs)
+    if (state === 'to-close' || remaining > 0) return
+    if (state === 'chunk') state = 'chunk-end'
+    else finish(atMs)
+  }
+
+  return {
+    read(bytes, start, end, atMs) {
+      cursor = start
+      while (cursor < end) {
+        let problem: string | null = null
+        if (state === 'head') problem = readHead(bytes, end, atMs)
+        else if (state === 'size') problem = readChunkSize(bytes, end)
+        else if (state === 'chunk-end') {
+          const line = takeLine(bytes, end)
+          if (line === '') state = 'size'
+          else if (line !== null) problem = 'a chunk is longer than it says'
+        } else if (state === 'trailer') {
+          if (takeLine(bytes, end) === '') finish(atMs)
+        } else if (state === 'done') return 'bytes after the end of the answer'
+        else readData(bytes, end, atMs)
+        if (problem !== null) return problem
+      }
+      return null
+    },
+    endOfInput(atMs) {
+      if (state === 'done') return true
+      if (state !== 'to-close') return false
+      finish(atMs)
+      return true
+    },
+    reset() {
+      state = 'head'
+      remaining = 0
+      kept = null
+    },
+  }
+}
+
+interface ParsedHead extends ResponseHead {
+  readonly isChunked: boolean
+  readonly length: number | null
+}
+
+function parseHead(text: string): ParsedHead | string {
+  const [statusLine = '', ...lines] = text.split('\r\n')
+  const status = /^HTTP\/1\.([01]) (\d{3})(?: |$)/.exec(statusLine)
+  if (!status) return `"${statusLine.slice(0, 60)}" is not an HTTP/1.1 status line`
+  let contentType = ''
+  let isChunked = false
+  let length: number | null = null
+  let isKeptAlive = status[1] === '1'
+  let keepAliveTimeoutMs: number | null = null
+  for (const line of lines) {
+    const colon = line.indexOf(':')
+    const value = line.slice(colon + 1).trim()
+    switch (line.slice(0, colon).toLowerCase()) {
+      case 'content-type':
+        contentType = value.toLowerCase()
+        break
+      case 'transfer-encoding':
+        isChunked = value.toLowerCase().endsWith('chunked')
+        break
+      case 'content-length':
+        if (!/^\d+$/.test(value)) return `"${value.slice(0, 40)}" is not a content-length`
+        length = Number(value)
+        break
+      case 'connection':
+        if (value.toLowerCase() === 'close') isKeptAlive = false
+        break
+      case 'keep-alive': {
+        const seconds = /timeout=(\d+)/i.exec(value)?.[1]
+        if (seconds !== undefined) keepAliveTimeoutMs = Number(seconds) * 1000
+      }
+    }
+  }
+  if (isChunked) length = null
+  else if (length === null) isKeptAlive = false
+  return {
+    status: Number(status[2]),
+    contentType,
+    isKeptAlive,
+    keepAliveTimeoutMs,
+    isChunked,
+    length,
+  }
+}
