@@ -40,7 +40,7 @@ export async function dataDirectory(
   if (named !== undefined) return dataDirectoryOf(io.environment, { flag: named })
   const { configPathOf, readConfigFile } = await import('../server/config-file.ts')
   const path = configPathOf(io.environment, flags.config)
-  const config = path === null ? undefined : readConfigFile(path).data
+  const config = path === null ? undefined : readConfigFile(path, io.environment).data
   return dataDirectoryOf(io.environment, { config })
 }
 

@@ -1,9 +1,11 @@
 import { z } from 'zod'
 import {
+  deploymentList,
   keyCreated,
+  keyList,
   keyView,
   statusView,
-  usageRow,
+  usageList,
   type KeyCreated,
   type KeyInput,
   type KeyPatch,
@@ -78,7 +80,8 @@ export function createControlClient(options: ControlOptions): ControlClient {
       await (await send(callOf('DELETE', named('deployments', name)))).arrayBuffer()
     },
     async *logs(name, { lines, follow }) {
-      const call = callOf('GET', `${named('logs', name)}?lines=${lines}&follow=${follow}`)
+      const path = `${named('logs', name)}?lines=${lines}&follow=${follow}`
+      const call = { ...callOf('GET', path), isEndless: follow }
       const response = await send(call)
       yield* linesOf(response, call)
     },
@@ -111,7 +114,3 @@ export async function* linesOf(
   }
   if (pending !== '') yield pending
 }
-
-const deploymentList = z.object({ deployments: z.array(deploymentView) })
-const keyList = z.object({ keys: z.array(keyView) })
-const usageList = z.object({ usage: z.array(usageRow) })

@@ -9,14 +9,19 @@ export interface Call {
   /** Longest wait for the answer's headers and, unless it streams, its end. */
   readonly timeoutMs: number
   readonly interrupt: AbortSignal
+  /** For an answer that may be silent for hours: neither its begin nor its end has a deadline. */
+  readonly isEndless?: boolean
 }
 
 /** An answer with status 2xx. Errors: what the server said, `cli/unreachable`, `cli/timeout`, `cli/interrupted`. */
 export async function send(call: Call): Promise<Response> {
   const timeout = new AbortController()
-  const timer = setTimeout(() => timeout.abort(), call.timeoutMs)
+  const timer = setTimeout(() => {
+    if (!call.isEndless) timeout.abort()
+  }, call.timeoutMs)
   try {
-    const response = await fetch(call.url, {
+    const fetchIt = call.isEndless ? await endlessFetch() : fetch
+    const response = await fetchIt(call.url, {
       method: call.method ?? 'GET',
       headers: {
         authorization: `Bearer ${call.token}`,
@@ -38,6 +43,15 @@ export async function send(call: Call): Promise<Response> {
   } finally {
     clearTimeout(timer)
   }
+}
+
+/** Node's own fetch gives up after five minutes of silence, and only the library it is made of can be told not to. */
+async function endlessFetch(): Promise<typeof fetch> {
+  const { Agent, fetch: libraryFetch } = await import('undici')
+  const dispatcher = new Agent({ headersTimeout: 0, bodyTimeout: 0 })
+  const patient: unknown = (url: string, options: object) =>
+    libraryFetch(url, { ...options, dispatcher })
+  return patient as typeof fetch
 }
 
 /** What broke a connection: the person, or the other end. */

@@ -1,9 +1,10 @@
 import { existsSync, readFileSync } from 'node:fs'
-import { isAbsolute, join, resolve } from 'node:path'
+import { dirname, isAbsolute, join, resolve } from 'node:path'
 import { LineCounter, parseDocument, type Document } from 'yaml'
 import { z } from 'zod'
 import { config as configSchema, type Config } from '../contract/config.ts'
 import { AppError } from '../core/errors.ts'
+import { expandHome } from './data-directory.ts'
 import type { Environment } from './environment.ts'
 
 export interface LoadedConfig {
@@ -31,7 +32,7 @@ export function loadConfig(
   overrides: ConfigOverrides = {},
 ): LoadedConfig {
   const path = configPathOf(environment, flag)
-  const config = path === null ? configSchema.parse({}) : readConfigFile(path)
+  const config = path === null ? configSchema.parse({}) : readConfigFile(path, environment)
   return { config: deepFreeze(withOverrides(config, overrides)), path }
 }
 
@@ -48,7 +49,8 @@ export function configPathOf(environment: Environment, flag: string | undefined)
   return existsSync(own) ? own : null
 }
 
-export function readConfigFile(path: string): Config {
+/** Paths in the file count from the file, and `~` is the home directory. */
+export function readConfigFile(path: string, environment: Environment): Config {
   let text: string
   try {
     text = readFileSync(path, 'utf8')
@@ -58,7 +60,7 @@ export function readConfigFile(path: string): Config {
       cause: thrown,
     })
   }
-  return parseYaml(text, path, configSchema)
+  return withAbsolutePaths(parseYaml(text, path, configSchema), dirname(path), environment.home)
 }
 
 /**
@@ -130,6 +132,26 @@ function lineOf(document: Document, lines: LineCounter, path: readonly PropertyK
     if (start !== undefined) return lines.linePos(start).line
   }
   return 1
+}
+
+function withAbsolutePaths(config: Config, directory: string, home: string): Config {
+  const { data, models, deployments } = config
+  const absolute = (written: string) => resolve(directory, expandHome(written, home))
+  const isPath = (model: string) => /^(~|\.{1,2})\//.test(model)
+  return {
+    ...config,
+    ...(data === undefined ? {} : { data: absolute(data) }),
+    models:
+      models.directory === undefined
+        ? models
+        : { ...models, directory: absolute(models.directory) },
+    ...(deployments && {
+      deployments: deployments.map((deployment) => ({
+        ...deployment,
+        model: isPath(deployment.model) ? absolute(deployment.model) : deployment.model,
+      })),
+    }),
+  }
 }
 
 function withOverrides(config: Config, overrides: ConfigOverrides): Config {

@@ -62,5 +62,6 @@ function asDirectoryError(thrown: unknown, directory: string): unknown {
   })
 }
 
-const expandHome = (path: string, home: string): string =>
+/** `~/x` below the home directory. */
+export const expandHome = (path: string, home: string): string =>
   path === '~' || path.startsWith('~/') ? join(home, path.slice(1)) : path

@@ -24,7 +24,7 @@ export const configCheck = defineCommand({
     const { configPathOf, readConfigFile } = await import('../../server/config-file.ts')
     const path = configPathOf(io.environment, positionals.file ?? flags.config)
     try {
-      if (path !== null) readConfigFile(path)
+      if (path !== null) readConfigFile(path, io.environment)
     } catch (thrown) {
       if (!(thrown instanceof AppError) || thrown.code !== 'config/invalid') throw thrown
       const faults = thrown.message.split('\n')

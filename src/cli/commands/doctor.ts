@@ -24,7 +24,7 @@ export const doctor = defineCommand({
     let config = schema.parse({})
     let configTrouble: string | null = null
     try {
-      if (configPath !== null) config = readConfigFile(configPath)
+      if (configPath !== null) config = readConfigFile(configPath, io.environment)
     } catch (thrown) {
       configTrouble = toAppError(thrown).message
     }

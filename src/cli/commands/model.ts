@@ -155,6 +155,6 @@ async function modelsDirectory(flags: FlagValues<typeof placeFlags>, io: Io): Pr
   const { join } = await import('node:path')
   const { configPathOf, readConfigFile } = await import('../../server/config-file.ts')
   const path = configPathOf(io.environment, flags.config)
-  const named = path === null ? undefined : readConfigFile(path).models.directory
+  const named = path === null ? undefined : readConfigFile(path, io.environment).models.directory
   return named ?? join(await dataDirectory(flags, io), 'models')
 }
