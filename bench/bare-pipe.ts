@@ -17,6 +17,7 @@ class Relay implements Dispatcher.DispatchHandler {
   constructor(response: ServerResponse) {
     this.response = response
   }
+  onRequestStart(): void {}
   onResponseStart(
     _controller: Dispatcher.DispatchController,
     status: number,

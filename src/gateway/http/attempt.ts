@@ -24,6 +24,8 @@ export class Attempt implements Dispatcher.DispatchHandler {
   readonly replica: Replica
   status = 0
   contentType = 'application/json'
+  /** What the engine itself proposes. */
+  retryAfterMs = 1000
   readonly #clock: Clock
   #listener: AttemptListener | null
   #controller: Dispatcher.DispatchController | null = null
@@ -81,6 +83,8 @@ export class Attempt implements Dispatcher.DispatchHandler {
     this.#judge(status < 300 ? 'ok' : verdictOf({ kind: 'status', status }))
     const type = headers['content-type']
     if (typeof type === 'string') this.contentType = type
+    const retryAfterS = Number(headers['retry-after'])
+    if (retryAfterS > 0 && retryAfterS <= 60) this.retryAfterMs = retryAfterS * 1000
     this.#isStream = status < 300 && this.contentType.startsWith('text/event-stream')
     if (this.#isStream) this.#listener?.onStreamStart(this)
   }

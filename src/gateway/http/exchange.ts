@@ -1,53 +1,39 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
+import type { ErrorCode } from '../../core/errors.ts'
 import type { Endpoint, Outcome } from '../../contract/journal.ts'
 import type { SnapshotKey } from '../../contract/snapshot.ts'
 import type { Held } from '../hold-queue.ts'
 import type { JournalWaiter } from '../journal.ts'
 import type { LimitAccount, LimitWaiter } from '../limiter.ts'
-import { estimatePromptTokens, estimateTokens } from '../policy/estimate.ts'
-import {
-  attemptsMax,
-  isUnsent,
-  mayRetry,
-  tellNoRetry,
-  type AttemptFailure,
-} from '../policy/retry.ts'
-import type { Replica, Route } from '../route-table.ts'
+import { estimateTokens } from '../policy/estimate.ts'
+import { isUnsent, mayRetry, tellNoRetry, type AttemptFailure } from '../policy/retry.ts'
+import type { Replica } from '../route-table.ts'
 import type { Shell } from '../shell.ts'
 import type { Timed } from '../timing-wheel.ts'
+import * as admission from './admission.ts'
+import { Answer } from './answer.ts'
 import { Attempt, type AttemptListener } from './attempt.ts'
 import { authenticate } from './authenticate.ts'
 import { BodyReader, type BodyListener } from './body-reader.ts'
 import { scanBody, type ScannedBody } from './body-scan.ts'
 import { EventStream } from './event-stream.ts'
-import { normaliseError } from './foreign-error.ts'
+import { explainFailure, normaliseError, readEngineError } from './foreign-error.ts'
 import { refuse } from './refuse.ts'
 import { errorJson, reject, statusOf, type Rejection } from './rejection.ts'
-import {
-  checkRequest,
-  isRejection,
-  rejectScan,
-  shorten,
-  type CheckedRequest,
-} from './request-check.ts'
+import { checkRequest, isRejection, rejectScan, type CheckedRequest } from './request-check.ts'
 import { chooseRequestId, createRequestId } from './request-id.ts'
-import { addLimitHeaders, addRetryHeaders, formatTiming, type HeaderList } from './response-head.ts'
+import { addLimitHeaders, addWorkHeaders, type HeaderList } from './response-head.ts'
 import { spliceBody } from './splice.ts'
-import { findUsage, type Usage } from './usage.ts'
+import { Timeline } from './timeline.ts'
+import { estimateUsage, findUsage, type Usage } from './usage.ts'
 import { closeLine, openLine } from './wide-event.ts'
 
-const paths = {
-  chat: '/v1/chat/completions',
-  completions: '/v1/completions',
-  embeddings: '/v1/embeddings',
-} as const satisfies Record<Endpoint, string>
-
-/** `none`: before admission. `waiting`: admitted, no byte has gone to the client. */
-type Phase = 'body' | 'limit' | 'held' | 'waiting' | 'streaming' | 'recording' | 'done'
+/** `early`: no snapshot yet. From `held` to `recording` it is admitted; from `streaming` on the client has bytes. */
+type Phase = 'early' | 'body' | 'limit' | 'held' | 'waiting' | 'streaming' | 'recording' | 'done'
 
 /**
- * One request from its head to its last byte. One object of one shape holds all of its state and listens to all
- * that happens to it: no closures, promises or timers of its own on the way.
+ * One request from its head to its last byte. One object of one shape holds its state and listens to all that
+ * happens to it: no closures, promises or timers of its own on the way.
  */
 export class Exchange
   implements Timed, BodyListener, LimitWaiter, Held, AttemptListener, JournalWaiter
@@ -63,7 +49,10 @@ export class Exchange
   readonly #endpoint: Endpoint
   readonly #id = createRequestId()
   readonly #clientId: string | null
-  #phase: Phase = 'body'
+  readonly #times: Timeline
+  readonly #answer: Answer
+  readonly #tried: string[] = []
+  #phase: Phase = 'early'
   #key: SnapshotKey | null = null
   #account: LimitAccount | null = null
   #reader: BodyReader | null = null
@@ -73,25 +62,14 @@ export class Exchange
   #checked: CheckedRequest | null = null
   #attempt: Attempt | null = null
   #attempts = 0
-  readonly #tried: string[] = []
+  #replica: Replica | null = null
   #stream: EventStream | null = null
+  /** How it ends; sent when the closing record is on disk. */
   #usage: Usage | null = null
-  /** Sent when the closing record is on disk. */
-  #lastStatus = 0
-  #lastType = 'application/json'
-  #lastBytes: Buffer | null = null
-  #lastRejection: Rejection | null = null
-  #responseBytes = 0
-  #isPaused = false
-
-  readonly #startedAtMs: number
-  #bodyAtMs = 0
-  #admittedAtMs = 0
-  #heldAtMs = 0
-  #holdMs = 0
-  #heardAtMs = 0
-  #firstContentAtMs = 0
-  #lastContentAtMs = 0
+  #status = 0
+  #type = 'application/json'
+  #last: Buffer | null = null
+  #failure: Pick<Rejection, 'retryAfterMs' | 'shouldRetry'> | null = null
 
   constructor(
     shell: Shell,
@@ -103,34 +81,40 @@ export class Exchange
     this.#request = request
     this.#response = response
     this.#endpoint = endpoint
-    this.#startedAtMs = shell.clock.monotonicMs()
+    this.#times = new Timeline(shell.clock.monotonicMs())
+    this.#answer = new Answer(response)
     this.#clientId = chooseRequestId(request.headers['x-request-id'])
   }
 
   start(): void {
-    const shell = this.#shell
-    shell.active++
+    this.#shell.active++
     this.#response.on('close', () => this.#onClose())
-    const key = authenticate(this.#request.headers.authorization, shell.table, shell.clock.nowMs())
-    if (isRejection(key)) return this.#refuse(key)
-    this.#key = key
-    const busy = this.#refusalOfTheDay()
-    if (busy) return this.#refuse(busy)
-    this.#reader = new BodyReader(shell.bodies, this, this.#startedAtMs)
-    shell.wheel.set(this, this.#reader.patienceMs(this.#startedAtMs))
-    this.#reader.start(this.#request, this.#response, () => shell.clock.monotonicMs())
+    if (this.#shell.table.isLoaded) this.#begin()
+    else if (!this.#hold(this.#times.startedAtMs)) this.#refuse(this.#notReady())
   }
 
-  // --- the request body
+  #begin(): void {
+    const { table, clock, bodies, wheel } = this.#shell
+    const key = authenticate(this.#request.headers.authorization, table, clock.nowMs())
+    if (isRejection(key)) return this.#refuse(key)
+    this.#key = key
+    const refusal = admission.refuseForNow(this.#shell)
+    if (refusal) return this.#refuse(refusal)
+    const now = clock.monotonicMs()
+    this.#phase = 'body'
+    this.#reader = new BodyReader(bodies, this, now)
+    wheel.set(this, this.#reader.patienceMs(now))
+    this.#reader.start(this.#request, this.#response, () => clock.monotonicMs())
+  }
 
   onBodyRejected(rejection: Rejection): void {
     this.#refuse(rejection)
   }
 
   onBody(body: Buffer): void {
-    const shell = this.#shell
-    shell.wheel.clear(this)
-    this.#bodyAtMs = shell.clock.monotonicMs()
+    const { wheel, clock, table } = this.#shell
+    wheel.clear(this)
+    this.#times.bodyAtMs = clock.monotonicMs()
     this.#body = body
     this.#bodyBytes = body.length
     const scanned = scanBody(body)
@@ -139,75 +123,37 @@ export class Exchange
     if (isRejection(checked)) return this.#refuse(checked)
     this.#scanned = scanned
     this.#checked = checked
-    const denial = this.#checkRoute(checked.model)
+    const denial = admission.refuseRoute(table, this.#key!, this.#endpoint, checked.model)
     if (denial) return this.#refuse(denial)
     this.#reserve(checked)
   }
 
-  #checkRoute(model: string): Rejection | null {
-    const { table } = this.#shell
-    // Before the first snapshot nobody knows which models there are.
-    if (!table.isLoaded) return null
-    const route = table.routes.get(model)
-    const key = this.#key!
-    if (!route)
-      return reject(
-        'gateway/unknown-model',
-        `The model \`${shorten(model)}\` does not exist or you do not have access to it.`,
-        { param: 'model' },
-      )
-    if (key.routes !== null && !key.routes.includes(model))
-      return reject('key/forbidden', `This key may not use the model \`${model}\`.`, {
-        param: 'model',
-      })
-    const task = this.#endpoint === 'embeddings' ? 'embed' : 'generate'
-    if (route.task === task) return null
-    return reject(
-      'gateway/wrong-task',
-      `The model \`${model}\` is not made for ${paths[this.#endpoint]}.`,
-      { param: 'model' },
-    )
-  }
-
-  // --- the key's limits
-
   #reserve(checked: CheckedRequest): void {
-    const { limiter, journal } = this.#shell
-    // The disk may have filled up while the body came.
-    if (!journal.isWorking) return this.#refuse(this.#refusalOfTheDay()!)
+    const { limiter } = this.#shell
     const key = this.#key!
+    const limit = key.tokensPerMinute
     const completion = this.#endpoint === 'embeddings' ? null : checked
-    this.reservedTokens = estimateTokens(this.#bodyBytes, completion, key.tokensPerMinute)
+    this.reservedTokens = estimateTokens(this.#bodyBytes, completion, limit)
     this.#account = limiter.accountOf(key)
     if (!this.#account) return this.onAdmitted()
-    const limit = key.tokensPerMinute
-    if (limit !== null && this.reservedTokens > limit) {
-      const message = `Request too large: the key's limit is ${limit} tokens per minute, this request may need ${this.reservedTokens}.`
-      return this.#refuse(reject('limit/tokens', message, { shouldRetry: false }))
-    }
+    if (limit !== null && this.reservedTokens > limit)
+      return this.#refuse(admission.refuseTooLarge(limit, this.reservedTokens))
     this.#phase = 'limit'
     limiter.admit(this.#account, this)
   }
 
   onRefused(side: 'requests' | 'tokens', retryAfterMs: number): void {
-    const limits = this.#account!.lease.limits
-    const limit = side === 'requests' ? limits.requestsPerMinute : limits.tokensPerMinute
-    this.#refuse(
-      reject(
-        side === 'requests' ? 'limit/requests' : 'limit/tokens',
-        `Rate limit reached for ${side} of this key: ${limit} per minute. Please try again in ${Math.ceil(retryAfterMs / 1000)}s.`,
-        { retryAfterMs },
-      ),
-    )
+    this.#refuse(admission.refuseLimit(side, this.#account!.lease.limits, retryAfterMs))
   }
 
   onAdmitted(): void {
-    const shell = this.#shell
-    this.#admittedAtMs = shell.clock.monotonicMs()
-    shell.journal.note(
+    const { clock, journal } = this.#shell
+    this.#phase = 'held'
+    this.#times.admittedAtMs = clock.monotonicMs()
+    journal.note(
       openLine({
         id: this.#id,
-        atMs: shell.clock.nowMs(),
+        atMs: clock.nowMs(),
         key: this.#key!.id,
         route: this.#checked!.model,
         endpoint: this.#endpoint,
@@ -215,363 +161,267 @@ export class Exchange
         estimatedTokens: this.reservedTokens,
       }),
     )
-    this.#phase = 'held'
-    if (!this.onWake()) this.#hold()
+    if (!this.onWake() && !this.#hold(this.#times.admittedAtMs)) this.#fail(this.#notReady())
   }
 
-  // --- a replica
-
   onWake(): boolean {
-    const shell = this.#shell
-    const route = shell.table.routes.get(this.#checked!.model)
-    if (!route) {
-      if (!shell.table.isLoaded) return false
-      this.#answerError(this.#checkRoute(this.#checked!.model)!, 'rejected')
-      return true
+    const { table, policy, random } = this.#shell
+    if (this.#phase === 'early') {
+      if (table.isLoaded) this.#endHold()
+      if (table.isLoaded) this.#begin()
+      return table.isLoaded
     }
-    const choice = shell.policy(route, this.#tried, shell.random)
-    if (!choice) return false
-    this.#send(route.replicas[choice.replica]!)
+    const route = table.routes.get(this.#checked!.model)
+    const choice = route ? policy(route, this.#tried, random) : null
+    if (route && !choice) return false
+    this.#endHold()
+    if (route && choice) this.#send(route.replicas[choice.replica]!)
+    else this.#fail(admission.refuseRoute(table, this.#key!, this.#endpoint, this.#checked!.model)!)
     return true
   }
 
-  #hold(): void {
+  /** Waits for a replica, at most so long since then as the config and the client allow. */
+  #hold(sinceMs: number): boolean {
     const { holds, wheel, clock, times } = this.#shell
     const now = clock.monotonicMs()
     const asked = Number(this.#request.headers['x-baleen-timeout-ms'] ?? Infinity)
     const patienceMs = Math.min(times.holdTimeoutMs, asked >= 0 ? asked : Infinity)
-    const leftMs = patienceMs - (now - this.#admittedAtMs)
-    if (leftMs <= 0 || !holds.add(this)) return this.#answerNotReady()
-    this.#phase = 'held'
-    this.#heldAtMs = now
+    const leftMs = patienceMs - (now - sinceMs)
+    if (leftMs <= 0 || !holds.add(this)) return false
+    if (this.#phase !== 'early') this.#phase = 'held'
+    this.#times.heldSinceMs = now
     wheel.set(this, leftMs)
+    return true
   }
 
   #endHold(): void {
-    if (this.#heldAtMs === 0) return
-    this.#holdMs += this.#shell.clock.monotonicMs() - this.#heldAtMs
-    this.#heldAtMs = 0
+    if (this.#times.heldSinceMs === 0) return
+    this.#times.endHold(this.#shell.clock.monotonicMs())
     this.#shell.holds.remove(this)
+    this.#shell.wheel.clear(this)
   }
 
   #send(replica: Replica): void {
     const { wheel, clock, times } = this.#shell
-    this.#endHold()
     this.#phase = 'waiting'
     this.#attempts++
     if (!this.#tried.includes(replica.id)) this.#tried.push(replica.id)
-    this.#heardAtMs = clock.monotonicMs()
+    this.#times.heardAtMs = clock.monotonicMs()
     wheel.set(this, times.idleTimeoutMs)
-    const checked = this.#checked!
+    const { stream, includesUsage } = this.#checked!
     const body = spliceBody(this.#body!, this.#scanned!, {
       servedName: replica.servedName,
-      wantsUsage: checked.stream && !checked.includesUsage,
+      wantsUsage: stream && !includesUsage,
     })
     const attempt = new Attempt(replica, this, clock)
     this.#attempt = attempt
-    replica.pool.dispatch(
-      {
-        path: paths[this.#endpoint],
-        method: 'POST',
-        headers: ['content-type', 'application/json', 'x-request-id', this.#clientId ?? this.#id],
-        body,
-      },
-      attempt,
-    )
+    this.#replica = replica
+    const headers = ['content-type', 'application/json', 'x-request-id', this.#clientId ?? this.#id]
+    const path = admission.paths[this.#endpoint]
+    replica.pool.dispatch({ path, method: 'POST', headers, body }, attempt)
   }
 
-  // --- its answer
-
   onStreamStart(): void {
-    const checked = this.#checked!
-    this.#stream = new EventStream(checked.stream && !checked.includesUsage)
+    const { stream, includesUsage } = this.#checked!
+    this.#stream = new EventStream(stream && !includesUsage)
   }
 
   onStreamData(attempt: Attempt, chunk: Buffer): void {
     const stream = this.#stream!
     const now = this.#shell.clock.monotonicMs()
-    this.#heardAtMs = now
+    this.#times.heardAtMs = now
     const counted = stream.contentChunks
     const bytes = stream.push(chunk)
-    if (stream.contentChunks > counted) {
-      if (counted === 0) this.#firstContentAtMs = now
-      this.#lastContentAtMs = now
-    }
+    if (stream.contentChunks > counted) this.#times.noteContent(now)
     if (stream.isDone) {
       attempt.detach()
-      return this.#finish(stream.hasError ? 'failed' : 'ok', 200, bytes)
+      return this.#endStream(bytes)
     }
     if (stream.isOversized) {
       attempt.abort('failed')
       return this.onFailure(attempt, { kind: 'broken' }, null)
     }
-    if (bytes) this.#relay(attempt, bytes)
+    if (!bytes) return
+    if (this.#phase === 'waiting') this.#startStream()
+    this.#answer.relay(attempt, bytes)
   }
 
   onStreamEnd(): void {
-    const stream = this.#stream!
-    this.#finish(stream.hasError ? 'failed' : 'ok', 200, stream.rest())
+    this.#endStream(this.#stream!.rest())
   }
 
-  onAnswer(attempt: Attempt, body: Buffer): void {
-    this.#usage = findUsage(body)
-    this.#lastType = attempt.contentType
-    this.#finish('ok', attempt.status, body)
-  }
-
-  #relay(attempt: Attempt, bytes: Buffer): void {
-    const response = this.#response
-    if (this.#phase === 'waiting') this.#startStream()
-    this.#responseBytes += bytes.length
-    if (response.write(bytes)) return
-    attempt.pause()
-    if (this.#isPaused) return
-    this.#isPaused = true
-    response.once('drain', () => {
-      this.#isPaused = false
-      this.#heardAtMs = this.#shell.clock.monotonicMs()
-      this.#attempt?.resume()
-    })
-  }
-
-  /** The head leaves with the first bytes of the body, in one segment. */
   #startStream(): void {
     this.#phase = 'streaming'
     this.#releaseBody()
     // Nothing of an answer leaves while its opening record is only in memory.
     this.#shell.journal.flush()
-    const headers = this.#headers()
-    headers.push(
-      'content-type',
-      'text/event-stream; charset=utf-8',
-      'cache-control',
-      'no-cache',
-      'x-accel-buffering',
-      'no',
-    )
-    this.#response.writeHead(200, headers)
+    this.#answer.startStream(this.#headers())
   }
 
-  // --- failure
+  #endStream(last: Buffer | null): void {
+    const stream = this.#stream!
+    this.#usage = stream.usage
+    if (this.#phase === 'waiting') this.#startStream()
+    if (stream.hasError) this.#finish('failed', 200, last, 'engine/failed')
+    else this.#finish('ok', 200, last, null)
+  }
+
+  onAnswer(attempt: Attempt, body: Buffer): void {
+    this.#usage = findUsage(body)
+    this.#type = attempt.contentType
+    this.#finish('ok', attempt.status, body, null)
+  }
 
   onFailure(attempt: Attempt, failure: AttemptFailure, body: Buffer | null): void {
     this.#attempt = null
-    if (this.#phase === 'streaming') return this.#breakOff(failure)
-    this.#stream = null
-    if (mayRetry(failure, this.#attempts)) {
-      if (this.#tryAgain(failure)) return
-      // Unsent work waits for a replica that works, as if it had just come.
-      if (isUnsent(failure)) return this.#hold()
+    const isTimeout = failure.kind === 'timeout'
+    const code = isTimeout ? 'gateway/upstream-timeout' : 'gateway/upstream-failed'
+    const outcome = isTimeout ? 'timeout' : 'failed'
+    const message = explainFailure(failure, attempt.replica.id)
+    if (this.#phase === 'streaming') {
+      // The client has had a part: it gets an error frame and no `[DONE]`.
+      const frame = `data: ${errorJson(reject(code, message))}\n\n`
+      return this.#finish(outcome, 200, Buffer.from(frame), code)
     }
-    if (failure.kind === 'status') return this.#answerStatus(attempt, body ?? Buffer.alloc(0))
-    const code = failure.kind === 'timeout' ? 'gateway/upstream-timeout' : 'gateway/upstream-failed'
-    this.#answerError(
-      reject(code, explain(failure, attempt.replica), { shouldRetry: this.#advice() }),
-      failure.kind === 'timeout' ? 'timeout' : 'failed',
-    )
+    this.#stream = null
+    if (mayRetry(failure, this.#attempts) && this.#tryAgain(failure)) return
+    const shouldRetry = tellNoRetry(this.#attempts) ? false : null
+    const said = readEngineError(failure)
+    if (!said) return this.#fail(reject(code, message, { shouldRetry }), outcome)
+    this.#failure = { retryAfterMs: said.isBusy ? attempt.retryAfterMs : null, shouldRetry }
+    const answer = normaliseError(said.status, body ?? Buffer.alloc(0), attempt.replica)
+    this.#finish(said.outcome, said.status, answer, said.code)
   }
 
-  /** Unless only those are left that have had this request and may have worked on it. */
+  /** Elsewhere; or, where nothing can have been worked on, at the same replica or when one becomes ready. */
   #tryAgain(failure: AttemptFailure): boolean {
-    const shell = this.#shell
-    const route = shell.table.routes.get(this.#checked!.model)
-    const choice = route && shell.policy(route, this.#tried, shell.random)
-    if (!choice) return false
+    const { table, policy, random } = this.#shell
+    const route = table.routes.get(this.#checked!.model)
+    const choice = route ? policy(route, this.#tried, random) : null
+    if (!route || !choice) return isUnsent(failure) && this.#hold(this.#times.admittedAtMs)
     if (choice.reason === 'already-tried' && !isUnsent(failure)) return false
     this.#send(route.replicas[choice.replica]!)
     return true
   }
 
-  /** An engine's own error. What it says about keys is between it and the gateway. */
-  #answerStatus(attempt: Attempt, body: Buffer): void {
-    const { status, replica } = attempt
-    if (status === 401 || status === 403 || status < 400) {
-      const message = `The engine ${replica.id} refused the gateway with status ${status}.`
-      return this.#answerError(reject('gateway/upstream-failed', message), 'failed')
-    }
-    const outcome = status >= 500 || status === 429 ? 'failed' : 'rejected'
-    this.#finish(outcome, status, normaliseError(status, body, replica))
+  #notReady(): Rejection {
+    const model = this.#checked?.model ?? ''
+    const shouldRetry = tellNoRetry(this.#attempts) ? false : null
+    return admission.refuseNotReady(this.#shell.table, model, shouldRetry)
   }
 
-  /** The client has had a part: it gets an error frame and no `[DONE]`. */
-  #breakOff(failure: AttemptFailure): void {
-    const code = failure.kind === 'timeout' ? 'gateway/upstream-timeout' : 'gateway/upstream-failed'
-    const message = explain(failure, null)
-    this.#lastRejection = reject(code, message)
-    const frame = Buffer.from(`data: ${errorJson(this.#lastRejection)}\n\n`)
-    this.#finish(failure.kind === 'timeout' ? 'timeout' : 'failed', 200, frame)
+  /** An error of the gateway's own, after admission. */
+  #fail(rejection: Rejection, outcome?: Outcome): void {
+    const status = statusOf(rejection)
+    this.#failure = rejection
+    const ended = outcome ?? (status >= 500 ? 'failed' : 'rejected')
+    this.#finish(ended, status, Buffer.from(errorJson(rejection)), rejection.code)
   }
-
-  #answerNotReady(): void {
-    const { table } = this.#shell
-    const model = this.#checked!.model
-    const route: Route | undefined = table.routes.get(model)
-    const reason = route?.reason ?? 'the platform is starting'
-    const why = route && route.replicas.length > 0 ? 'its replicas do not answer' : reason
-    this.#answerError(
-      reject('gateway/no-ready-replica', `The model \`${model}\` is not ready: ${why}.`, {
-        retryAfterMs: 2000,
-        shouldRetry: this.#advice(),
-      }),
-      'failed',
-    )
-  }
-
-  #answerError(rejection: Rejection, outcome: Outcome): void {
-    this.#lastRejection = rejection
-    this.#finish(outcome, statusOf(rejection), Buffer.from(errorJson(rejection)))
-  }
-
-  #advice(): boolean | null {
-    return tellNoRetry(this.#attempts) || this.#attempts >= attemptsMax ? false : null
-  }
-
-  // --- the end
 
   /** Settles, records, and then sends what is left. */
-  #finish(outcome: Outcome, status: number, lastBytes: Buffer | null): void {
-    this.#lastStatus = status
-    this.#lastBytes = lastBytes
-    this.#responseBytes += lastBytes?.length ?? 0
-    const isStreaming = this.#phase === 'streaming'
-    if (!isStreaming && this.#stream) this.#startStream()
+  #finish(outcome: Outcome, status: number, last: Buffer | null, error: ErrorCode | null): void {
+    this.#status = status
+    this.#last = last
+    this.#answer.bytes += last?.length ?? 0
     this.#phase = 'recording'
-    this.#shell.journal.record(this.#close(outcome), this)
+    this.#shell.journal.record(this.#close(outcome, error), this)
   }
 
   onRecorded(): void {
     if (this.#phase !== 'recording') return
     this.#phase = 'done'
-    const response = this.#response
-    const bytes = this.#lastBytes
-    if (!this.#stream) {
-      const headers = this.#headers()
-      headers.push('content-type', this.#lastType, 'content-length', `${bytes?.length ?? 0}`)
-      const rejection = this.#lastRejection
-      if (rejection) addRetryHeaders(headers, rejection.retryAfterMs, rejection.shouldRetry)
-      else if (this.#lastStatus === 429 || this.#lastStatus === 503)
-        addRetryHeaders(headers, 1000, this.#advice())
-      else if (this.#lastStatus >= 500) addRetryHeaders(headers, null, this.#advice())
-      response.writeHead(this.#lastStatus, headers)
-    }
-    response.end(bytes)
+    if (this.#answer.isStreaming) return this.#answer.endStream(this.#last)
+    const headers = this.#headers()
+    headers.push('content-type', this.#type)
+    this.#answer.sendWhole(this.#status, headers, this.#last!, this.#failure)
   }
 
-  /** Ends the accounts of the request and returns its closing line. */
-  #close(outcome: Outcome): string {
-    const shell = this.#shell
-    shell.wheel.clear(this)
+  /** Ends the request's accounts. Returns its closing line. */
+  #close(outcome: Outcome, error: ErrorCode | null): string {
+    const { wheel, clock, limiter, meter } = this.#shell
+    wheel.clear(this)
     this.#endHold()
     this.#releaseBody()
-    const now = shell.clock.monotonicMs()
-    const stream = this.#stream
-    const usage = stream?.usage ?? this.#usage
-    const isWorkedOn = this.#attempts > 0
-    const { promptTokens, completionTokens, cachedTokens } = usage ?? {
-      promptTokens:
-        isWorkedOn && outcome !== 'rejected' ? estimatePromptTokens(this.#bodyBytes) : 0,
-      completionTokens: stream?.contentChunks ?? 0,
-      cachedTokens: 0,
-    }
-    if (this.#account)
-      shell.limiter.settle(
-        this.#account,
-        this.reservedTokens,
-        promptTokens + completionTokens,
-        this.#admittedAtMs,
-      )
-    const gaps = (stream?.contentChunks ?? 0) - 1
+    const times = this.#times
+    const chunks = this.#stream?.contentChunks ?? 0
+    const isWorkedOn = this.#attempts > 0 && (outcome === 'ok' || outcome === 'cancelled')
+    const usage = this.#usage ?? estimateUsage(this.#bodyBytes, chunks, isWorkedOn)
+    const used = usage.promptTokens + usage.completionTokens
+    if (this.#account) limiter.settle(this.#account, this.reservedTokens, used, times.admittedAtMs)
     const event = {
       t: 'close' as const,
       id: this.#id,
-      atMs: shell.clock.nowMs(),
+      atMs: clock.nowMs(),
       key: this.#key!.id,
       route: this.#checked!.model,
       endpoint: this.#endpoint,
       stream: this.#checked!.stream,
-      deployment: this.#attempt?.replica.deployment ?? null,
-      replica: this.#attempt?.replica.id ?? null,
+      deployment: this.#replica?.deployment ?? null,
+      replica: this.#replica?.id ?? null,
       outcome,
-      status: this.#lastStatus,
-      error: this.#lastRejection?.code ?? (outcome === 'ok' ? null : outcome),
+      status: this.#status,
+      error,
       clientId: this.#clientId,
-      promptTokens,
-      completionTokens,
-      cachedTokens,
-      isEstimated: usage === null,
-      ttftMs: this.#firstContentAtMs > 0 ? this.#firstContentAtMs - this.#bodyAtMs : null,
-      e2eMs: now - this.#bodyAtMs,
-      holdMs: this.#holdMs,
-      itlMsMean: gaps > 0 ? (this.#lastContentAtMs - this.#firstContentAtMs) / gaps : null,
+      ...usage,
+      isEstimated: this.#usage === null,
+      ttftMs: times.ttftMs(),
+      e2eMs: clock.monotonicMs() - times.bodyAtMs,
+      holdMs: times.holdMs,
+      itlMsMean: times.itlMsMean(chunks),
       attempts: this.#attempts,
       requestBytes: this.#bodyBytes,
-      responseBytes: this.#responseBytes,
+      responseBytes: this.#answer.bytes,
     }
-    shell.meter.finished(event)
+    meter.finished(event)
     return closeLine(event)
   }
 
   /** The response is over, well or badly. */
   #onClose(): void {
-    const shell = this.#shell
-    shell.active--
+    const { wheel, holds, limiter, journal } = this.#shell
+    this.#shell.active--
     const phase = this.#phase
     this.#phase = 'done'
-    shell.wheel.clear(this)
-    if (phase === 'body') return this.#reader?.release()
-    if (phase === 'limit') {
-      this.#releaseBody()
-      return shell.limiter.withdraw(this.#account!, this)
-    }
+    wheel.clear(this)
     if (phase === 'recording' || phase === 'done') return
+    if (phase === 'early') return holds.remove(this)
+    if (phase === 'limit') limiter.withdraw(this.#account!, this)
+    if (phase === 'body' || phase === 'limit') return this.#releaseBody()
     this.#attempt?.abort(null)
-    this.#lastStatus = 499
-    shell.journal.note(this.#close('cancelled'))
+    this.#status = 499
+    journal.note(this.#close('cancelled', null))
   }
 
   onTime(): void {
     const { wheel, clock, times } = this.#shell
     const now = clock.monotonicMs()
+    if (this.#phase === 'early' || this.#phase === 'held') {
+      const refusal = this.#notReady()
+      this.#endHold()
+      return this.#phase === 'early' ? this.#refuse(refusal) : this.#fail(refusal)
+    }
     if (this.#phase === 'body') {
       const leftMs = this.#reader!.patienceMs(now)
       if (leftMs > 0) return wheel.set(this, leftMs)
       return this.#refuse(reject('request/too-slow', 'The request body came too slowly.'))
     }
-    if (this.#phase === 'held') {
-      this.#endHold()
-      return this.#answerNotReady()
-    }
-    const leftMs = times.idleTimeoutMs - (now - this.#heardAtMs)
+    const leftMs = times.idleTimeoutMs - (now - this.#times.heardAtMs)
     if (leftMs > 0) return wheel.set(this, leftMs)
-    // Not the engine is silent but the client does not read.
-    if (this.#isPaused) return void this.#response.destroy()
-    const attempt = this.#attempt
-    if (!attempt) return
+    // Not the engine is silent: the client does not read.
+    if (this.#answer.isPaused) return this.#answer.cut()
+    const attempt = this.#attempt!
     attempt.abort('failed')
     this.onFailure(attempt, { kind: 'timeout' }, null)
   }
 
   /** Before admission. */
   #refuse(rejection: Rejection): void {
-    const shell = this.#shell
-    shell.wheel.clear(this)
+    const { wheel, meter } = this.#shell
+    wheel.clear(this)
     this.#releaseBody()
     this.#phase = 'done'
-    shell.meter.refused(rejection.code, this.#endpoint)
-    refuse(this.#request, this.#response, shell.wheel, rejection, this.#headers())
-  }
-
-  #refusalOfTheDay(): Rejection | null {
-    const { isDraining, journal, shedding, random } = this.#shell
-    if (isDraining)
-      return reject('gateway/draining', 'This gateway is shutting down.', { retryAfterMs: 500 })
-    if (!journal.isWorking)
-      return reject('gateway/journal-unavailable', 'Usage cannot be recorded at the moment.', {
-        retryAfterMs: 2000,
-      })
-    if (shedding.share > 0 && random() < shedding.share)
-      return reject('gateway/overloaded', 'The gateway is overloaded.', { retryAfterMs: 1000 })
-    return null
+    meter.refused(rejection.code, this.#endpoint)
+    refuse(this.#request, this.#response, wheel, rejection, this.#headers())
   }
 
   #releaseBody(): void {
@@ -582,28 +432,10 @@ export class Exchange
   }
 
   #headers(): HeaderList {
-    const { clock } = this.#shell
-    const now = clock.monotonicMs()
     const headers: HeaderList = ['x-request-id', this.#clientId ?? this.#id]
-    if (this.#account) addLimitHeaders(headers, this.#account.lease, now)
-    if (this.#attempts === 0) return headers
-    const sinceBodyMs = now - this.#bodyAtMs
-    headers.push(
-      'openai-processing-ms',
-      `${Math.round(sinceBodyMs)}`,
-      'x-baleen-attempts',
-      `${this.#attempts}`,
-      'server-timing',
-      `hold;dur=${formatTiming(this.#holdMs)}, upstream;dur=${formatTiming(sinceBodyMs - this.#holdMs)}`,
-    )
-    if (this.#attempt) headers.push('x-baleen-replica', this.#attempt.replica.id)
+    const nowMs = this.#shell.clock.monotonicMs()
+    if (this.#account) addLimitHeaders(headers, this.#account.lease, nowMs)
+    if (this.#replica) addWorkHeaders(headers, this.#replica.id, this.#attempts, this.#times, nowMs)
     return headers
   }
-}
-
-function explain(failure: AttemptFailure, replica: Replica | null): string {
-  const engine = replica ? `The engine ${replica.id}` : 'The engine'
-  if (failure.kind === 'timeout') return `${engine} was silent for too long.`
-  if (failure.kind === 'refused') return `${engine} can not be reached.`
-  return `${engine} broke off the connection.`
 }

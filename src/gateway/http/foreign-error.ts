@@ -1,4 +1,34 @@
+import type { ErrorCode } from '../../core/errors.ts'
+import type { Outcome } from '../../contract/journal.ts'
+import type { AttemptFailure } from '../policy/retry.ts'
 import type { Replica } from '../route-table.ts'
+
+/** What an engine's error status comes to. */
+export interface EngineError {
+  readonly status: number
+  readonly outcome: Outcome
+  readonly code: ErrorCode
+  /** A full queue: soon there may be room. */
+  readonly isBusy: boolean
+}
+
+/** Null: it said nothing that concerns the client. What it thinks of keys is between it and the gateway. */
+export function readEngineError(failure: AttemptFailure): EngineError | null {
+  if (failure.kind !== 'status') return null
+  const { status } = failure
+  if (status < 400 || status === 401 || status === 403) return null
+  const isBusy = status === 429 || status === 503
+  if (isBusy) return { status, outcome: 'failed', code: 'engine/busy', isBusy }
+  if (status >= 500) return { status, outcome: 'failed', code: 'engine/failed', isBusy }
+  return { status, outcome: 'rejected', code: 'request/invalid', isBusy }
+}
+
+export function explainFailure(failure: AttemptFailure, replica: string): string {
+  if (failure.kind === 'timeout') return `The engine ${replica} was silent for too long.`
+  if (failure.kind === 'refused') return `The engine ${replica} can not be reached.`
+  if (failure.kind === 'broken') return `The engine ${replica} broke off the connection.`
+  return `The engine ${replica} refused the gateway with status ${failure.status}.`
+}
 
 /**
  * An engine's error as a body that OpenAI's clients understand. One already in that form passes byte by byte;

@@ -1,4 +1,5 @@
 import type { Lease } from '../policy/lease.ts'
+import type { Timeline } from './timeline.ts'
 
 /** Names and values in turn, as `writeHead` takes them without building an object. */
 export type HeaderList = string[]
@@ -26,6 +27,27 @@ export function addLimitHeaders(headers: HeaderList, lease: Lease, nowMs: number
     )
 }
 
+/** Who worked on it, how often it was tried, and where the time went. */
+export function addWorkHeaders(
+  headers: HeaderList,
+  replica: string,
+  attempts: number,
+  times: Timeline,
+  nowMs: number,
+): void {
+  const elapsedMs = nowMs - times.bodyAtMs
+  headers.push(
+    'openai-processing-ms',
+    `${Math.round(elapsedMs)}`,
+    'x-baleen-replica',
+    replica,
+    'x-baleen-attempts',
+    `${attempts}`,
+    'server-timing',
+    `hold;dur=${formatTiming(times.holdMs)}, upstream;dur=${formatTiming(elapsedMs - times.holdMs)}`,
+  )
+}
+
 /** Both forms: seconds for everybody, milliseconds for OpenAI's clients, which look there first. */
 export function addRetryHeaders(
   headers: HeaderList,
@@ -51,4 +73,4 @@ export function formatReset(durationMs: number): string {
 }
 
 /** Tenths of a millisecond: enough for a person, cheap to print. */
-export const formatTiming = (durationMs: number): string => `${Math.round(durationMs * 10) / 10}`
+const formatTiming = (durationMs: number): string => `${Math.round(durationMs * 10) / 10}`

@@ -1,3 +1,5 @@
+import { estimatePromptTokens } from '../policy/estimate.ts'
+
 /** Tokens as the engine counted them. */
 export interface Usage {
   readonly promptTokens: number
@@ -47,6 +49,12 @@ export function readUsage(value: unknown): Usage | null {
     completionTokens: count(usage.completion_tokens),
     cachedTokens: count(usage.prompt_tokens_details?.cached_tokens),
   }
+}
+
+/** Where the engine did not tell: what it was given and what passed. Failed work costs nobody anything. */
+export function estimateUsage(bodyBytes: number, chunks: number, isWorkedOn: boolean): Usage {
+  const promptTokens = isWorkedOn || chunks > 0 ? estimatePromptTokens(bodyBytes) : 0
+  return { promptTokens, completionTokens: chunks, cachedTokens: 0 }
 }
 
 /** What goes into the journal and the limits is a whole number of tokens, whatever an engine says. */
