@@ -1,5 +1,5 @@
 import { z } from 'zod'
-import { deploymentView, routeName } from './deployment.ts'
+import { deploymentSpec, deploymentView, replicaView, routeName } from './deployment.ts'
 
 /** Control's REST API, version 1, below `/api/v1`. Bearer: the admin token or a key with `isAdmin`. */
 
@@ -45,6 +45,29 @@ export type KeyView = z.infer<typeof keyView>
 export const keyCreated = z.object({ key: z.string(), view: keyView })
 export type KeyCreated = z.infer<typeof keyCreated>
 
+export const keyList = z.object({ keys: z.array(keyView) })
+
+export const deploymentList = z.object({ deployments: z.array(deploymentView) })
+
+export const replicaList = z.object({ replicas: z.array(replicaView) })
+
+/** One accepted change of a deployment. */
+export const revisionView = z.object({
+  revision: z.int(),
+  /** Null: it was deleted. */
+  spec: deploymentSpec.nullable(),
+  /** `config`, `admin`, or the id of a key. */
+  by: z.string(),
+  why: z.string(),
+  atMs: z.number(),
+})
+export const revisionList = z.object({ revisions: z.array(revisionView) })
+
+export const logQuery = z.strictObject({
+  lines: z.coerce.number().int().min(0).max(100_000).default(100),
+  follow: z.stringbool().default(false),
+})
+
 export const scaleInput = z.strictObject({ replicas: z.int().min(0).max(1000) })
 
 export const usageRow = z.object({
@@ -58,6 +81,8 @@ export const usageRow = z.object({
 })
 export type UsageRow = z.infer<typeof usageRow>
 
+export const usageList = z.object({ usage: z.array(usageRow) })
+
 export const usageQuery = z.strictObject({
   by: z.enum(['key', 'route', 'deployment']).default('route'),
   sinceMs: z.coerce.number().int().default(0),
@@ -68,6 +93,34 @@ export const requestsQuery = z.strictObject({
   limit: z.coerce.number().int().min(1).max(1000).default(50),
   route: z.string().optional(),
 })
+
+/** A finished request: its wide event, see contract/journal.ts. */
+export const requestView = z.object({
+  id: z.string(),
+  clientId: z.string().nullable(),
+  atMs: z.number(),
+  key: z.string(),
+  route: z.string(),
+  endpoint: z.enum(['chat', 'completions', 'embeddings']),
+  stream: z.boolean(),
+  deployment: z.string().nullable(),
+  replica: z.string().nullable(),
+  outcome: z.enum(['ok', 'cancelled', 'rejected', 'failed', 'timeout']),
+  status: z.int(),
+  error: z.string().nullable(),
+  promptTokens: z.number(),
+  completionTokens: z.number(),
+  cachedTokens: z.number(),
+  isEstimated: z.boolean(),
+  ttftMs: z.number().nullable(),
+  e2eMs: z.number(),
+  holdMs: z.number(),
+  itlMsMean: z.number().nullable(),
+  attempts: z.int(),
+  requestBytes: z.number(),
+  responseBytes: z.number(),
+})
+export const requestList = z.object({ requests: z.array(requestView) })
 
 export const statusView = z.object({
   version: z.string(),
@@ -87,6 +140,8 @@ export const errorBody = z.object({
     type: z.string(),
     param: z.string().nullable(),
     code: z.string().nullable(),
+    /** Control's errors: what a person can do about it. */
+    hint: z.string().optional(),
   }),
 })
 export type ErrorBody = z.infer<typeof errorBody>

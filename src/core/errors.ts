@@ -126,7 +126,9 @@ export const catalogue = {
     status: 502,
   },
   'model/forbidden': {
-    ...authentication("Accept the model's terms on its page, then set HF_TOKEN to a token of yours."),
+    ...authentication(
+      "Accept the model's terms on its page, then set HF_TOKEN to a token of yours.",
+    ),
     status: 403,
   },
   'model/busy': conflict('Wait for the other process that fetches this model, or end it.'),
@@ -143,7 +145,9 @@ export const catalogue = {
   'machine/data-unwritable': bad('Choose a directory that you may write to with --data.'),
 
   'injection/bad-spec': bad('`baleen inject --help` shows what may stand there.'),
-  'injection/bad-data': bad('Name the columns with --columns, such as time=Timestamp,input=Tokens.'),
+  'injection/bad-data': bad(
+    'Name the columns with --columns, such as time=Timestamp,input=Tokens.',
+  ),
   'injection/not-found': missing('`baleen injection list` shows the runs that were kept.'),
   'injection/unreachable': unavailable('Check the URL, the key, and that the server runs.'),
   'injection/not-owned': bad('Faults end processes and cut connections: add --i-own-this.'),
@@ -154,6 +158,10 @@ export const catalogue = {
   'cli/interrupted': bad('Run it again; what was done so far stays.'),
   'cli/bad-answer': broken(
     'The two ends may be of different versions: compare `baleen version` and `baleen status`.',
+  ),
+
+  'simulation/bad-workload': bad(
+    'Requests come in the order of their times, with whole token counts of at least 1.',
   ),
 
   'internal/unexpected': broken('This is a bug in Baleen: please report it with the log line.'),

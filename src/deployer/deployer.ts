@@ -44,6 +44,8 @@ export interface Deployer {
   setWanted(wanted: readonly Wanted[]): void
   deployments(): readonly DeploymentView[]
   replicas(): readonly ReplicaView[]
+  /** The replica of a deployment that ended last, for its log. Null: none since this control started. */
+  lastEnded(deployment: string): string | null
   /** Ends all replicas, each with its time to drain. */
   stopAll(): Promise<void>
   /** Stops looking. What runs goes on. */
@@ -105,6 +107,7 @@ export function createDeployer(deps: DeployerDeps): Deployer {
         return { spec, revision, createdAtMs, updatedAtMs, replicas, status }
       }),
     replicas: () => set.all().map((one) => replicaView(one, set.restarts.get(one.deployment))),
+    lastEnded: (name) => set.lastEnded.get(name) ?? null,
     async stopAll() {
       close()
       await set.stopAll()

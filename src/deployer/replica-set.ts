@@ -24,6 +24,8 @@ export interface ReplicaSetDeps {
 export interface ReplicaSet {
   all(): readonly Replica[]
   readonly restarts: ReadonlyMap<string, Restarts>
+  /** By deployment. */
+  readonly lastEnded: ReadonlyMap<string, string>
   start(deployment: string, revision: number, launch: Launch, reason: string): void
   /** Takes it out of the snapshot. */
   leave(id: string, reason: string): void
@@ -46,6 +48,7 @@ export function createReplicaSet(deps: ReplicaSetDeps): ReplicaSet {
   const { runtime, clock, log } = deps
   const replicas = new Map<string, Replica>()
   const restarts = new Map<string, Restarts>()
+  const lastEnded = new Map<string, string>()
   /** Ids that ended: a list taken before may still name them. */
   const ended = new Set<string>()
   /** The start or stop under way of each replica: they follow each other. */
@@ -59,6 +62,8 @@ export function createReplicaSet(deps: ReplicaSetDeps): ReplicaSet {
     if (replica) replicas.set(id, { ...replica, ...changes })
   }
   const forget = (id: string): void => {
+    const deployment = replicas.get(id)?.deployment
+    if (deployment !== undefined) lastEnded.set(deployment, id)
     replicas.delete(id)
     probedAtMs.delete(id)
     ended.add(id)
@@ -119,6 +124,7 @@ export function createReplicaSet(deps: ReplicaSetDeps): ReplicaSet {
   const set: ReplicaSet = {
     all: () => [...replicas.values()],
     restarts,
+    lastEnded,
     start(deployment, revision, launch, reason) {
       const { specHash } = launch
       const id = `${deployment}-${deps.createSuffix()}`

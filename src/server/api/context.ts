@@ -1,0 +1,31 @@
+import type { FastifyBaseLogger, FastifyInstance, RawServerDefault } from 'fastify'
+import type { IncomingMessage, ServerResponse } from 'node:http'
+import type { ZodTypeProvider } from 'fastify-type-provider-zod'
+import type { DeploymentSpec } from '../../contract/deployment.ts'
+import type { StatusView } from '../../contract/api.ts'
+import type { Clock } from '../../core/clock.ts'
+import type { Deployer } from '../../deployer/deployer.ts'
+import type { Runtime } from '../../runtimes/runtime.ts'
+import type { RequestQueries } from '../../store/store.ts'
+import type { Registry } from '../registry.ts'
+
+/** What the routes work on. */
+export interface ApiContext {
+  readonly registry: Registry
+  readonly deployer: Pick<Deployer, 'deployments' | 'replicas' | 'lastEnded'>
+  readonly requests: Pick<RequestQueries, 'recent' | 'usage'>
+  readonly logs: Runtime['logs']
+  readonly clock: Clock
+  readonly status: Omit<StatusView, 'deployments'>
+  /** Refuses what could never run. Throws `engine/unknown`, `request/unsupported`, `model/…`. */
+  checkEngine(spec: DeploymentSpec): void
+  checkModel(model: string): Promise<void>
+}
+
+export type Scope = FastifyInstance<
+  RawServerDefault,
+  IncomingMessage,
+  ServerResponse,
+  FastifyBaseLogger,
+  ZodTypeProvider
+>
