@@ -54,7 +54,8 @@ export function formatBytes(bytes: number): string {
   const units = ['B', 'KiB', 'MiB', 'GiB', 'TiB']
   let value = bytes
   let unit = 0
-  while (value >= 1024 && unit < units.length - 1) {
+  // Rounding to one decimal must not arrive at "1024.0 KiB".
+  while (value >= (unit === 0 ? 1024 : 1023.95) && unit < units.length - 1) {
     value /= 1024
     unit++
   }
@@ -63,8 +64,9 @@ export function formatBytes(bytes: number): string {
 
 /** 90000 → "1m30s"; below a minute one decimal: "2.5s", "340ms". */
 export function formatDurationMs(durationMs: number): string {
-  if (durationMs < 1000) return `${Math.round(durationMs)}ms`
-  if (durationMs < 60_000) return `${Number((durationMs / 1000).toFixed(1))}s`
+  // The limits are where rounding would arrive at the next unit.
+  if (durationMs < 999.5) return `${Math.round(durationMs)}ms`
+  if (durationMs < 59_950) return `${Number((durationMs / 1000).toFixed(1))}s`
   const totalS = Math.round(durationMs / 1000)
   const parts: [number, string][] = [
     [Math.floor(totalS / 86_400), 'd'],

@@ -13,7 +13,11 @@ export const serve = defineCommand({
     data: { kind: 'text', hint: 'DIR', summary: 'Data directory (BALEEN_DATA)' },
     host: { kind: 'text', hint: 'ADDRESS', summary: 'Address that the gateway listens on' },
     port: { kind: 'integer', short: 'p', summary: 'Port of the gateway; 0: any free one' },
-    'control-port': { kind: 'integer', summary: 'Port of the control API; 0: any free one' },
+    'control-port': {
+      kind: 'integer',
+      hint: 'PORT',
+      summary: 'Port of the control API; 0: any free one',
+    },
     gateways: { kind: 'integer', hint: 'N', summary: 'Gateway processes' },
     'log-level': {
       kind: 'text',
