@@ -3,8 +3,9 @@ import { AppError } from '../../core/errors.ts'
 import type { Transfer } from './transfer.ts'
 
 const attemptsMax = 6
-const delayMsMax = 15_000
-const retryAfterMsMax = 120_000
+const pauseMsMax = 15_000
+/** A server that asks for more is better tried by hand. */
+const askedMsMax = 120_000
 
 /**
  * Repeats what fails with model/download-failed, waiting longer each time or as long as the server asks.
@@ -24,13 +25,20 @@ export async function retrying<T>(
       if (!(thrown instanceof AppError) || thrown.code !== 'model/download-failed') throw thrown
       if (hasProgressed()) attempts = 1
       if (attempts >= attemptsMax) throw thrown
-      const asked = Math.min((thrown.retryAfterS ?? 0) * 1000, retryAfterMsMax)
-      const backOff = Math.min(retryDelayMs * 2 ** (attempts - 1), delayMsMax)
-      await sleep(
-        Math.max(asked, backOff * (0.5 + Math.random() / 2)),
-        undefined,
-        signal && { signal },
-      )
+      const waitMs = pauseMs(attempts, retryDelayMs, thrown.retryAfterS, Math.random())
+      await sleep(waitMs, undefined, signal && { signal }).catch(() => undefined)
     }
   }
+}
+
+/** Doubles with each attempt, spread over half of itself so that many clients don't come back at once. */
+export function pauseMs(
+  attempts: number,
+  firstMs: number,
+  askedS: number | undefined,
+  random: number,
+): number {
+  const backOffMs = Math.min(firstMs * 2 ** (attempts - 1), pauseMsMax)
+  const askedMs = Math.min((askedS ?? 0) * 1000, askedMsMax)
+  return Math.max(askedMs, backOffMs * (0.5 + random / 2))
 }
