@@ -57,7 +57,14 @@ function moeSample(row: CsvRow): Sample[] {
   const device = resolveAccelerator(row.system ?? '')
   // fp8 with one scale a tensor runs a slow kernel on Hopper that no engine chooses for these models.
   const isSlowPath = row.moe_dtype === 'fp8' && device?.architecture === 'hopper'
-  if (!kernel || !device || isSlowPath || row.distribution !== 'power_law_1.2') return []
+  if (
+    !kernel ||
+    !device ||
+    isSlowPath ||
+    row.distribution !== 'power_law_1.2' ||
+    row.moe_ep_size !== '1'
+  )
+    return []
   const tokens = Number(row.num_tokens)
   const hidden = Number(row.hidden_size)
   const width = Number(row.inter_size) / Number(row.moe_tp_size)

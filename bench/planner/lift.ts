@@ -1,0 +1,101 @@
+import type { CsvRow } from './csv.ts'
+
+/** Inputs that published rows keep in their remarks, moved to the columns they belong in. Results are not touched. */
+export function liftInputs(row: CsvRow): CsvRow {
+  const notes = row.notes ?? ''
+  const lifted: Record<string, string> = {}
+  const put = (column: string, value: string | undefined) => {
+    if (value !== undefined && value !== '' && value !== 'nan' && !row[column])
+      lifted[column] = value
+  }
+  const find = (pattern: RegExp) => pattern.exec(notes)?.[1]
+  put(
+    'max_num_batched_tokens',
+    find(/max[-_]num[-_]batched[-_]tokens[ =](\d+)/) ??
+      find(/--chunked-prefill-size[ =](\d+)/) ??
+      find(/--max_num_tokens[ =](\d+)/),
+  )
+  put(
+    'max_num_seqs',
+    find(/max[-_]num[-_]seqs[ =](\d+)/) ??
+      find(/--max-running-requests[ =](\d+)/) ??
+      find(/--max_batch_size[ =](\d+)/),
+  )
+  put(
+    'gpu_memory_utilization',
+    find(/gpu[-_]mem(?:ory)?[-_]util(?:ization)?[ =]([\d.]+)/) ??
+      find(/--mem-fraction-static[ =]([\d.]+)/),
+  )
+  put('kv_dtype', find(/--kv-cache-dtype[ =](\w+)/))
+  put('dp', find(/attn_dp(\d+)/) ?? find(/\bdp=(\d+)/))
+  put('ep', find(/moe_ep(\d+)/) ?? find(/--ep-size[ =](\d+)/))
+  const shared = sharedPrefixWorkload(notes)
+  if (shared) {
+    put('rate_rps', shared.rate?.toString())
+    put('prefix_share', (shared.systemTokens / Number(row.isl)).toFixed(3))
+    put('max_num_seqs', '128')
+  }
+  return { ...row, ...lifted, ...unmultiplied({ ...row, ...lifted }) }
+}
+
+/** Whether prefill and decoding run on engines of their own, which one row of 16 columns can't describe. */
+export const isDisaggregated = (row: CsvRow): boolean => /^disagg\b/.test(row.notes ?? '')
+
+interface SharedPrefixWorkload {
+  readonly systemTokens: number
+  readonly rate: number | null
+}
+
+/** The published workloads of sim-to-real-accuracy-validation: requests a second in each stage. */
+const stages: Readonly<Record<string, readonly number[]>> = {
+  codegen: [5, 10],
+  general: [8, 20],
+  'general-lite': [2.5, 6],
+  roleplay: [6],
+  'reasoning-lite': [1],
+  reasoning: [4],
+}
+
+function sharedPrefixWorkload(notes: string): SharedPrefixWorkload | null {
+  const match = /workload=([\w-]+)(?: \((lite) rate\))? shared-prefix multi-turn \(sys(\d+)/.exec(
+    notes,
+  )
+  if (!match) return null
+  const [, name = '', lite, system] = match
+  const rates = stages[lite && !name.endsWith('-lite') ? `${name}-lite` : name] ?? []
+  const stage = /stage=(\w+)/.exec(notes)?.[1] ?? 'all'
+  // Stages last equally long: requests of all of them together come at the mean rate.
+  const mean =
+    rates.reduce((sum, rate) => sum + rate * rate, 0) / rates.reduce((sum, rate) => sum + rate, 0)
+  const rate = stage === 'all' ? mean : rates[Number(stage)]
+  return {
+    systemTokens: Number(system),
+    rate: rate !== undefined && Number.isFinite(rate) ? rate : null,
+  }
+}
+
+/**
+ * The silicon sample multiplies ranks that lie over each other: TP 8 with EP 8 on eight devices stands there as 64
+ * devices. Its own run ids still name the ranks.
+ */
+function unmultiplied(row: CsvRow): Record<string, string> {
+  const id = /\bid=(\S+)/.exec(row.notes ?? '')?.[1]
+  if (!id) return {}
+  const total = Number(row.tp) * Number(row.dp ?? 1)
+  const root = Math.sqrt(total)
+  if (!Number.isInteger(root) || root < 2) return {}
+  const named = /_tp(\d+)(?:_0)?_ep(\d+)/.exec(id)
+  const isNamed = named && Number(named[1]) === root && Number(named[2]) === root
+  const moeTp = Number(/moe_tp(\d+)/.exec(row.notes ?? '')?.[1])
+  const looksSquared =
+    (Number(row.ep) === root && moeTp === root) ||
+    (Number(row.tp) === root && Number(row.dp) === root)
+  if (!isNamed && !(/_cfg\d+$/.test(id) && looksSquared)) return {}
+  const isDataParallel = Number(row.tp) === 1
+  return {
+    num_gpus: String(root),
+    tp: isDataParallel ? '1' : String(root),
+    dp: isDataParallel ? String(root) : '1',
+    ep: String(root),
+  }
+}

@@ -1,0 +1,60 @@
+import { readdirSync } from 'node:fs'
+import { join } from 'node:path'
+import { readRow, type RowInput } from '../../src/planner/predict/row.ts'
+import { type CsvRow, readCsv } from './csv.ts'
+import { isDisaggregated, liftInputs } from './lift.ts'
+
+export interface BenchRow {
+  readonly file: string
+  readonly index: number
+  readonly cells: CsvRow
+  readonly input: RowInput
+  readonly measured: Measured
+  readonly isDisaggregated: boolean
+  /** Model and accelerator as the table names them: the unit that is left out. */
+  readonly isSuspect: boolean
+}
+
+export interface Measured {
+  readonly ttft: number | null
+  readonly tpot: number | null
+  readonly e2e: number | null
+  readonly throughput: number | null
+}
+
+/** Every CSV file of the directory that holds measured runs in the 16-column form. */
+export function loadRows(directory: string): BenchRow[] {
+  return readdirSync(directory)
+    .filter((name) => name.endsWith('.csv') && !/^(baseline|raw)_/.test(name))
+    .toSorted()
+    .flatMap((file) =>
+      readCsv(join(directory, file)).map((cells, index) => benchRow(file, index, cells)),
+    )
+    .filter((row) => 'concurrency_or_batch' in row.cells)
+}
+
+function benchRow(file: string, index: number, cells: CsvRow): BenchRow {
+  const input = readRow(liftInputs(cells))
+  return {
+    file,
+    index,
+    cells,
+    input,
+    measured: measuredOf(cells, input),
+    isDisaggregated: isDisaggregated(cells),
+    isSuspect: /SUSPECT/.test(cells.notes ?? ''),
+  }
+}
+
+function measuredOf(cells: CsvRow, input: RowInput): Measured {
+  const positive = (text: string | undefined): number | null => {
+    const value = Number.parseFloat(text ?? '')
+    return value > 0 ? value : null
+  }
+  const ttft = positive(cells.ttft_ms)
+  const tpot = positive(cells.tpot_ms)
+  const told = positive(/\be2e(?:_mean=| mean )([\d.]+)/.exec(cells.notes ?? '')?.[1])
+  const added =
+    ttft !== null && tpot !== null && input.osl !== null ? ttft + tpot * (input.osl - 1) : null
+  return { ttft, tpot, e2e: told ?? added, throughput: positive(cells.throughput_tok_s) }
+}
