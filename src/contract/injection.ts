@@ -61,6 +61,10 @@ export const injectionSpec = z.strictObject({
     /** Requests of one conversation, each carrying what was said before. */
     turns: z.int().min(1),
     thinkTimeMs: z.number().min(0),
+    /** Of synthetic prompts: measured with a few requests before the run; null: one word is taken for one token. */
+    calibration: z
+      .strictObject({ wordsPerToken: z.number().positive(), templateTokens: z.number().min(0) })
+      .nullable(),
     dataset: z.strictObject({ path: z.string(), columns }).nullable(),
     trace: z
       .strictObject({

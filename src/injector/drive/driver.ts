@@ -37,8 +37,8 @@ export interface DriverProgress {
 
 export interface DriverResult {
   readonly records: RequestRecord[]
-  /** Requests sent that the schedule has no time for: later turns, and what users of a closed loop send next. */
-  readonly followUps: number
+  /** Requests whose time came before the run stopped, counted from the schedule and not from the records. */
+  readonly scheduled: number
   readonly inFlightAreaMs: number
   readonly cpuShare: number
   readonly eventLoopDelayMsP99: number
@@ -85,6 +85,7 @@ export function createDriver(options: DriverOptions): Driver {
   let nextNumber = shard.index + entries.length * shard.count
   let next = 0
   let waiting = 0
+  /** Requests that the schedule has no time for: later turns, and what users of a closed loop send next. */
   let followUps = 0
   let stoppedBy: StopReason = 'schedule'
   let stoppedAtMs = spec.durationMs
@@ -242,7 +243,8 @@ export function createDriver(options: DriverOptions): Driver {
       const cpu = process.threadCpuUsage(cpuStart)
       return {
         records,
-        followUps,
+        scheduled:
+          entries.filter((entry) => schedule.timesMs[entry]! < stoppedAtMs).length + followUps,
         inFlightAreaMs: launcher.areaMs(),
         cpuShare: (cpu.user + cpu.system) / 1000 / Math.max(1, clock() - cpuStartMs),
         eventLoopDelayMsP99: Math.max(0, loopDelay.percentile(99) / 1e6 - 10),

@@ -29,6 +29,7 @@ export function completeSpec(
       sharedPrefix: null,
       turns: 1,
       thinkTimeMs: 0,
+      calibration: null,
       dataset: null,
       trace: null,
       ...given.workload,

@@ -1,0 +1,37 @@
+import { parentPort, workerData } from 'node:worker_threads'
+import {
+  createDriver,
+  type DriverOptions,
+  type DriverProgress,
+  type DriverResult,
+} from './driver.ts'
+import { createRunClock } from './run-clock.ts'
+
+/** What a driver thread is started with. */
+export type ThreadData = Pick<DriverOptions, 'runId' | 'sources' | 'target' | 'shard'>
+
+export type FromThread =
+  | { readonly kind: 'ready' }
+  | { readonly kind: 'progress'; readonly progress: DriverProgress }
+  | { readonly kind: 'done'; readonly result: DriverResult }
+
+export type ToThread = { readonly kind: 'go'; readonly startMs: number } | { readonly kind: 'stop' }
+
+if (parentPort) {
+  const port = parentPort
+  const tell = (message: FromThread) => port.postMessage(message)
+  const driver = createDriver({
+    ...(workerData as ThreadData),
+    clock: createRunClock(),
+    onProgress: (progress) => tell({ kind: 'progress', progress }),
+  })
+  port.on('message', (message: ToThread) => {
+    if (message.kind === 'stop') return driver.stop()
+    void driver.run(message.startMs).then((result) => {
+      tell({ kind: 'done', result })
+      port.close()
+    })
+  })
+  await driver.prepare()
+  tell({ kind: 'ready' })
+}

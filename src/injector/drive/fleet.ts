@@ -1,0 +1,123 @@
+import { Worker } from 'node:worker_threads'
+import { AppError } from '../../core/errors.ts'
+import type { RequestRecord } from '../policy/measurement/record.ts'
+import type { DriverProgress, DriverResult, StopReason } from './driver.ts'
+import type { FromThread, ThreadData, ToThread } from './driver-thread.ts'
+import { createRunClock } from './run-clock.ts'
+
+/** All driver threads of a run as one. */
+export interface Fleet {
+  readonly done: Promise<FleetResult>
+  /** Time 0 of the run on the shared clock, once every thread was ready. */
+  readonly started: Promise<number>
+  stop(): void
+}
+
+export interface FleetOptions extends Omit<ThreadData, 'shard'> {
+  readonly workers: number
+  readonly onProgress: (progress: FleetProgress) => void
+}
+
+export interface FleetProgress extends DriverProgress {
+  readonly atMs: number
+}
+
+export interface FleetResult {
+  readonly records: RequestRecord[]
+  readonly scheduled: number
+  readonly inFlightAreaMs: number
+  /** Of the busiest thread. */
+  readonly cpuShare: number
+  readonly eventLoopDelayMsP99: number
+  readonly stoppedBy: StopReason
+  readonly stoppedAtMs: number
+}
+
+/** So that every thread has heard of the start before it comes. */
+const startLeadMs = 50
+
+/** Shards one schedule over threads; what they measured is put together without loss: records, not averages. */
+export function startFleet({ workers, onProgress, ...data }: FleetOptions): Fleet {
+  const clock = createRunClock()
+  const latest = new Map<number, DriverProgress>()
+  const started = Promise.withResolvers<number>()
+  const waits = Array.from({ length: workers }, () => Promise.withResolvers<DriverResult>())
+  let readyCount = 0
+  let startMs = Infinity
+
+  const threads = waits.map((wait, index) => {
+    const shard = { index, count: workers }
+    const workerData: ThreadData = { ...data, shard }
+    const thread = new Worker(new URL('./driver-thread.ts', import.meta.url), {
+      workerData,
+      execArgv: [],
+    })
+    thread.on('message', (message: FromThread) => {
+      if (message.kind === 'done') wait.resolve(message.result)
+      else if (message.kind === 'progress') {
+        latest.set(index, message.progress)
+        if (index === 0 || latest.size === workers) report(index)
+      } else if (++readyCount === workers) {
+        startMs = clock() + startLeadMs
+        for (const other of threads) send(other, { kind: 'go', startMs })
+        started.resolve(startMs)
+      }
+    })
+    const fail = (cause: unknown) => {
+      const error = new AppError('internal/unexpected', { message: 'a driver thread ended', cause })
+      wait.reject(error)
+      started.reject(error)
+    }
+    thread.on('error', fail)
+    thread.on('exit', fail)
+    return thread
+  })
+
+  /** One line for all, when the thread that reports last has done so. */
+  function report(index: number): void {
+    if (index !== workers - 1) return
+    const parts = [...latest.values()]
+    const sum = (value: (part: DriverProgress) => number) =>
+      parts.reduce((total, part) => total + value(part), 0)
+    onProgress({
+      atMs: clock() - startMs,
+      handed: sum(({ handed }) => handed),
+      ok: sum(({ ok }) => ok),
+      failed: sum(({ failed }) => failed),
+      inFlight: sum(({ inFlight }) => inFlight),
+      outputTokens: sum(({ outputTokens }) => outputTokens),
+      ttftMs: parts.flatMap(({ ttftMs }) => ttftMs),
+      tpotMs: parts.flatMap(({ tpotMs }) => tpotMs),
+      clientDelayMs: parts.flatMap(({ clientDelayMs }) => clientDelayMs),
+    })
+    latest.clear()
+  }
+
+  const done = Promise.all(waits.map(({ promise }) => promise))
+    .then(merge)
+    .finally(() => Promise.all(threads.map((thread) => thread.terminate())))
+  started.promise.catch(() => {})
+  return {
+    done,
+    started: started.promise,
+    stop() {
+      for (const thread of threads) send(thread, { kind: 'stop' })
+    },
+  }
+}
+
+function merge(results: readonly DriverResult[]): FleetResult {
+  const sum = (value: (result: DriverResult) => number) =>
+    results.reduce((total, result) => total + value(result), 0)
+  return {
+    records: results.flatMap(({ records }) => records).sort((a, b) => a.index - b.index),
+    scheduled: sum(({ scheduled }) => scheduled),
+    inFlightAreaMs: sum(({ inFlightAreaMs }) => inFlightAreaMs),
+    cpuShare: Math.max(...results.map(({ cpuShare }) => cpuShare)),
+    eventLoopDelayMsP99: Math.max(...results.map((result) => result.eventLoopDelayMsP99)),
+    stoppedBy: results.find(({ stoppedBy }) => stoppedBy !== 'schedule')?.stoppedBy ?? 'schedule',
+    stoppedAtMs: Math.min(...results.map(({ stoppedAtMs }) => stoppedAtMs)),
+  }
+}
+
+const send = (thread: Worker, message: ToThread): void => thread.postMessage(message)

@@ -1,0 +1,114 @@
+import type { InjectionReport, InjectionSpec } from '../contract/injection.ts'
+import { countMissingTokens, createEndpointCalls } from './drive/endpoint-calls.ts'
+import { startFleet, type FleetProgress, type FleetResult } from './drive/fleet.ts'
+import { clientFacts, watchMachine } from './drive/machine-watch.ts'
+import { counterChange, readServerCounters } from './drive/server-counters.ts'
+import { resolveTarget } from './drive/target.ts'
+import { measure } from './policy/measurement/measure.ts'
+import type { RequestRecord } from './policy/measurement/record.ts'
+import type { ServerCounters } from './policy/measurement/run-facts.ts'
+import { secondBySecond } from './policy/measurement/series.ts'
+import type { DatasetPrompt } from './policy/request-body.ts'
+import { buildSchedule, type Recording, type Schedule } from './policy/workload/schedule.ts'
+
+export interface InjectionOptions {
+  readonly id: string
+  readonly apiKey?: string | undefined
+  readonly headers?: Readonly<Record<string, string>>
+  readonly recording?: Recording | undefined
+  readonly dataset?: readonly DatasetPrompt[]
+  /** The first abort ends the run; what was measured until then is reported. */
+  readonly interrupt: AbortSignal
+  onProgress?(progress: FleetProgress): void
+  /** Called at time 0; `startMs` is on the clock that all processes of this machine share. */
+  onStart?(startMs: number): void
+}
+
+export interface InjectionResult {
+  readonly report: InjectionReport
+  readonly records: readonly RequestRecord[]
+  readonly schedule: Schedule
+}
+
+/** Runs one injection. Errors: `injection/…` before the first request; afterwards everything is an outcome. */
+export async function runInjection(
+  spec: InjectionSpec,
+  options: InjectionOptions,
+): Promise<InjectionResult> {
+  const { recording, dataset = [] } = options
+  const target = await resolveTarget(spec.url, spec.endpoint, options.apiKey, options.headers)
+  const schedule = buildSchedule(spec, {
+    ...(recording ? { recording } : {}),
+    datasetRows: dataset.length,
+  })
+  const before = await readServerCounters(spec.url)
+  const machine = watchMachine()
+  const startedAt = new Date().toISOString()
+  const fleet = startFleet({
+    runId: options.id,
+    target,
+    workers: spec.workers,
+    sources: {
+      spec,
+      schedule,
+      dataset,
+      prefixBlocks: recording?.prefixBlocks ?? null,
+      wordsPerToken: spec.workload.calibration?.wordsPerToken ?? 1,
+      templateTokens: spec.workload.calibration?.templateTokens ?? 0,
+    },
+    onProgress: (progress) => options.onProgress?.(progress),
+  })
+  const stop = () => fleet.stop()
+  options.interrupt.addEventListener('abort', stop)
+  void fleet.started.then(
+    (startMs) => options.onStart?.(startMs),
+    () => {},
+  )
+  try {
+    const result = await fleet.done
+    const { stealShare, clockDriftMs } = machine.end()
+    const calls = createEndpointCalls(spec.url, options.apiKey)
+    await countMissingTokens(result.records, calls, ({ model }) => spec.models[model]!.name)
+    const counters = await settledCounters(spec.url, before, result)
+    const window = { fromMs: spec.warmupMs, toMs: Math.max(spec.warmupMs + 1, result.stoppedAtMs) }
+    const endMs = result.records.reduce((end, { endedMs }) => Math.max(end, endedMs), window.toMs)
+    const report: InjectionReport = {
+      kind: 'injection-report',
+      version: 1,
+      id: options.id,
+      startedAt,
+      spec,
+      window,
+      stoppedBy: result.stoppedBy,
+      client: clientFacts(),
+      summary: measure(spec, {
+        records: result.records,
+        window,
+        facts: { ...result, stealShare, clockDriftMs },
+        counters,
+      }),
+      series: secondBySecond(result.records, endMs),
+      faults: [],
+    }
+    return { report, records: result.records, schedule }
+  } finally {
+    options.interrupt.removeEventListener('abort', stop)
+  }
+}
+
+/** Servers publish their counters with a delay: read until they agree with usage, or for a short while. */
+async function settledCounters(
+  url: string,
+  before: ServerCounters | null,
+  { records }: FleetResult,
+): Promise<ServerCounters | null> {
+  if (before === null) return null
+  const expected = records.reduce((sum, { outputTokens }) => sum + (outputTokens ?? 0), 0)
+  let change: ServerCounters | null = null
+  for (let attempt = 0; attempt < 5; attempt++) {
+    change = counterChange(before, await readServerCounters(url))
+    if ((change?.outputTokens ?? 0) >= expected) break
+    await new Promise((resolve) => setTimeout(resolve, 300))
+  }
+  return change
+}
