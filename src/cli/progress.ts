@@ -23,7 +23,8 @@ export function createProgress(io: Io, output: Output): Progress {
   const draw = () => {
     if (!isLive || open.size === 0) return
     const line = [...open.values()].join('  ·  ')
-    const width = (stderr.columns ?? 80) - 3
+    // A terminal that does not know its width says 0.
+    const width = (stderr.columns || 80) - 3
     stderr.write(`\r\x1b[K${style('cyan', '…')} ${line.slice(0, width)}`)
   }
   const finish = (topic: string, mark: string, text: string) => {
