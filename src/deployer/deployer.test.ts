@@ -73,6 +73,7 @@ function open(
     log: silentLog,
     createSuffix: () => `${generation}${++count}`,
     publish: (routes) => void snapshots.push(routes),
+    meter: { reconciled: () => {}, acted: () => {} },
   })
   deployer.setWanted(wanted)
   onTestFinished(() => deployer.close())

@@ -6,7 +6,7 @@ import type { Log } from '../core/log.ts'
 import type { Engine } from '../engines/engine.ts'
 import type { Runtime } from '../runtimes/runtime.ts'
 import { launchOf, type Launch } from './launch.ts'
-import { reconcile } from './policy/reconcile.ts'
+import { reconcile, type Action } from './policy/reconcile.ts'
 import type { ProbeAnswer, Replica } from './policy/replica.ts'
 import { snapshotRoutes } from './policy/snapshot.ts'
 import { replicaView, statusOf, type DeploymentCondition } from './policy/status.ts'
@@ -34,6 +34,12 @@ export interface DeployerDeps {
   createSuffix(): string
   /** Makes routes known to the gateways. May throw: it is called again. */
   publish(routes: readonly SnapshotRoute[]): void
+  readonly meter: DeployerMeter
+}
+
+export interface DeployerMeter {
+  reconciled(durationMs: number): void
+  acted(kind: Action['kind']): void
 }
 
 /** Keeps what runs as it is wanted: looks, decides, acts, each half second and whenever something changed. */
@@ -53,6 +59,8 @@ export interface Deployer {
 }
 
 const tickMs = 500
+/** How soon it is noticed that a model has loaded. */
+const probeMs = 100
 /** Replicas that a new control finds are ready or dead; it does not wait long to learn which. */
 const firstProbeTimeoutMs = 1000
 const drainMsUnknown = 30_000
@@ -68,6 +76,7 @@ export function createDeployer(deps: DeployerDeps): Deployer {
   const { clock, log } = deps
   let wanted: readonly Wanted[] = []
   let timer: NodeJS.Timeout | undefined
+  let probeTimer: NodeJS.Timeout | undefined
   let isAwake = false
   let trouble: string | null = null
 
@@ -92,9 +101,9 @@ export function createDeployer(deps: DeployerDeps): Deployer {
       tick()
       timer = setInterval(() => {
         void set.observe()
-        void set.probe()
         tick()
       }, tickMs)
+      probeTimer = setInterval(() => void set.probe(), probeMs)
     },
     setWanted(next) {
       wanted = next
@@ -118,6 +127,7 @@ export function createDeployer(deps: DeployerDeps): Deployer {
 
   function close(): void {
     clearInterval(timer)
+    clearInterval(probeTimer)
     timer = undefined
     preparations.close()
   }
@@ -127,7 +137,8 @@ export function createDeployer(deps: DeployerDeps): Deployer {
     const desired = known.map((one) => one.condition.deployment)
     const nowMs = clock.monotonicMs()
     const { restarts } = set
-    for (const action of reconcile({ desired, replicas: set.all(), restarts, nowMs }))
+    for (const action of reconcile({ desired, replicas: set.all(), restarts, nowMs })) {
+      deps.meter.acted(action.kind)
       if (action.kind === 'leave') set.leave(action.id, action.reason)
       else if (action.kind === 'stop') set.stop(action.id, action.reason, action.isFailure)
       else {
@@ -135,7 +146,9 @@ export function createDeployer(deps: DeployerDeps): Deployer {
         if (found?.launch)
           set.start(action.deployment, found.wanted.revision, found.launch, action.reason)
       }
+    }
     publish()
+    deps.meter.reconciled(clock.monotonicMs() - nowMs)
   }
 
   /** Soon, and once for all that changes in one turn. */

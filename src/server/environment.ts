@@ -50,6 +50,12 @@ export function readEnvironment(variables: Variables = process.env): Environment
 /** Whole environment for a child process: this one's, with `added` on top. */
 export const childEnvironment = (added: Variables): Variables => ({ ...process.env, ...added })
 
+/** What engines inherit: everything but the secrets, which are none of their business. */
+export const engineEnvironment = (): Variables =>
+  childEnvironment(Object.fromEntries(secrets.map((name) => [name, undefined])))
+
+const secrets = ['DATABASE_URL', 'BALEEN_TOKEN', 'BALEEN_API_KEY', 'HF_TOKEN']
+
 /** What the supervisor told this process. Throws where somebody started it by hand. */
 export function readBoot(): Boot {
   const text = process.env[bootVariable]

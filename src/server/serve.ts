@@ -6,6 +6,7 @@ import type { Config } from '../contract/config.ts'
 import { AppError } from '../core/errors.ts'
 import { prepareDataDirectory } from './data-directory.ts'
 import { bootEnvironment } from './environment.ts'
+import { reachableUrl } from './reachable-url.ts'
 import type { Announcer } from './supervisor/announcer.ts'
 import { endLeftovers } from './supervisor/leftovers.ts'
 import { takeLock } from './supervisor/lock.ts'
@@ -48,7 +49,7 @@ export async function serve(options: ServeOptions, announcer: Announcer): Promis
       gateways,
       dataDirectory,
       config: { ...config, gateway: { ...gateway, port, processes: gateways } },
-      gatewayUrl: urlOf(gateway.host, port),
+      gatewayUrl: reachableUrl(gateway.host, port),
     }
     refuseLongBoot({ ...boot, role: 'control', index: 0 })
     const supervisor = new Supervisor(
@@ -64,12 +65,6 @@ export async function serve(options: ServeOptions, announcer: Announcer): Promis
 const ownScripts = {
   control: join(import.meta.dirname, 'control-process.ts'),
   gateway: join(import.meta.dirname, 'gateway-process.ts'),
-}
-
-/** An address that a client on this machine can use. */
-function urlOf(host: string, port: number): string {
-  const reachable = host === '0.0.0.0' ? '127.0.0.1' : host === '::' ? '::1' : host
-  return `http://${reachable.includes(':') ? `[${reachable}]` : reachable}:${port}`
 }
 
 function refuseLongBoot(boot: Boot): void {

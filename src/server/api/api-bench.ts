@@ -9,7 +9,7 @@ import { AppError } from '../../core/errors.ts'
 import { silentLog } from '../../core/log.ts'
 import { openSqliteStore } from '../../store/sqlite/sqlite.ts'
 import type { Store } from '../../store/store.ts'
-import { createRegistry } from '../registry.ts'
+import { createRegistry } from '../control/registry.ts'
 import { createApi, type Api } from './api.ts'
 
 /** The API over a store of its own and replicas that a test makes up. */
@@ -70,7 +70,7 @@ export async function bench(): Promise<Bench> {
     checkEngine: ({ engine }) => {
       if (engine !== 'embedded') throw new AppError('engine/unknown', { message: engine })
     },
-    checkModel: async (model) => {
+    checkModel: async ({ model }) => {
       if (model === 'none')
         throw new AppError('model/not-found', { message: `no model "${model}"` })
     },

@@ -1,7 +1,7 @@
 import { timingSafeEqual } from 'node:crypto'
 import { AppError } from '../../core/errors.ts'
 import type { StoredKey } from '../../store/store.ts'
-import { hashKey } from '../api-key.ts'
+import { hashKey } from '../control/api-key.ts'
 
 export interface AuthenticationDeps {
   readonly adminToken: string

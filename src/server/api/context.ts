@@ -7,7 +7,7 @@ import type { Clock } from '../../core/clock.ts'
 import type { Deployer } from '../../deployer/deployer.ts'
 import type { Runtime } from '../../runtimes/runtime.ts'
 import type { RequestQueries } from '../../store/store.ts'
-import type { Registry } from '../registry.ts'
+import type { Registry } from '../control/registry.ts'
 
 /** What the routes work on. */
 export interface ApiContext {
@@ -19,7 +19,7 @@ export interface ApiContext {
   readonly status: Omit<StatusView, 'deployments'>
   /** Refuses what could never run. Throws `engine/unknown`, `request/unsupported`, `model/…`. */
   checkEngine(spec: DeploymentSpec): void
-  checkModel(model: string): Promise<void>
+  checkModel(spec: DeploymentSpec): Promise<void>
 }
 
 export type Scope = FastifyInstance<

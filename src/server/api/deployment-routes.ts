@@ -19,7 +19,8 @@ export function deploymentRoutes(scope: Scope, context: ApiContext): void {
     context.checkEngine(spec)
     checkRoute(spec, context)
     const known = registry.deployment(spec.name)
-    if (known?.spec.model !== spec.model) await context.checkModel(spec.model)
+    if (known?.spec.model !== spec.model || known.spec.task !== spec.task)
+      await context.checkModel(spec)
   }
 
   scope.get(

@@ -8,7 +8,7 @@ import {
   type KeyView,
 } from '../../contract/api.ts'
 import type { StoredKey } from '../../store/store.ts'
-import { createApiKey } from '../api-key.ts'
+import { createApiKey } from '../control/api-key.ts'
 import type { ApiContext, Scope } from './context.ts'
 import { errors } from './schemas.ts'
 

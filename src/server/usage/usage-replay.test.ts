@@ -102,6 +102,7 @@ async function bench(): Promise<Bench> {
       isRunning: ({ pid }) => pid === 1,
       clock: systemClock,
       log: silentLog,
+      onReplayed: () => {},
     })
   return {
     replay: reopen(),

@@ -15,6 +15,8 @@ export interface UsageReplayDeps {
   isRunning(record: Pick<GatewayRecord, 'pid' | 'startTime'>): boolean
   readonly clock: Clock
   readonly log: Log
+  /** Requests that were stored. */
+  onReplayed(count: number): void
 }
 
 /** Brings what gateways wrote to their journals into the store, each request once. */
@@ -100,6 +102,7 @@ export function createUsageReplay(deps: UsageReplayDeps): UsageReplay {
     const stillOpen = [...after.values()].filter((one) => one.file === file)
     const offset = Math.min(until, ...stillOpen.map((one) => one.offset))
     await requests.replay(closes, { file, offset })
+    if (closes.length > 0) deps.onReplayed(closes.length)
     consumed?.set(file, until)
     opens.clear()
     for (const [id, one] of after) opens.set(id, one)

@@ -21,7 +21,7 @@ type Calls<Queries> = {
   [Name in keyof Queries]: (...input: never[]) => Promise<unknown>
 }
 
-function guarded<Queries extends Calls<Queries>>(queries: Queries, guard: Guard): Queries {
+export function guarded<Queries extends Calls<Queries>>(queries: Queries, guard: Guard): Queries {
   const entries = Object.entries<(...input: never[]) => Promise<unknown>>(queries)
   return Object.fromEntries(
     entries.map(([name, call]) => [name, (...input: never[]) => guard(() => call(...input))]),

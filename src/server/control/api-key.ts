@@ -1,7 +1,7 @@
 import { createHash, randomBytes } from 'node:crypto'
-import type { KeyInput } from '../contract/api.ts'
-import { createId } from '../core/id.ts'
-import type { StoredKey } from '../store/store.ts'
+import type { KeyInput } from '../../contract/api.ts'
+import { createId } from '../../core/id.ts'
+import type { StoredKey } from '../../store/store.ts'
 
 const prefixLength = 8
 

@@ -7,8 +7,8 @@ import type {
   StoredKey,
   StoredKeyPatch,
   StoredRevision,
-} from '../store/store.ts'
-import type { DeploymentSpec } from '../contract/deployment.ts'
+} from '../../store/store.ts'
+import type { DeploymentSpec } from '../../contract/deployment.ts'
 
 /**
  * Deployments and keys in memory, as the store has them: what is read never waits for the database, and control goes

@@ -1,0 +1,22 @@
+import { readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { findEngine } from '../engines/index.ts'
+import { checkModel, createModelSource } from './control/model-source.ts'
+import { runControl } from './control/run-control.ts'
+import { engineEnvironment, readBoot, readEnvironment } from './environment.ts'
+
+/** Entry of the control process: the supervisor starts it, talks to it over IPC and ends it. */
+
+const boot = readBoot()
+const models = boot.config.models.directory ?? join(boot.dataDirectory, 'models')
+const manifest = join(import.meta.dirname, '..', '..', 'package.json')
+const { version } = JSON.parse(readFileSync(manifest, 'utf8')) as { version: string }
+
+await runControl(boot, (send) => ({
+  version,
+  databaseUrl: readEnvironment().databaseUrl,
+  environment: engineEnvironment(),
+  findEngine,
+  modelSource: createModelSource(models, send),
+  checkModel: (spec) => checkModel(spec, models),
+}))
