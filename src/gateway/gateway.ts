@@ -23,6 +23,8 @@ export interface GatewayOptions {
   readonly dataDirectory: string
   readonly startedAtMs: number
   readonly config: Config['gateway']
+  /** Longest silence in the middle of a request body. */
+  readonly bodySilenceMs?: number
 }
 
 export interface GatewayDeps {
@@ -56,6 +58,8 @@ export interface Gateway {
 }
 
 const loopWindowTicks = 5
+/** For what is cut off to be recorded, and for a full disk to take it. */
+const cutMs = 1000
 
 export function createGateway(options: GatewayOptions, deps: GatewayDeps): Gateway {
   const { config, dataDirectory } = options
@@ -83,7 +87,12 @@ export function createGateway(options: GatewayOptions, deps: GatewayDeps): Gatew
     journal,
     wheel,
     holds,
-    bodies: { bodyMax: config.bodyMax, bodiesMax: config.bodiesMax, usedBytes: 0 },
+    bodies: {
+      bodyMax: config.bodyMax,
+      bodiesMax: config.bodiesMax,
+      silenceMs: options.bodySilenceMs ?? 10_000,
+      usedBytes: 0,
+    },
     policy: choosePowerOfTwo,
     shedding,
     meter: deps.meter,
@@ -131,14 +140,12 @@ export function createGateway(options: GatewayOptions, deps: GatewayDeps): Gatew
     }),
     async drain(graceMs) {
       shell.isDraining = true
-      const untilMs = systemClock.monotonicMs() + graceMs
-      const isLate = () => systemClock.monotonicMs() >= untilMs
       // Also closes connections that wait idle for their next request.
       server.close()
-      await until(() => shell.active === 0 || isLate())
+      await until(() => shell.active === 0, graceMs)
       server.closeAllConnections()
-      await until(() => shell.active === 0 || isLate())
-      await until(() => journal.pendingBytes === 0 || isLate())
+      await until(() => shell.active === 0, cutMs)
+      await until(() => journal.pendingBytes === 0, cutMs)
       limiter.close()
       clearInterval(ticker)
       loop.close()
@@ -161,9 +168,14 @@ function listen(
   })
 }
 
-function until(isTrue: () => boolean): Promise<void> {
+/** True, or that much time has passed. */
+function until(isTrue: () => boolean, timeoutMs: number): Promise<void> {
+  const lateMs = systemClock.monotonicMs() + timeoutMs
   return new Promise((resolve) => {
-    const check = () => (isTrue() ? resolve() : void setTimeout(check, 20))
+    const check = () => {
+      if (isTrue() || systemClock.monotonicMs() >= lateMs) resolve()
+      else setTimeout(check, 20)
+    }
     check()
   })
 }

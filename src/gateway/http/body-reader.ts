@@ -6,6 +6,7 @@ import { reject, type Rejection } from './rejection.ts'
 export interface BodyBudget {
   readonly bodyMax: number
   readonly bodiesMax: number
+  readonly silenceMs: number
   usedBytes: number
 }
 
@@ -14,7 +15,6 @@ export interface BodyListener {
   onBodyRejected(rejection: Rejection): void
 }
 
-const silenceMsMax = 10_000
 /** A body may take 30 s, and longer in so far as it comes at this pace at least. */
 const graceMs = 30_000
 const bytesPerMsMin = 16
@@ -59,7 +59,7 @@ export class BodyReader {
   /** Milliseconds it may still take; 0 or less: too slow. */
   patienceMs(nowMs: number): number {
     const whole = graceMs + this.#received / bytesPerMsMin - (nowMs - this.#startedAtMs)
-    return Math.min(whole, silenceMsMax - (nowMs - this.#heardAtMs))
+    return Math.min(whole, this.#budget.silenceMs - (nowMs - this.#heardAtMs))
   }
 
   /** The memory is no longer held. */

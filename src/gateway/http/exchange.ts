@@ -6,7 +6,7 @@ import type { Held } from '../hold-queue.ts'
 import type { JournalWaiter } from '../journal.ts'
 import type { LimitAccount, LimitWaiter } from '../limiter.ts'
 import { estimateTokens } from '../policy/estimate.ts'
-import { isUnsent, mayRetry, tellNoRetry, type AttemptFailure } from '../policy/retry.ts'
+import { isConnectionLost, mayRetry, tellNoRetry, type AttemptFailure } from '../policy/retry.ts'
 import type { Replica } from '../route-table.ts'
 import type { Shell } from '../shell.ts'
 import type { Timed } from '../timing-wheel.ts'
@@ -293,13 +293,13 @@ export class Exchange
     this.#finish(said.outcome, said.status, answer, said.code)
   }
 
-  /** Elsewhere; or, where nothing can have been worked on, at the same replica or when one becomes ready. */
+  /** Elsewhere; or, where the connection was lost, at the same replica or when one becomes ready. */
   #tryAgain(failure: AttemptFailure): boolean {
     const { table, policy, random } = this.#shell
     const route = table.routes.get(this.#checked!.model)
     const choice = route ? policy(route, this.#tried, random) : null
-    if (!route || !choice) return isUnsent(failure) && this.#hold(this.#times.admittedAtMs)
-    if (choice.reason === 'already-tried' && !isUnsent(failure)) return false
+    if (!route || !choice) return isConnectionLost(failure) && this.#hold(this.#times.admittedAtMs)
+    if (choice.reason === 'already-tried' && !isConnectionLost(failure)) return false
     this.#send(route.replicas[choice.replica]!)
     return true
   }

@@ -341,3 +341,28 @@ describe('limits over all gateways', () => {
     expect(machine.admitted.length).toBe(10)
   })
 })
+
+describe('a restarted authority', () => {
+  it('counts as used what gateways held when it was saved', () => {
+    const nowMs = 1_700_000_000_000
+    const use = { requests: 0, tokens: 0, requestsOwed: 0, tokensOwed: 0, refunds: [] }
+    const ask = (wanted: number): LimitAsk => ({
+      type: 'limit-ask',
+      ask: 1,
+      key: 'key_1',
+      requestsPerMinute: 100,
+      tokensPerMinute: null,
+      requests: 1,
+      tokens: 0,
+      requestsWanted: wanted,
+      tokensWanted: 0,
+      use,
+    })
+    const first = createLimitAuthority()
+    expect(first.ask(0, ask(20), nowMs)).toMatchObject([
+      { message: { requests: 20, requestsRemaining: 80 } },
+    ])
+    const second = createLimitAuthority(JSON.parse(JSON.stringify(first.state())))
+    expect(second.ask(0, ask(1), nowMs)).toMatchObject([{ message: { requestsRemaining: 79 } }])
+  })
+})

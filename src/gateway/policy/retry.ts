@@ -12,6 +12,9 @@ export type AttemptFailure =
 /** One and two more, like the two retries of OpenAI's client. */
 export const attemptsMax = 3
 
+/** A request that brings engines down should not get to all of them. */
+const brokenMax = 2
+
 /**
  * Statuses that another replica may answer differently: Portkey's list. 429 is an engine's full queue here, since
  * the key's own limits are the gateway's. 408 and other 4xx say something about the request.
@@ -23,7 +26,8 @@ export function mayRetry(failure: AttemptFailure, attempts: number): boolean {
   if (attempts >= attemptsMax) return false
   // The engine has had its whole time; the client waits no second one.
   if (failure.kind === 'timeout') return false
-  return failure.kind === 'status' ? retryable.has(failure.status) : true
+  if (failure.kind === 'broken') return attempts < brokenMax
+  return failure.kind === 'refused' || retryable.has(failure.status)
 }
 
 /** A full queue is health, not sickness. */
@@ -33,8 +37,11 @@ export function verdictOf(failure: AttemptFailure): Verdict {
   return failure.status >= 500 && failure.status !== 503 ? 'failed' : 'ok'
 }
 
-/** Whether nothing of the request can have been worked on: then the same replica may be asked again. */
-export const isUnsent = (failure: AttemptFailure): boolean =>
+/**
+ * Whether the same replica may be asked again, or a new one waited for: nothing was there to take the request, or the
+ * connection was lost, as an idle one is when both sides use it at the same moment.
+ */
+export const isConnectionLost = (failure: AttemptFailure): boolean =>
   failure.kind === 'refused' || failure.kind === 'broken'
 
 /** `x-should-retry: false` where the gateway has already tried again, so that attempts don't multiply. */

@@ -1,0 +1,199 @@
+import { createHash } from 'node:crypto'
+import {
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { config, type ConfigInput } from '../../src/contract/config.ts'
+import type { JournalClose, JournalOpen, JournalRecord } from '../../src/contract/journal.ts'
+import type { Snapshot, SnapshotKey, SnapshotRoute } from '../../src/contract/snapshot.ts'
+import { silentLog } from '../../src/core/log.ts'
+import { createGateway, type Gateway } from '../../src/gateway/gateway.ts'
+import { createLimitAuthority, type Outgoing } from '../../src/gateway/policy/limit-authority.ts'
+
+/** Accepted by every gateway that is started here, without limits. */
+export const key = 'bln_test_key'
+
+export interface StartedGateway {
+  readonly url: string
+  readonly port: number
+  readonly directory: string
+  readonly gateway: Gateway
+  readonly refused: readonly string[]
+  /** Replaces the snapshot as control does. */
+  publish(world: World): void
+  post(path: string, body: unknown, options?: PostOptions): Promise<Response>
+  /** What the journal holds now. */
+  records(): JournalRecord[]
+  closes(): JournalClose[]
+  opens(): JournalOpen[]
+  close(): Promise<void>
+}
+
+export interface World {
+  /** Route name → replica URLs; `embed:` before the name makes it an embedding route. */
+  readonly routes?: Readonly<Record<string, readonly string[]>>
+  readonly keys?: readonly (Partial<SnapshotKey> & { readonly secret: string })[]
+  readonly servedName?: string
+  readonly reason?: string
+}
+
+interface PostOptions {
+  readonly key?: string | null
+  readonly headers?: Record<string, string>
+  readonly signal?: AbortSignal
+}
+
+/** A gateway in this process, with its own limit authority in place of a supervisor. */
+export async function startGateway(
+  world: World | null,
+  options: { config?: ConfigInput['gateway']; bodySilenceMs?: number } = {},
+): Promise<StartedGateway> {
+  const directory = createDataDirectory()
+  if (world) publish(directory, world)
+  const authority = createLimitAuthority()
+  const nowMs = () => performance.timeOrigin + performance.now()
+  const deliver = (outgoing: Outgoing[]) => {
+    for (const { message } of outgoing) setImmediate(() => gateway.receive(message))
+  }
+  const refused: string[] = []
+  const gateway: Gateway = createGateway(
+    {
+      index: 0,
+      gateways: 1,
+      dataDirectory: directory,
+      startedAtMs: Date.now(),
+      config: config.parse({ gateway: { port: 0, ...options.config } }).gateway,
+      ...(options.bodySilenceMs === undefined ? {} : { bodySilenceMs: options.bodySilenceMs }),
+    },
+    {
+      log: silentLog,
+      meter: { finished: () => {}, refused: (code) => void refused.push(code) },
+      pages: {
+        metrics: () => Promise.resolve({ type: 'text/plain', text: 'a_metric 1\n' }),
+        metricsNeedKey: false,
+      },
+      sendToSupervisor: (message) =>
+        deliver(
+          message.type === 'limit-ask'
+            ? authority.ask(0, message, nowMs())
+            : authority.giveBack(0, message, nowMs()),
+        ),
+    },
+  )
+  const port = await gateway.listen()
+  const url = `http://127.0.0.1:${port}`
+  const records = () => readJournal(directory)
+  return {
+    url,
+    port,
+    directory,
+    gateway,
+    refused,
+    publish: (changed) => publish(directory, changed),
+    post: (path, body, { key: secret = key, headers = {}, signal } = {}) =>
+      fetch(`${url}${path}`, {
+        method: 'POST',
+        headers: {
+          'content-type': 'application/json',
+          ...(secret === null ? {} : { authorization: `Bearer ${secret}` }),
+          ...headers,
+        },
+        body:
+          typeof body === 'string' || body instanceof Uint8Array
+            ? Buffer.from(body)
+            : JSON.stringify(body),
+        ...(signal ? { signal } : {}),
+      }),
+    records,
+    closes: () => records().filter((record) => record.t === 'close'),
+    opens: () => records().filter((record) => record.t === 'open'),
+    async close() {
+      await gateway.drain(0)
+      rmSync(directory, { recursive: true, force: true })
+    },
+  }
+}
+
+export function createDataDirectory(): string {
+  const directory = mkdtempSync(join(tmpdir(), 'baleen gateway '))
+  for (const folder of ['run', 'journal']) mkdirSync(join(directory, folder))
+  return directory
+}
+
+let versions = 0
+export function publish(directory: string, world: World): void {
+  const path = join(directory, 'run', 'snapshot.json')
+  writeFileSync(`${path}.new`, JSON.stringify(snapshotOf(world)))
+  renameSync(`${path}.new`, path)
+}
+
+function snapshotOf(world: World): Snapshot {
+  const keys = [{ secret: key }, ...(world.keys ?? [])].map(
+    ({ secret, ...rest }, index): SnapshotKey => ({
+      id: `key_${index}`,
+      hash: createHash('sha256').update(secret).digest('hex'),
+      name: 'test',
+      routes: null,
+      requestsPerMinute: null,
+      tokensPerMinute: null,
+      expiresAtMs: null,
+      ...rest,
+    }),
+  )
+  const routes = Object.entries(world.routes ?? {}).map(([name, urls]): SnapshotRoute => {
+    const isEmbedding = name.startsWith('embed:')
+    return {
+      name: isEmbedding ? name.slice(6) : name,
+      task: isEmbedding ? 'embed' : 'generate',
+      createdS: 1_700_000_000,
+      targets: [
+        {
+          deployment: 'ant',
+          weight: 1,
+          reason: world.reason ?? '',
+          replicas: urls.map((url) => ({
+            id: `ant-${new URL(url).port}`,
+            url,
+            servedName: world.servedName ?? null,
+          })),
+        },
+      ],
+    }
+  })
+  return { version: ++versions, createdAtMs: Date.now(), keys, routes }
+}
+
+export function readJournal(directory: string): JournalRecord[] {
+  const folder = join(directory, 'journal')
+  return readdirSync(folder)
+    .sort()
+    .flatMap((name) => readFileSync(join(folder, name), 'utf8').split('\n').slice(0, -1))
+    .map((line) => JSON.parse(line) as JournalRecord)
+}
+
+/** Polls until true, with patience for a busy machine. */
+export async function until(
+  what: string,
+  isTrue: () => boolean,
+  timeoutMs = 15_000,
+): Promise<void> {
+  const deadlineMs = Date.now() + timeoutMs
+  while (!isTrue()) {
+    if (Date.now() > deadlineMs) throw new Error(`still not so after ${timeoutMs} ms: ${what}`)
+    await new Promise((resolve) => setTimeout(resolve, 10))
+  }
+}
+
+export const chat = (more: object = {}) => ({
+  model: 'ant',
+  messages: [{ role: 'user', content: 'hi' }],
+  ...more,
+})
+export const chatPath = '/v1/chat/completions'
