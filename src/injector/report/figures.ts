@@ -1,0 +1,71 @@
+import type { InjectionSummary, MetricSummary, Percentile } from '../../contract/injection.ts'
+
+export const metricNames = [
+  ['ttftMs', 'TTFT'],
+  ['ttftServiceMs', 'TTFT service'],
+  ['tpotMs', 'TPOT'],
+  ['iclMs', 'ICL'],
+  ['e2eMs', 'E2E'],
+  ['maxStallMs', 'longest stall'],
+] as const satisfies readonly (readonly [keyof InjectionSummary, string])[]
+
+const columns = ['p50', 'p90', 'p95', 'p99'] as const
+
+/** Header and rows of the latency table, in milliseconds. */
+export function latencyTable(summary: InjectionSummary): { header: string[]; rows: string[][] } {
+  return {
+    header: ['ms', 'mean', ...columns, 'max', 'samples'],
+    rows: metricNames
+      .map(([key, name]) => [name, summary[key]] as const)
+      .filter(([, metric]) => metric.count > 0)
+      .map(([name, metric]) => [
+        name,
+        formatMs(metric.mean),
+        ...columns.map((percentile) => formatPercentile(metric, percentile)),
+        formatMs(metric.max),
+        String(metric.count),
+      ]),
+  }
+}
+
+/** "≥ 812": too few samples to claim the percentile; it is at least that much, with 99 % confidence. */
+export function formatPercentile(metric: MetricSummary, percentile: Percentile): string {
+  const text = formatMs(metric[percentile])
+  return metric.atLeast.includes(percentile) && text !== '–' ? `≥ ${text}` : text
+}
+
+export function formatMs(value: number | null): string {
+  if (value === null) return '–'
+  return value >= 100 ? value.toFixed(0) : value >= 10 ? value.toFixed(1) : value.toFixed(2)
+}
+
+export const formatRate = (value: number | null): string =>
+  value === null ? '–' : value >= 100 ? value.toFixed(0) : value.toFixed(2)
+
+export const formatShare = (value: number | null): string =>
+  value === null ? '–' : `${(value * 100).toFixed(1)} %`
+
+/** Rows of what was asked for and what came of it. */
+export function resultRows(summary: InjectionSummary): [string, string][] {
+  const { outcomes } = summary
+  const rows: [string, string][] = [
+    ['requests', `${summary.requests} (${outcomesText(outcomes)})`],
+    [
+      'requests/s',
+      `${formatRate(summary.requestsPerSecond)} of ${formatRate(summary.offeredPerSecond)} offered`,
+    ],
+    ['output tokens/s', formatRate(summary.outputTokensPerSecond)],
+    ['goodput', `${formatRate(summary.goodputPerSecond)} requests/s`],
+    ['attainment', formatShare(summary.attainment)],
+    ['steady state', `${summary.steadyState.verdict}: ${summary.steadyState.reason}`],
+  ]
+  if (summary.cost !== null) rows.push(['cost', summary.cost.toFixed(4)])
+  if (summary.cachedTokenShare !== null)
+    rows.push(['cached prompt tokens', formatShare(summary.cachedTokenShare)])
+  return rows
+}
+
+export const outcomesText = (outcomes: InjectionSummary['outcomes']): string =>
+  Object.entries(outcomes)
+    .map(([name, count]) => `${count} ${name}`)
+    .join(', ')

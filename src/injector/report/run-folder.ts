@@ -1,0 +1,83 @@
+import {
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  writeFileSync,
+} from 'node:fs'
+import { join } from 'node:path'
+import {
+  injectionReport,
+  injectionSpec,
+  type InjectionReport,
+  type InjectionSpec,
+} from '../../contract/injection.ts'
+import { AppError } from '../../core/errors.ts'
+import { createSuffix } from '../../core/id.ts'
+
+/** `runs/` of the data directory: one folder a run, named by its start so that names sort by time. */
+export interface RunFolder {
+  create(nowMs: number): string
+  /** Where a run keeps its files. */
+  pathOf(id: string): string
+  /** Written whole or not at all. */
+  write(id: string, file: string, text: string): void
+  /** Youngest last; folders without a report are runs that were killed. */
+  list(): InjectionReport[]
+  report(id: string): InjectionReport
+  spec(id: string): InjectionSpec
+}
+
+export function createRunFolder(dataDirectory: string): RunFolder {
+  const root = join(dataDirectory, 'runs')
+  const pathOf = (id: string) => join(root, id)
+
+  function read(id: string, file: string): unknown {
+    try {
+      return JSON.parse(readFileSync(join(pathOf(id), file), 'utf8'))
+    } catch (cause) {
+      throw new AppError('injection/not-found', {
+        message: `there is no ${file} of run "${id}"`,
+        cause,
+      })
+    }
+  }
+  const report = (id: string) => injectionReport.parse(read(named(id), 'report.json'))
+
+  return {
+    pathOf,
+    create(nowMs) {
+      const stamp = new Date(nowMs)
+        .toISOString()
+        .slice(0, 19)
+        .replaceAll(/[-:]/g, '')
+        .replace('T', '-')
+      const id = `${stamp}-${createSuffix(4)}`
+      mkdirSync(pathOf(id), { recursive: true, mode: 0o700 })
+      return id
+    },
+    write(id, file, text) {
+      const path = join(pathOf(id), file)
+      writeFileSync(`${path}.part`, text, { mode: 0o600 })
+      renameSync(`${path}.part`, path)
+    },
+    list() {
+      if (!existsSync(root)) return []
+      const ids = readdirSync(root).sort()
+      return ids.filter((id) => existsSync(join(root, id, 'report.json'))).map(report)
+    },
+    report,
+    spec: (id) => injectionSpec.parse(read(named(id), 'spec.json')),
+  }
+
+  /** `last`, or the id itself; nothing that leads out of the folder. */
+  function named(id: string): string {
+    if (id === 'last') {
+      const last = existsSync(root) ? readdirSync(root).sort().at(-1) : undefined
+      if (last !== undefined) return last
+    }
+    if (/^[\w-]+$/.test(id)) return id
+    throw new AppError('injection/not-found', { message: `there is no run "${id}"` })
+  }
+}
