@@ -22,7 +22,7 @@ const replicaOf = (id: string, deployment: string): ReplicaView => ({
 describe('bad requests', () => {
   it.each([
     ['not JSON', '{"name":', 'application/json', 'request/not-json', 400],
-    ['nothing', '', 'application/json', 'request/not-json', 400],
+    ['nothing', '', 'application/json', 'request/invalid', 400],
     ['another type', 'name=a', 'application/x-www-form-urlencoded', 'request/not-json', 400],
     ['too much', `"${'x'.repeat(2 ** 20)}"`, 'application/json', 'request/too-large', 413],
     [
@@ -49,6 +49,13 @@ describe('bad requests', () => {
     })
     expect(response.json().error.code).toBe(code)
     expect(response.statusCode).toBe(status)
+  })
+
+  it('with no body take the announcement of JSON as said of nothing', async () => {
+    const { ask } = await bench()
+    await ask('POST', '/deployments', { body: { name: 'ant', model: 'm' } })
+    const headers = { 'content-type': 'application/json' }
+    expect((await ask('DELETE', '/deployments/ant', { headers })).status).toBe(204)
   })
 
   it('for a path that is not there get a coded error', async () => {

@@ -35,6 +35,11 @@ export async function createApi(deps: ApiDeps): Promise<Api> {
   const app = fastify({ bodyLimit, forceCloseConnections: true })
   app.setValidatorCompiler(validatorCompiler)
   app.setSerializerCompiler(serializerCompiler)
+  const parseJson = app.getDefaultJsonParser('error', 'error')
+  // Many clients announce JSON with every call; where there is no body it is as if they had not.
+  app.addContentTypeParser('application/json', { parseAs: 'string' }, (request, body, done) =>
+    body === '' ? done(null, undefined) : parseJson(request, body as string, done),
+  )
   app.setErrorHandler((thrown, request, reply) => {
     const error = asApiError(thrown)
     if (error.status >= 500)
