@@ -3,6 +3,7 @@ import { once } from 'node:events'
 import { readFileSync } from 'node:fs'
 import { createServer, type AddressInfo } from 'node:net'
 import { fileURLToPath } from 'node:url'
+import { serialVariable } from '../../src/engines/embedded/flags.ts'
 import {
   llamaServer,
   openAi,
@@ -47,6 +48,7 @@ export async function startOurs(setup: Setup): Promise<Contender> {
   }
   const argv = Object.entries(flags).flatMap(([flag, value]) => [`--${flag}`, String(value)])
   const child = spawn(process.execPath, [program, ...argv], {
+    env: { ...process.env, [serialVariable]: '1' },
     stdio: ['ignore', 'ignore', 'inherit'],
   })
   return overHttp('ours', child, port, openAi)

@@ -1,6 +1,6 @@
 import { fileURLToPath } from 'node:url'
 import type { Engine, EngineHealth, EngineSignals } from '../engine.ts'
-import { writeFlags } from './flags.ts'
+import { serialVariable, writeFlags } from './flags.ts'
 import { parsePrometheus } from './prometheus-text.ts'
 
 const drainMs = 30_000
@@ -25,7 +25,7 @@ export const embeddedEngine: Engine = {
     return {
       // `node`: the runtime puts its own Node there, so that the plan is the same on every machine.
       argv: ['node', fileURLToPath(new URL('process.ts', import.meta.url)), ...flags],
-      env: {},
+      env: { [serialVariable]: '1' },
       image: null,
       probe: { path: '/health', loadTimeoutMs: 600_000 },
       // The engine cuts streams off at its own limit; the rest is for saying so and ending.

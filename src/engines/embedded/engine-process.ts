@@ -29,7 +29,7 @@ export interface EngineProcess {
 /** One engine: listens at once, loads the model, answers. `onBroken`: it can't go on. */
 export async function startEngine(
   flags: EngineFlags,
-  deps: { readonly log: Logger; onBroken(error: AppError): void },
+  deps: { readonly log: Logger; readonly isSerial: boolean; onBroken(error: AppError): void },
 ): Promise<EngineProcess> {
   let state: EngineState = { kind: 'loading', share: 0 }
   let serving: Serving | null = null
@@ -51,6 +51,7 @@ export async function startEngine(
       const model = await loadModel({
         ...flags,
         path: flags.model,
+        isSerial: deps.isSerial,
         onProgress: (share) => {
           if (state.kind === 'loading') state = { kind: 'loading', share }
         },
@@ -172,8 +173,7 @@ const stepStartedMs = (serving: Serving | null): number | null =>
 
 function takeServing(state: EngineState, serving: Serving | null): Serving {
   if (state.kind === 'failed') throw state.error
-  if (state.kind === 'draining')
-    throw new AppError('engine/draining', { message: 'draining' })
+  if (state.kind === 'draining') throw new AppError('engine/draining', { message: 'draining' })
   if (state.kind === 'loading' || !serving)
     throw new AppError('engine/loading', { message: 'the model is being loaded', retryAfterS: 2 })
   return serving

@@ -3,6 +3,12 @@ import { z } from 'zod'
 import { deploymentSpec, engineSettings } from '../../contract/deployment.ts'
 import { AppError } from '../../core/errors.ts'
 
+/**
+ * libuv's number of worker threads. With one, decoding and sampling follow each other in that thread; with the
+ * usual four, the event loop has to wake up in between, once for every token.
+ */
+export const serialVariable = 'UV_THREADPOOL_SIZE'
+
 /** What one engine process is told on its command line. */
 export const engineFlags = z.strictObject({
   ...engineSettings.shape,

@@ -3,7 +3,7 @@ import { pino } from 'pino'
 import { dataVariable } from '../../contract/boot.ts'
 import { toAppError } from '../../core/errors.ts'
 import { startEngine } from './engine-process.ts'
-import { readFlags } from './flags.ts'
+import { readFlags, serialVariable } from './flags.ts'
 import { watchSupervisor } from './guard.ts'
 
 /** The program of one engine. Exit codes: 0 drained, 1 could not start or go on. The last line on stderr says why. */
@@ -11,6 +11,9 @@ import { watchSupervisor } from './guard.ts'
 /** A probe that comes by every second or two shall see the reason before the process is gone. */
 const lastWordsMs = 3000
 
+// This process is a program of its own; nothing in it goes through server/environment.ts.
+// oxlint-disable-next-line node/no-process-env
+const variables = process.env
 const log = pino({ base: { role: 'engine' } })
 let isEnding = false
 
@@ -24,7 +27,11 @@ async function fail(thrown: unknown): Promise<never> {
 
 try {
   const flags = readFlags(process.argv.slice(2))
-  const engine = await startEngine(flags, { log, onBroken: (error) => void fail(error) })
+  const engine = await startEngine(flags, {
+    log,
+    isSerial: variables[serialVariable] === '1',
+    onBroken: (error) => void fail(error),
+  })
   log.info({ url: engine.url, model: flags.model, pid: process.pid }, 'listening')
 
   const end = (why: string): void => {
@@ -35,9 +42,7 @@ try {
   }
   process.on('SIGTERM', () => end('SIGTERM'))
   process.on('SIGINT', () => (isEnding ? process.exit(1) : end('SIGINT')))
-  // This process is a program of its own; nothing in it goes through server/environment.ts.
-  // oxlint-disable-next-line node/no-process-env
-  const dataDirectory = process.env[dataVariable]
+  const dataDirectory = variables[dataVariable]
   if (dataDirectory) watchSupervisor(dataDirectory, () => end('no supervisor is left'))
 
   const startedMs = performance.now()

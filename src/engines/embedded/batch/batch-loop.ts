@@ -3,7 +3,8 @@ import { AppError, toAppError } from '../../../core/errors.ts'
 import type { ModelSession } from '../model/session.ts'
 import { chooseSequence } from './choose-sequence.ts'
 import type { Generation, GenerationEnd } from './generation.ts'
-import { samplePart, type Part, type Sequence, type Work } from './sequence.ts'
+import { runStep, type Sampled, type StepResult } from './run-step.ts'
+import type { Part, Sequence, Work } from './sequence.ts'
 import { planStep, type StepLimits } from './step-plan.ts'
 import type { ThreadChooser } from './thread-chooser.ts'
 
@@ -49,6 +50,13 @@ interface Waiting {
   readonly arrivedMs: number
 }
 
+/** One sampled token on its way to its generation. */
+interface Outcome extends Sampled {
+  readonly work: Work
+  readonly isEnd: boolean
+  readonly isLast: boolean
+}
+
 const failuresMax = 3
 
 export function createBatchLoop(config: BatchLoopConfig, deps: BatchLoopDeps): BatchLoop {
@@ -74,165 +82,143 @@ export function createBatchLoop(config: BatchLoopConfig, deps: BatchLoopDeps): B
 
   const busy = (): Sequence[] => sequences.filter((sequence) => sequence.work)
 
-  function finish(sequence: Sequence, reason: GenerationEnd['reason'], error?: AppError): void {
-    const { work } = sequence
-    if (!work) return
+  function release(sequence: Sequence): void {
+    sequence.work?.sampler.dispose()
+    sequence.work?.rawSampler?.dispose()
     sequence.work = null
     sequence.usedMs = clock.monotonicMs()
-    work.sampler.dispose()
-    work.rawSampler?.dispose()
-    report(work.generation, {
+  }
+
+  function report(
+    work: Work,
+    reason: GenerationEnd['reason'],
+    error: AppError | null = null,
+  ): void {
+    if (work.isReported) return
+    work.isReported = true
+    const { generation, arrivedMs, startedMs, firstTokenMs, cachedTokens } = work
+    tell(generation, {
       reason,
-      error: error ?? null,
-      generatedTokens: work.generatedTokens,
-      cachedTokens: work.cachedTokens,
-      timing: {
-        arrivedMs: work.arrivedMs,
-        startedMs: work.startedMs,
-        firstTokenMs: work.firstTokenMs,
-        endedMs: sequence.usedMs,
-      },
+      error,
+      generatedTokens: work.deliveredTokens,
+      cachedTokens,
+      timing: { arrivedMs, startedMs, firstTokenMs, endedMs: clock.monotonicMs() },
     })
   }
 
-  function report(generation: Generation, end: GenerationEnd): void {
+  function dropWaiting({ generation, arrivedMs }: Waiting, error: AppError | null): void {
+    const endedMs = clock.monotonicMs()
+    tell(generation, {
+      reason: error ? 'failed' : 'cancelled',
+      error,
+      generatedTokens: 0,
+      cachedTokens: 0,
+      timing: { arrivedMs, startedMs: null, firstTokenMs: null, endedMs },
+    })
+  }
+
+  function tell(generation: Generation, end: GenerationEnd): void {
     deps.onEnd(end, generation)
     generation.onEnd(end)
   }
 
-  function dropWaiting({ generation, arrivedMs }: Waiting, error?: AppError): void {
-    report(generation, {
-      reason: error ? 'failed' : 'cancelled',
-      error: error ?? null,
-      generatedTokens: 0,
-      cachedTokens: 0,
-      timing: { arrivedMs, startedMs: null, firstTokenMs: null, endedMs: clock.monotonicMs() },
-    })
-  }
-
   function sweep(): void {
-    for (const sequence of sequences)
-      if (sequence.work?.generation.isCancelled) finish(sequence, 'cancelled')
+    for (const sequence of sequences) {
+      const { work } = sequence
+      if (work?.generation.isCancelled) report(work, 'cancelled')
+      if (work?.isReported) release(sequence)
+    }
     for (let index = queue.length - 1; index >= 0; index--)
-      if (queue[index]!.generation.isCancelled) dropWaiting(queue.splice(index, 1)[0]!)
+      if (queue[index]!.generation.isCancelled) dropWaiting(queue.splice(index, 1)[0]!, null)
   }
 
   function admit(): void {
     while (queue.length > 0) {
       const free = sequences.filter((sequence) => !sequence.work)
-      const { generation, arrivedMs } = queue[0]!
-      const choice = chooseSequence(free, generation.prompt, clock.monotonicMs())
+      const choice = chooseSequence(free, queue[0]!.generation.prompt, clock.monotonicMs())
       if (!choice) return
-      queue.shift()
+      const waiting = queue.shift()!
       try {
-        start(sequences[choice.id]!, generation, arrivedMs, choice.reusable)
+        start(sequences[choice.id]!, waiting, choice.reusable)
       } catch (thrown) {
-        dropWaiting({ generation, arrivedMs }, toAppError(thrown))
+        dropWaiting(waiting, toAppError(thrown))
       }
     }
   }
 
-  function start(
-    sequence: Sequence,
-    generation: Generation,
-    arrivedMs: number,
-    reusable: number,
-  ): void {
-    const sampler = session.createSampler(generation.sampling, generation.prompt)
-    const wantsRaw = generation.wantsDistributions || generation.wantsPromptDistributions
+  function start(sequence: Sequence, { generation, arrivedMs }: Waiting, reusable: number): void {
+    const { sampling, prompt, wantsDistributions, wantsPromptDistributions } = generation
+    const sampler = session.createSampler(sampling, prompt)
     // Probabilities of the prompt have to be computed, remembered or not.
-    const kept = session.truncate(sequence.id, generation.wantsPromptDistributions ? 0 : reusable)
+    const kept = session.truncate(sequence.id, wantsPromptDistributions ? 0 : reusable)
     sequence.tokens.length = kept
     sequence.work = {
       generation,
       sampler,
-      rawSampler: wantsRaw ? session.createRawSampler() : null,
+      rawSampler:
+        wantsDistributions || wantsPromptDistributions ? session.createRawSampler() : null,
       arrivedMs,
       startedMs: clock.monotonicMs(),
       cachedTokens: kept,
       firstTokenMs: null,
-      generatedTokens: 0,
       nextToken: -1,
+      sampledTokens: 0,
+      deliveredTokens: 0,
+      isReported: false,
     }
-    counters.prefixQueryTokens += generation.prompt.length
+    counters.prefixQueryTokens += prompt.length
     counters.prefixHitTokens += kept
-    counters.promptTokens += generation.prompt.length
+    counters.promptTokens += prompt.length
   }
 
-  async function step(): Promise<void> {
-    const parts = planStep(busy(), config.limits, promptMsPerToken)
+  function observe(parts: readonly Part[], threadsUsed: number, decodeMs: number): void {
     const size = parts.reduce((sum, part) => sum + part.tokens.length, 0)
-    const answering = parts.filter((part) => part.work.nextToken >= 0).length
-    const count = threads.choose(size)
-    const startedMs = clock.monotonicMs()
-    stepStartedMs = startedMs
-    session.startBatch(size)
-    for (const part of parts) {
-      const { id, tokens } = part.sequence
-      part.logits = session.add(id, tokens.length, part.tokens, part.wanted)
-    }
-    await session.decode(count)
-    const elapsedMs = clock.monotonicMs() - startedMs
-    threads.observe(size, count, elapsedMs)
-    if (size - answering >= 8) {
-      const measured = elapsedMs / size
-      promptMsPerToken = promptMsPerToken === null ? measured : (promptMsPerToken + measured) / 2
-    }
-    await readParts(parts)
-    counters.steps++
-    stepStartedMs = null
+    threads.observe(size, threadsUsed, decodeMs)
+    if (size < 2 * parts.length) return
+    const msPerToken = decodeMs / size
+    promptMsPerToken = promptMsPerToken === null ? msPerToken : (promptMsPerToken + msPerToken) / 2
   }
 
-  async function readParts(parts: readonly Part[]): Promise<void> {
-    // The first call puts the logits in order for all of them; only then may several threads read.
-    const [leader, ...others] = parts.filter((part) => part.wanted.length > 0)
-    const sampled = new Map<Part, Awaited<ReturnType<typeof samplePart>>>()
-    if (leader) sampled.set(leader, await samplePart(session, leader))
-    await Promise.all(
-      others.map(async (part) => sampled.set(part, await samplePart(session, part))),
-    )
-    for (const part of parts) {
-      for (const token of part.tokens) part.sequence.tokens.push(token)
-      const result = sampled.get(part)
-      if (result) deliver(part.sequence, part.work, result)
+  /** Takes the results into the books; the callbacks come while the next step runs. */
+  function account(parts: readonly Part[], sampled: readonly (Sampled | null)[]): Outcome[] {
+    const outcomes: Outcome[] = []
+    for (const [index, { sequence, work, tokens }] of parts.entries()) {
+      for (const token of tokens) sequence.tokens.push(token)
+      const result = sampled[index]
+      if (!result) continue
+      work.firstTokenMs ??= clock.monotonicMs()
+      work.nextToken = result.token
+      work.sampledTokens++
+      const isEnd = result.token < 0 || session.isEnd(result.token)
+      const isLast = work.sampledTokens >= work.generation.maxTokens
+      if (isEnd || isLast) release(sequence)
+      outcomes.push({ ...result, work, isEnd, isLast })
     }
+    return outcomes
   }
 
-  function deliver(
-    sequence: Sequence,
-    work: Work,
-    { token, distribution }: NonNullable<Awaited<ReturnType<typeof samplePart>>>,
-  ): void {
+  function deliver({ work, token, distribution, isEnd, isLast }: Outcome): void {
     const { generation } = work
-    if (generation.isCancelled) return finish(sequence, 'cancelled')
-    if (generation.maxTokens === 0) return finish(sequence, 'length')
-    if (token < 0)
-      return finish(
-        sequence,
-        'failed',
-        new AppError('engine/failed', { message: 'the model gave no token: no logits' }),
-      )
-    work.firstTokenMs ??= clock.monotonicMs()
-    work.generatedTokens++
-    work.nextToken = token
+    if (work.isReported) return
+    if (generation.isCancelled) return report(work, 'cancelled')
+    if (token < 0) return report(work, 'failed', noToken())
+    if (generation.maxTokens === 0) return report(work, 'length')
+    work.deliveredTokens++
     counters.generatedTokens++
-    if (session.isEnd(token)) return finish(sequence, 'stop')
-    if (!generation.onToken(token, distribution)) return finish(sequence, 'stop')
-    if (work.generatedTokens >= generation.maxTokens) finish(sequence, 'length')
+    if (isEnd) report(work, 'stop')
+    else if (!generation.onToken(token, distribution)) report(work, 'stop')
+    else if (isLast) report(work, 'length')
   }
 
   function failStep(thrown: unknown): void {
-    const error = new AppError('engine/failed', {
-      message: `a step failed: ${toAppError(thrown).message}`,
-      cause: thrown,
-    })
+    const message = `a step failed: ${toAppError(thrown).message}`
+    const error = new AppError('engine/failed', { message, cause: thrown })
     failures++
-    stepStartedMs = null
     for (const sequence of busy()) {
       // What is in memory after a failed step is unknown.
-      session.truncate(sequence.id, 0)
-      sequence.tokens.length = 0
-      finish(sequence, 'failed', error)
+      sequence.tokens.length = session.truncate(sequence.id, 0)
+      report(sequence.work!, 'failed', error)
+      release(sequence)
     }
     if (failures < failuresMax) return
     for (const waiting of queue.splice(0)) dropWaiting(waiting, error)
@@ -240,18 +226,44 @@ export function createBatchLoop(config: BatchLoopConfig, deps: BatchLoopDeps): B
   }
 
   async function loop(): Promise<void> {
+    let outcomes: Outcome[] = []
     for (;;) {
       sweep()
       admit()
-      if (busy().length === 0) break
+      const working = busy()
+      if (working.length === 0 && outcomes.length === 0) break
+      const earlier = outcomes
+      outcomes = []
       try {
-        await step()
+        outcomes = await step(working, earlier)
         failures = 0
       } catch (thrown) {
         failStep(thrown)
       }
+      stepStartedMs = null
     }
     isLooping = false
+  }
+
+  /** Starts the model on the next step, then hands out what the one before brought, then waits for the model. */
+  async function step(working: readonly Sequence[], earlier: Outcome[]): Promise<Outcome[]> {
+    if (working.length === 0) {
+      for (const outcome of earlier) deliver(outcome)
+      return []
+    }
+    stepStartedMs = clock.monotonicMs()
+    const parts = planStep(working, config.limits, promptMsPerToken)
+    const threadsUsed = threads.choose(parts.reduce((sum, part) => sum + part.tokens.length, 0))
+    let running: Promise<StepResult>
+    try {
+      running = runStep(session, parts, threadsUsed, () => clock.monotonicMs())
+    } finally {
+      for (const outcome of earlier) deliver(outcome)
+    }
+    const { decodeMs, sampled } = await running
+    observe(parts, threadsUsed, decodeMs)
+    counters.steps++
+    return account(parts, sampled)
   }
 
   return {
@@ -285,3 +297,6 @@ export function createBatchLoop(config: BatchLoopConfig, deps: BatchLoopDeps): B
     return sequences.length - busy().length
   }
 }
+
+const noToken = (): AppError =>
+  new AppError('engine/failed', { message: 'the model gave no token: it has no logits' })

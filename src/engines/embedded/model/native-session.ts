@@ -8,8 +8,9 @@ export function createSession(
   llama: Llama,
   model: LlamaModel,
   context: LlamaContext,
-  contextTokens: number,
+  options: { readonly contextTokens: number; readonly isSerial: boolean },
 ): ModelSession {
+  const { contextTokens } = options
   const addon = addonOf(llama)
   const native: AddonContext = addonContextOf(context)
   const nativeModel = addonModelOf(model)
@@ -23,7 +24,7 @@ export function createSession(
   }
   return {
     sequences: context.totalSequences,
-    contextTokens,
+    ...options,
     isEnd: (token) => isEnd[token] === 1,
     startBatch: (tokens) => native.initBatch(tokens),
     add: (sequence, position, tokens, wanted) =>

@@ -14,6 +14,8 @@ export interface LoadOptions {
   readonly sequencesMax: number
   readonly batchTokens: number
   readonly gpu: 'auto' | 'off'
+  /** libuv has one worker thread: see `serialVariable` in ../flags.ts. */
+  readonly isSerial: boolean
   /** Share loaded, 0 to 1. */
   onProgress(share: number): void
   onLog(level: 'warn' | 'error', line: string): void
@@ -79,7 +81,7 @@ export async function loadModel(options: LoadOptions): Promise<LoadedModel> {
     })
   return {
     vocabulary: readVocabulary(model),
-    session: createSession(llama, model, context, contextTokens),
+    session: createSession(llama, model, context, { contextTokens, isSerial: options.isSerial }),
     facts: readFacts(llama, model),
     acceptsGrammar: (grammar) => acceptsGrammar(llama, grammar),
   }

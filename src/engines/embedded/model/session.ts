@@ -36,6 +36,8 @@ export interface ModelSession {
   readonly sequences: number
   /** Of one sequence: prompt and answer together. */
   readonly contextTokens: number
+  /** Calls queue up and run one after another: `sample` may be called before `decode` has ended. */
+  readonly isSerial: boolean
   isEnd(token: number): boolean
   startBatch(tokens: number): void
   /** `wanted`: indices into `tokens` whose successor shall be sampled. Returns one logit handle for each. */
