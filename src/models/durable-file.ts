@@ -74,18 +74,22 @@ export async function removeAbandoned(directory: string, nowMs: number): Promise
 /** Names what a person can mend about a failed write; anything else is passed on. */
 export function diskError(thrown: unknown, path: string): unknown {
   const code = (thrown as NodeJS.ErrnoException | null)?.code
-  if (code === 'ENOSPC' || code === 'EDQUOT' || code === 'EFBIG')
+  if (code !== undefined && full.has(code))
     return new AppError('machine/disk-full', {
       message: `no space left to write ${path}`,
       cause: thrown,
     })
-  if (code === 'EACCES' || code === 'EPERM' || code === 'EROFS' || code === 'ENOTDIR')
+  if (code !== undefined && unwritable.has(code))
     return new AppError('machine/data-unwritable', {
       message: `can't write ${path}: ${code}`,
       cause: thrown,
     })
   return thrown
 }
+
+const full: ReadonlySet<string> = new Set(['ENOSPC', 'EDQUOT', 'EFBIG'])
+/** The last two: something on the way to the file is no directory. */
+const unwritable: ReadonlySet<string> = new Set(['EACCES', 'EPERM', 'EROFS', 'ENOTDIR', 'EEXIST'])
 
 function isAlive(pid: number): boolean {
   try {

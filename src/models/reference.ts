@@ -137,20 +137,25 @@ function parseUrl(text: string): ModelReference {
   if (!URL.canParse(text)) bad(text, 'this is no URL')
   const url = new URL(text)
   if (url.username || url.password) bad(url.host, 'a URL with a password would be written to disk')
+  if (!isDecodable(url.pathname)) bad(text, 'the path of the URL is malformed')
   if (hubHosts.has(url.host)) return parseHubUrl(text, url)
   if (!/\.gguf$/i.test(url.pathname)) bad(text, 'the path of the URL has to end in .gguf')
   url.hash = ''
   return { kind: 'url', url: url.href }
 }
 
+function isDecodable(path: string): boolean {
+  try {
+    decodeURIComponent(path)
+    return true
+  } catch {
+    return false
+  }
+}
+
 /** What the browser shows: `/ORG/REPO`, `/ORG/REPO/tree/REVISION`, `/ORG/REPO/blob|resolve/REVISION/FILE`. */
 function parseHubUrl(text: string, url: URL): HubReference {
-  let segments: string[]
-  try {
-    segments = url.pathname.split('/').slice(1).filter(Boolean).map(decodeURIComponent)
-  } catch {
-    bad(text, 'the path of the URL is malformed')
-  }
+  const segments = url.pathname.split('/').filter(Boolean).map(decodeURIComponent)
   const [organisation = '', repository = '', view, revision, ...file] = segments
   if (view !== undefined && !['tree', 'blob', 'resolve'].includes(view))
     bad(text, 'this is no page of a model or a file')

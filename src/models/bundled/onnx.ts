@@ -9,7 +9,7 @@ export interface OnnxTensor {
   readonly data: Uint8Array
 }
 
-export interface OnnxNode {
+interface OnnxNode {
   readonly name: string
   readonly operator: string
   readonly inputs: readonly string[]

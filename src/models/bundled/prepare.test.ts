@@ -99,8 +99,9 @@ describe('prepareBundled', () => {
   test('says so when the models directory is a file', async () => {
     const path = join(directory, 'file')
     await writeFile(path, '')
-    await expect(prepareBundled('minimind2-small', join(path, 'models'))).rejects.toMatchObject({
-      code: 'machine/data-unwritable',
-    })
+    for (const models of [path, join(path, 'models')])
+      await expect(prepareBundled('minimind2-small', models)).rejects.toMatchObject({
+        code: 'machine/data-unwritable',
+      })
   })
 })

@@ -1,7 +1,7 @@
 import type { Cursor } from './cursor.ts'
 
 /** A long array or text of which only the extent was kept: vocabularies, merges, embedded files. */
-export interface OmittedValue {
+interface OmittedValue {
   readonly elementType: string
   readonly length: number
 }

@@ -125,6 +125,9 @@ test('takes all parts of a split model from one commit', async () => {
   })
   for (const [index, part] of parts.entries())
     expect(await content(`large-0000${index + 1}-of-00003.gguf`)).toEqual(part)
+  const asked = hub.seenByHub.map(({ method, url }) => `${method} ${url.split('/')[4]}`)
+  const commit = (await readRecord(directory, 'large'))?.revision
+  expect(asked.slice(0, 3)).toEqual(['HEAD main', `HEAD ${commit}`, `HEAD ${commit}`])
 })
 
 test('refuses a part that stands alone', async () => {

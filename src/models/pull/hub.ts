@@ -1,4 +1,6 @@
+import { posix } from 'node:path'
 import { z } from 'zod'
+import { AppError } from '../../core/errors.ts'
 import { formatReference, type HubReference } from '../reference.ts'
 import { type ChosenFile, chooseFile, partsOf, stemOf } from './choose-file.ts'
 import type { Download } from './download.ts'
@@ -38,10 +40,7 @@ export async function openHub(
   return {
     source: formatReference({ ...reference, quantisation: null, file: chosen.paths[0] ?? null }),
     revision: files[0]?.commit ?? null,
-    nameHint:
-      stemOf(chosen.paths[0] ?? '')
-        .split('/')
-        .at(-1) ?? null,
+    nameHint: stemOf(posix.basename(chosen.paths[0] ?? '')),
     downloads: files,
     unpack: null,
   }
@@ -66,10 +65,14 @@ async function listFiles(
     `${hub.endpoint}/api/models/${repository}/tree/${encodeURIComponent(revision)}?recursive=true`
   for (let page = 0; next !== null && page < treePagesMax; page++) {
     const answer = await ask(next, repository, hub, transfer)
-    const entries = tree.parse(await readJson(answer, treeBytesMax))
-    paths.push(...entries.filter(({ type }) => type === 'file').map(({ path }) => path))
+    const entries = tree.safeParse(await readJson(answer, treeBytesMax))
+    if (!entries.success)
+      throw new AppError('model/bad-reference', {
+        message: `${hub.endpoint} does not list files as a model hub does`,
+      })
+    paths.push(...entries.data.filter(({ type }) => type === 'file').map(({ path }) => path))
     const link = /<([^>]+)>;\s*rel="next"/.exec(answer.headers.get('link') ?? '')?.[1]
-    next = link === undefined ? null : new URL(link, answer.url).href
+    next = link && URL.canParse(link, answer.url.href) ? new URL(link, answer.url).href : null
   }
   return paths
 }
@@ -89,7 +92,7 @@ async function describeFile(
   hub: Hub,
   transfer: Transfer,
 ): Promise<HubFile> {
-  const label = path.split('/').at(-1) ?? path
+  const label = posix.basename(path)
   const urlAt = (at: string): string =>
     `${hub.endpoint}/${repository}/resolve/${encodeURIComponent(at)}/${path.split('/').map(encodeURIComponent).join('/')}`
   const { headers } = await retrying(async () => {

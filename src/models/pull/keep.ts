@@ -36,7 +36,6 @@ export async function keep(
       bytes,
       sha256,
     }))
-    for (const { path, file } of named) await publish(path, join(directory, file))
     const record = {
       name,
       source: source.source,
@@ -45,10 +44,12 @@ export async function keep(
       architecture: headers[0]?.architecture ?? null,
       files: named.map(({ file, bytes, sha256 }) => ({ file, bytes, sha256 })),
     }
-    await writeRecord(directory, record)
-    const kept = new Set(record.files.map(({ file }) => file))
+    // In this order a kill leaves a record that misses its files, which the next pull mends under the same name;
+    // never files without an owner, nor new words about old bytes.
     for (const { file } of old?.name === name ? old.files : [])
-      if (!kept.has(file)) await rm(join(directory, file), { force: true })
+      await rm(join(directory, file), { force: true })
+    await writeRecord(directory, record)
+    for (const { path, file } of named) await publish(path, join(directory, file))
     return entryOf(directory, record)
   })
 }

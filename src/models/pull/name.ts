@@ -17,8 +17,8 @@ export interface Naming {
 }
 
 /**
- * A readable name that no other model has: the one asked for, the one the same source had before, or one after the
- * file or its header, with a digest of the source behind it where that is taken. Errors: model/name-taken.
+ * A readable name that no other model has: the one asked for, the one the same source had before, or one after its
+ * file or package, with a digest of the source behind it where that is taken. Errors: model/name-taken.
  */
 export async function chooseName(directory: string, naming: Naming): Promise<string> {
   const { source, wanted, old } = naming
@@ -37,9 +37,9 @@ export async function chooseName(directory: string, naming: Naming): Promise<str
 }
 
 function readableName(source: ModelSource, header: GgufHeader | undefined): string {
-  if (source.nameHint !== null) return slug(source.nameHint)
-  const type = header && fileTypes.get(numberOf(header, 'general.file_type') ?? -1)
-  const name = slug(header?.name ?? source.source)
+  const name = slug(source.nameHint)
+  // Names of files say how they are quantised, names of packages seldom do.
+  const type = source.unpack && header && fileTypes.get(numberOf(header, 'general.file_type') ?? -1)
   return type && !name.includes(type) ? `${name}-${type}` : name
 }
 

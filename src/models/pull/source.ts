@@ -6,8 +6,8 @@ export interface ModelSource {
   readonly source: string
   /** What names the exact content there, such as a commit. */
   readonly revision: string | null
-  /** What the model could be called. Null: only the file itself can say. */
-  readonly nameHint: string | null
+  /** What the file or package is called there. */
+  readonly nameHint: string
   readonly downloads: readonly Download[]
   /** Makes one file of all downloads, given where they are. Null: each is a file of the model as it is. */
   readonly unpack: ((paths: readonly string[]) => AsyncIterable<Uint8Array>) | null
