@@ -25,6 +25,8 @@ export class Connection {
   readonly #socket: Socket
   #exchange: Exchange | null = null
   isConnected = false
+  /** Settles when the connection stands or has failed. */
+  readonly opened: Promise<void>
 
   constructor(deps: ConnectionDeps) {
     this.#deps = deps
@@ -32,7 +34,11 @@ export class Connection {
       readBuffer: deps.readBuffer,
       onRead: (bytes, length) => this.#read(bytes, length),
     })
+    const { promise, resolve } = Promise.withResolvers<void>()
+    this.opened = promise
+    this.#socket.once('close', resolve)
     this.#socket.once(deps.target.isTls ? 'secureConnect' : 'connect', () => {
+      resolve()
       this.isConnected = true
       if (this.#exchange) this.#exchange.connectedMs = this.#deps.now()
     })

@@ -211,9 +211,9 @@ export function createDriver(options: DriverOptions): Driver {
   }
 
   return {
-    prepare() {
+    async prepare() {
       builder.prefetch(upcoming())
-      return pacer.ready
+      await Promise.all([pacer.ready, launcher.warmUp()])
     },
     async run(atMs) {
       startMs = atMs

@@ -7,6 +7,8 @@ import type { Target } from './target.ts'
 
 /** Requests in flight: connections, deadlines, and what became of each. */
 export interface Launcher {
+  /** Opens a first connection and runs its code once, so that the first request is not the slowest. */
+  warmUp(): Promise<void>
   /** Sends at once, or sheds where too many are in flight: it never waits for a free place. */
   launch(exchange: Exchange, request: Buffer): void
   abortAll(ending: Ending): void
@@ -55,6 +57,7 @@ export function createLauncher(options: LauncherOptions): Launcher {
   }
 
   return {
+    warmUp: () => pool.warmUp(),
     launch(exchange, request) {
       if (active.size >= options.inFlightMax) {
         exchange.ending = 'shed_by_client'

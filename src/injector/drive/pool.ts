@@ -6,6 +6,8 @@ export interface Pool {
   give(connection: Connection): void
   forget(connection: Connection): void
   close(): void
+  /** Settles when one connection stands, or has failed: what is wrong will show with the first request. */
+  warmUp(): Promise<void>
 }
 
 export function createPool(deps: ConnectionDeps): Pool {
@@ -25,6 +27,12 @@ export function createPool(deps: ConnectionDeps): Pool {
     forget(connection) {
       const index = idle.indexOf(connection)
       if (index !== -1) idle.splice(index, 1)
+    },
+    async warmUp() {
+      const connection = new Connection(deps)
+      await connection.opened
+      connection.idleSinceMs = deps.now()
+      if (connection.isUsable) idle.push(connection)
     },
     close() {
       for (const connection of idle.splice(0)) connection.destroy()

@@ -43,17 +43,13 @@ export function judgeSteadyState(records: readonly RequestRecord[], window: Wind
     .filter((value) => !Number.isNaN(value))
 
   const isSaturated = isRising(inFlight)
-  const starts = [startUpLength(inFlight), startUpLength(pace)]
-  const start = starts.includes(null) ? null : Math.max(...starts.map(Number))
-  const fromMs = start === null ? null : window.fromMs + start * widthMs
+  const start = Math.max(startUpLength(inFlight), startUpLength(pace))
   const result = (verdict: SteadyState['verdict'], reason: string): SteadyState => ({
     verdict,
     reason,
-    fromMs,
+    fromMs: verdict === 'steady' ? window.fromMs + start * widthMs : null,
     isSaturated,
   })
-  if (start === null) return result('no steady state', 'the start-up never ends')
-  const settled = inFlight.slice(start)
   if (isSaturated)
     return result(
       'no steady state',
@@ -62,7 +58,7 @@ export function judgeSteadyState(records: readonly RequestRecord[], window: Wind
   const drift = trendChance(pace.slice(start))
   if (drift < alpha)
     return result('no steady state', `TPOT drifts (chance without drift ${drift.toExponential(1)})`)
-  const shift = levelShift(settled)
+  const shift = levelShift(inFlight.slice(start))
   if (shift.chance < alpha / 10)
     return result(
       'no steady state',

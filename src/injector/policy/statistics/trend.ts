@@ -49,10 +49,10 @@ export function levelShift(values: ArrayLike<number>): { at: number; chance: num
 }
 
 /**
- * MSER-5 (White 1997): how many leading values to drop so that the mean of the rest is surest. Null where that is
- * more than half: the series has not settled.
+ * MSER-5 (White 1997): how many leading values to drop so that the mean of the rest is surest; half of them at most,
+ * because short rests look sure by chance.
  */
-export function startUpLength(values: ArrayLike<number>): number | null {
+export function startUpLength(values: ArrayLike<number>): number {
   const batch = 5
   const means = Array.from({ length: Math.floor(values.length / batch) }, (_, index) => {
     let sum = 0
@@ -62,7 +62,7 @@ export function startUpLength(values: ArrayLike<number>): number | null {
   const k = means.length
   let best = Infinity
   let drop = 0
-  for (let d = 0; d < k - 1; d++) {
+  for (let d = 0; d <= k / 2; d++) {
     const rest = means.slice(d)
     const { variance } = moments(rest)
     const error = (variance * (rest.length - 1)) / rest.length ** 2
@@ -71,5 +71,5 @@ export function startUpLength(values: ArrayLike<number>): number | null {
       drop = d
     }
   }
-  return drop > k / 2 ? null : drop * batch
+  return drop * batch
 }
