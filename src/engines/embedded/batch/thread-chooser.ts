@@ -32,7 +32,7 @@ export function createThreadChooser(cores: number): ThreadChooser {
     observe(tokens, threads, elapsedMs) {
       const regime = regimeOf(tokens)
       const candidate = regime.candidates.find((one) => one.threads === threads)
-      if (candidate) record(regime, candidate, elapsedMs / tokens, elapsedMs)
+      if (candidate) record(regime, candidate, tokens, elapsedMs)
     },
   }
 }
@@ -84,17 +84,22 @@ function dueForTrial(regime: Regime, tokens: number): Candidate | undefined {
     if (candidate.samples === 0) return candidate
     const isHopeless = candidate.cost > hopeless * best.cost
     if (candidate.samples < samplesNeeded && !isHopeless) return candidate
-    const sinceMs = regime.spentMs - candidate.triedAtMs
-    const isDue = sinceMs * trialShare > candidate.cost * tokens
-    if (candidate !== best && isDue) return candidate
+    if (candidate !== best && isStale(regime, candidate, tokens)) return candidate
     if (isHopeless && candidate.threads > best.threads) return undefined
   }
   return undefined
 }
 
-function record(regime: Regime, candidate: Candidate, cost: number, elapsedMs: number): void {
+/** Long enough ago that another trial costs next to nothing. */
+const isStale = (regime: Regime, candidate: Candidate, tokens: number): boolean =>
+  (regime.spentMs - candidate.triedAtMs) * trialShare > candidate.cost * tokens
+
+function record(regime: Regime, candidate: Candidate, tokens: number, elapsedMs: number): void {
+  if (isStale(regime, candidate, tokens)) candidate.samples = 0
+  const cost = elapsedMs / tokens
   candidate.samples++
-  candidate.cost += Math.max(smoothing, 1 / candidate.samples) * (cost - candidate.cost)
+  const weight = Math.max(smoothing, 1 / candidate.samples)
+  candidate.cost += weight * (cost - candidate.cost)
   regime.spentMs += elapsedMs
   candidate.triedAtMs = regime.spentMs
   for (const one of regime.candidates)

@@ -21,12 +21,16 @@ export interface ToolCallReader {
 
 export function createToolCallReader(): ToolCallReader {
   let buffer = ''
+  let isAfterCall = false
   return {
     push(text) {
       buffer += text
       let content = ''
       const calls: ToolCall[] = []
       for (;;) {
+        // Line breaks between calls are no content.
+        if (isAfterCall) buffer = buffer.trimStart()
+        if (buffer !== '') isAfterCall = false
         const start = buffer.indexOf(opening)
         if (start < 0) {
           const keep = heldBack(buffer, [opening])
@@ -44,7 +48,7 @@ export function createToolCallReader(): ToolCallReader {
         if (call) calls.push(call)
         else content += buffer.slice(start, end + closing.length)
         buffer = buffer.slice(end + closing.length)
-        if (call) buffer = buffer.trimStart()
+        isAfterCall = call !== null
       }
     },
     end() {

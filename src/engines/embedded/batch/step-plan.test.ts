@@ -1,0 +1,70 @@
+import { describe, expect, it } from 'vitest'
+import type { Generation } from './generation.ts'
+import type { Sequence } from './sequence.ts'
+import { planStep } from './step-plan.ts'
+
+const limits = { batchTokens: 64, aloneMs: 1000, sharedMs: 100 }
+
+function sequence(id: number, promptTokens: number, read: number, startedMs = 0): Sequence {
+  const isRead = read >= promptTokens
+  return {
+    id,
+    tokens: Array.from({ length: read }, () => 1),
+    usedMs: 0,
+    work: {
+      generation: {
+        prompt: new Uint32Array(promptTokens),
+        wantsPromptDistributions: false,
+      } as Generation,
+      sampler: { dispose: () => {} },
+      rawSampler: null,
+      arrivedMs: 0,
+      startedMs,
+      cachedTokens: 0,
+      firstTokenMs: null,
+      nextToken: isRead ? 5 : -1,
+      sampledTokens: 0,
+      deliveredTokens: 0,
+      isReported: false,
+    },
+  }
+}
+const sizes = (parts: ReturnType<typeof planStep>): [id: number, tokens: number][] =>
+  parts.map((part) => [part.sequence.id, part.tokens.length])
+
+describe('step plan', () => {
+  it('takes one token of every answer, neighbours in order', () => {
+    expect(sizes(planStep([sequence(2, 5, 5), sequence(0, 3, 4)], limits, 1))).toEqual([
+      [0, 1],
+      [2, 1],
+    ])
+  })
+
+  it('fills the batch with prompts, the oldest first', () => {
+    const busy = [sequence(0, 50, 0, 20), sequence(1, 50, 10, 10)]
+    expect(sizes(planStep(busy, limits, 1))).toEqual([
+      [0, 24],
+      [1, 40],
+    ])
+  })
+
+  it('reads less of a prompt while others wait for their next token', () => {
+    const prompt = sequence(1, 5000, 0)
+    expect(sizes(planStep([prompt], limits, 20))).toEqual([[1, 50]])
+    expect(sizes(planStep([sequence(0, 5, 5), prompt], limits, 4))).toEqual([
+      [0, 1],
+      [1, 25],
+    ])
+  })
+
+  it('takes a small bite of the first prompt, whose speed nobody knows', () => {
+    expect(sizes(planStep([sequence(0, 5000, 0)], limits, null))).toEqual([[0, 32]])
+  })
+
+  it('asks for logits only where a token comes out', () => {
+    const [part] = planStep([sequence(0, 100, 0)], limits, 1)
+    expect([part!.hasAnswer, [...part!.wanted]]).toEqual([false, []])
+    const [last] = planStep([sequence(0, 100, 90)], limits, 1)
+    expect([last!.hasAnswer, [...last!.wanted]]).toEqual([true, [9]])
+  })
+})
