@@ -1,5 +1,5 @@
-import { mkdirSync, realpathSync, rmSync, statfsSync, writeFileSync } from 'node:fs'
-import { isAbsolute, join, resolve } from 'node:path'
+import { existsSync, mkdirSync, realpathSync, rmSync, statfsSync, writeFileSync } from 'node:fs'
+import { dirname, isAbsolute, join, resolve } from 'node:path'
 import { AppError } from '../core/errors.ts'
 import { formatBytes } from '../core/units.ts'
 import type { Environment } from './environment.ts'
@@ -25,10 +25,9 @@ export function dataDirectoryOf(
  */
 export function prepareDataDirectory(directory: string): string {
   try {
-    mkdirSync(directory, { recursive: true, mode: 0o700 })
+    makeDirectory(directory)
     const real = realpathSync(directory)
-    for (const folder of ['run', 'journal', 'logs', 'models'])
-      mkdirSync(join(real, folder), { recursive: true, mode: 0o700 })
+    for (const folder of ['run', 'journal', 'logs', 'models']) makeDirectory(join(real, folder))
     const probe = join(real, 'run', `.probe-${process.pid}`)
     writeFileSync(probe, 'x')
     rmSync(probe)
@@ -46,6 +45,14 @@ export function prepareDataDirectory(directory: string): string {
 export function freeBytesOf(directory: string): number {
   const { bavail, bsize } = statfsSync(directory)
   return bavail * bsize
+}
+
+/** As `mkdir -p`. Node's own `recursive` never returns where a parent exists and can't hold a directory: /proc. */
+function makeDirectory(path: string): void {
+  if (existsSync(path)) return
+  const parent = dirname(path)
+  if (parent !== path) makeDirectory(parent)
+  mkdirSync(path, { mode: 0o700 })
 }
 
 function asDirectoryError(thrown: unknown, directory: string): unknown {
