@@ -43,7 +43,7 @@ export async function startFakeRegistry(): Promise<FakeRegistry> {
           versions: Object.fromEntries(
             [...releases].map(([at, { integrity }]) => {
               const file = `${name}/-/${name.split('/').at(-1)}-${at}.tgz`
-              const host = isMirror ? 'https://registry.npmjs.org' : `${server.url}/npm`
+              const host = isMirror ? 'https://elsewhere.example' : `${server.url}/npm`
               return [at, { name, version: at, dist: { tarball: `${host}/${file}`, integrity } }]
             }),
           ),

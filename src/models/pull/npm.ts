@@ -78,7 +78,7 @@ async function findRelease(
   return {
     name,
     version,
-    url: onRegistry(dist.tarball, registry),
+    url: onRegistry(dist.tarball, name, registry),
     token: null,
     label: `${name}-${version}.tgz`,
     bytes: null,
@@ -86,11 +86,12 @@ async function findRelease(
   }
 }
 
-/** Mirrors often pass on the public registry's own tarball addresses; npm rewrites these just so. */
-function onRegistry(tarball: string, registry: string): string {
+/** Mirrors often pass on another registry's tarball addresses; as with npm, the one that was asked serves them. */
+function onRegistry(tarball: string, name: string, registry: string): string {
   const url = new URL(tarball)
-  if (url.host !== 'registry.npmjs.org' || url.host === new URL(registry).host) return tarball
-  return new URL(`.${url.pathname}`, `${registry}/`).href
+  const path = url.pathname.slice(url.pathname.indexOf(`/${name}/-/`))
+  if (!path.startsWith(`/${name}/-/`) || url.host === new URL(registry).host) return tarball
+  return new URL(`.${path}`, registry.endsWith('/') ? registry : `${registry}/`).href
 }
 
 const algorithms = ['sha512', 'sha256', 'sha1'] as const

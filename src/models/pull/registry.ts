@@ -1,7 +1,6 @@
 import { execFile } from 'node:child_process'
 import { promisify } from 'node:util'
-
-const publicRegistry = 'https://registry.npmjs.org/'
+import { AppError } from '../../core/errors.ts'
 
 /** The registry that npm itself would use: environment, project, user and global settings, in npm's own order. */
 export async function npmRegistry(signal: AbortSignal | undefined): Promise<string> {
@@ -14,8 +13,16 @@ export async function npmRegistry(signal: AbortSignal | undefined): Promise<stri
     })
     const answer = stdout.trim()
     if (URL.canParse(answer)) return answer
-  } catch {
+  } catch (thrown) {
     signal?.throwIfAborted()
+    throw unknownRegistry(thrown)
   }
-  return publicRegistry
+  throw unknownRegistry()
 }
+
+const unknownRegistry = (cause?: unknown) =>
+  new AppError('model/download-failed', {
+    message: '`npm config get registry` does not say where packages come from',
+    hint: 'Install npm, or mend its registry setting.',
+    cause,
+  })
