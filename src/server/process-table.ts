@@ -1,7 +1,8 @@
-import { execFileSync } from 'node:child_process'
 import { readdirSync, readFileSync } from 'node:fs'
 import { dataVariable, replicaVariable, roleVariable } from '../contract/boot.ts'
-import type { ProcessRecord } from '../contract/boot.ts'
+import { isRunning, startTimeOf } from '../runtimes/process/process-table.ts'
+
+export { isRunning, startTimeOf }
 
 /** A process that Baleen started for one data directory. */
 export interface FoundProcess {
@@ -10,26 +11,6 @@ export interface FoundProcess {
   /** `control`, `gateway`, or `engine` for anything that a replica runs. */
   readonly role: string
 }
-
-/**
- * When the process was started, as the operating system tells it: with the pid it names one process for good.
- * Null: there is no such process, or it has ended and only waits to be reaped.
- */
-export function startTimeOf(pid: number): string | null {
-  if (process.platform !== 'linux') return startTimeFromPs(pid)
-  try {
-    const stat = readFileSync(`/proc/${pid}/stat`, 'utf8')
-    // The name in brackets may hold blanks and brackets itself: count from the last one.
-    const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ')
-    const hasEnded = fields[0] === 'Z' || fields[0] === 'X'
-    return hasEnded ? null : (fields[19] ?? null)
-  } catch {
-    return null
-  }
-}
-
-export const isRunning = (record: Pick<ProcessRecord, 'pid' | 'startTime'>): boolean =>
-  startTimeOf(record.pid) === record.startTime
 
 /**
  * Every process of a data directory, found by its environment. Linux only; elsewhere the list is empty and
@@ -69,17 +50,4 @@ function readProcess(pid: number, dataDirectory: string): FoundProcess | null {
   const role = read(replicaVariable) === undefined ? read(roleVariable) : 'engine'
   const startTime = startTimeOf(pid)
   return role === undefined || startTime === null ? null : { pid, startTime, role }
-}
-
-function startTimeFromPs(pid: number): string | null {
-  try {
-    const text = execFileSync('ps', ['-o', 'lstart=', '-p', String(pid)], {
-      encoding: 'utf8',
-      timeout: 5000,
-      stdio: ['ignore', 'pipe', 'ignore'],
-    })
-    return text.trim() || null
-  } catch {
-    return null
-  }
 }
