@@ -14,7 +14,7 @@ import {
 
 const opened: { close(): unknown }[] = []
 afterEach(async () => {
-  for (const { close } of opened.splice(0).reverse()) await close()
+  for (const one of opened.splice(0).reverse()) await one.close()
 })
 async function gateway(world: World | null, config = {}): Promise<StartedGateway> {
   const started = await startGateway(world, { config })

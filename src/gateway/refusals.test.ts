@@ -1,5 +1,5 @@
 import { request as httpRequest } from 'node:http'
-import { connect } from 'node:net'
+import { connect, type Socket } from 'node:net'
 import fc from 'fast-check'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { startFakeEngine, type FakeEngine } from '../engines/fake/fake-engine.ts'
@@ -41,7 +41,7 @@ const failureOf = async (response: Response) => ((await response.json()) as Fail
 /** Sends bytes as they are, and returns all that comes back until the connection ends. */
 function raw(
   bytes: string | Buffer,
-  more?: (socket: import('node:net').Socket) => void,
+  more?: (socket: Socket) => void,
 ): Promise<string> {
   return new Promise((resolve) => {
     const socket = connect(started.port, '127.0.0.1')

@@ -16,7 +16,7 @@ import {
 
 const opened: { close(): unknown }[] = []
 afterEach(async () => {
-  for (const { close } of opened.splice(0).reverse()) await close()
+  for (const one of opened.splice(0).reverse()) await one.close()
 })
 
 async function engine(behaviour: Partial<FakeBehaviour> = {}): Promise<FakeEngine> {

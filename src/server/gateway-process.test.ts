@@ -31,7 +31,7 @@ interface Machine {
 
 const opened: { close(): unknown }[] = []
 afterEach(async () => {
-  for (const { close } of opened.splice(0).reverse()) await close()
+  for (const one of opened.splice(0).reverse()) await one.close()
 })
 
 /** So many gateway processes on one port, with this process as their supervisor. */

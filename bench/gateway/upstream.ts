@@ -12,7 +12,11 @@ const answer = JSON.stringify({
   created: 1_700_000_000,
   model: 'bench',
   choices: [
-    { index: 0, message: { role: 'assistant', content: 'The capital of France is Paris.' }, finish_reason: 'stop' },
+    {
+      index: 0,
+      message: { role: 'assistant', content: 'The capital of France is Paris.' },
+      finish_reason: 'stop',
+    },
   ],
   usage: { prompt_tokens: 24, completion_tokens: 8, total_tokens: 32 },
 })
@@ -23,12 +27,26 @@ const streamHead =
   'HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\nconnection: keep-alive\r\ntransfer-encoding: chunked\r\n\r\n'
 const chunk = (text: string) => `${Buffer.byteLength(text).toString(16)}\r\n${text}\r\n`
 const event = (value: object) => `data: ${JSON.stringify(value)}\n\n`
-const base = { id: 'chatcmpl-1', object: 'chat.completion.chunk', created: 1_700_000_000, model: 'bench' }
-const usage = { prompt_tokens: 24, completion_tokens: Number(frames), total_tokens: 24 + Number(frames) }
+const base = {
+  id: 'chatcmpl-1',
+  object: 'chat.completion.chunk',
+  created: 1_700_000_000,
+  model: 'bench',
+}
+const usage = {
+  prompt_tokens: 24,
+  completion_tokens: Number(frames),
+  total_tokens: 24 + Number(frames),
+}
 const tail = `${chunk(event({ ...base, choices: [], usage }))}${chunk('data: [DONE]\n\n')}0\r\n\r\n`
 // Each frame carries when it was sent, so that a client can tell the proxy's part of its delay.
 const frame = (sentAt: string) =>
-  chunk(event({ ...base, choices: [{ index: 0, delta: { content: ` ${sentAt}` }, finish_reason: null }] }))
+  chunk(
+    event({
+      ...base,
+      choices: [{ index: 0, delta: { content: ` ${sentAt}` }, finish_reason: null }],
+    }),
+  )
 
 /** Streams that are due together are written in one turn of the loop, as an engine's step does. */
 const streams = new Set<{ socket: Socket; left: number; dueMs: number }>()
@@ -75,5 +93,7 @@ const server = createServer((socket) => {
 })
 server.listen(Number(port), '127.0.0.1', () => {
   const address = server.address()
-  process.stdout.write(`${JSON.stringify({ port: typeof address === 'object' ? address?.port : 0 })}\n`)
+  process.stdout.write(
+    `${JSON.stringify({ port: typeof address === 'object' ? address?.port : 0 })}\n`,
+  )
 })

@@ -37,7 +37,12 @@ class Relay implements Dispatcher.DispatchHandler {
   onResponseEnd(): void {
     if (this.isStream) return void this.response.end()
     const body = this.chunks.length === 1 ? this.chunks[0]! : Buffer.concat(this.chunks)
-    this.response.writeHead(this.status, ['content-type', this.type, 'content-length', `${body.length}`])
+    this.response.writeHead(this.status, [
+      'content-type',
+      this.type,
+      'content-length',
+      `${body.length}`,
+    ])
     this.response.end(body)
   }
   onResponseError(_controller: Dispatcher.DispatchController, error: Error): void {
@@ -63,5 +68,7 @@ const server = createServer((request, response) => {
 })
 server.listen(Number(port), '127.0.0.1', () => {
   const address = server.address()
-  process.stdout.write(`${JSON.stringify({ port: typeof address === 'object' ? address?.port : 0 })}\n`)
+  process.stdout.write(
+    `${JSON.stringify({ port: typeof address === 'object' ? address?.port : 0 })}\n`,
+  )
 })
