@@ -24,7 +24,9 @@ export function crossValidate(
   const start: FittedEngine = { ...full, stepCorrections: {}, firstTokenCorrections: {} }
   const held: HeldOut[] = []
   for (const [group, members] of groupBy(samples, groupOf)) {
-    const rest = samples.filter((sample) => groupOf(sample) !== group && !sample.row.isSuspect)
+    const rest = samples.filter(
+      (sample) => groupOf(sample) !== group && sample.row.unfitReason === null,
+    )
     const fitted = rest.length > 0 ? fitEngine(engine, rest, start, 1) : start
     const models = new Set(rest.map((sample) => sample.scenario.layout.model.name))
     const devices = new Set(rest.map((sample) => sample.scenario.layout.device.name))

@@ -35,23 +35,49 @@ const firstTokenKeys = Object.keys(defaultFirstToken) as (keyof FirstTokenCoeffi
 
 /** How firmly a coefficient is held at its default; host costs vary more between engines than kernels do. */
 const stepPull: Readonly<Record<keyof StepCoefficients, number>> = {
-  dense: 4, experts: 4, expertSpread: 1, attention: 4, collective: 4, layerUs: 0.5, expertLayerUs: 0.5,
-  latentLayerUs: 0.5, linearLayerUs: 0.5, sparseLayerUs: 0.5, stepUs: 0.5, sequenceUs: 0.3, prefill: 4, prefillStepUs: 0.5,
+  dense: 4,
+  experts: 4,
+  expertSpread: 1,
+  attention: 4,
+  collective: 4,
+  layerUs: 0.5,
+  expertLayerUs: 0.5,
+  latentLayerUs: 0.5,
+  linearLayerUs: 0.5,
+  sparseLayerUs: 0.5,
+  stepUs: 0.5,
+  sequenceUs: 0.3,
+  prefill: 4,
+  prefillStepUs: 0.5,
 }
 const firstTokenPull: Readonly<Record<keyof FirstTokenCoefficients, number>> = {
-  requestMs: 0.3, layerMs: 0.3, prefill: 2, prefillAttention: 2, step: 1, cohort: 0.3, cohortAttention: 0.3,
-  cohortShort: 0.3, queue: 0.5, wait: 5, sequenceMs: 0.5,
+  requestMs: 0.3,
+  layerMs: 0.3,
+  prefill: 2,
+  prefillAttention: 2,
+  step: 1,
+  openStep: 0.5,
+  cohort: 0.3,
+  cohortAttention: 0.3,
+  cohortShort: 0.3,
+  queue: 0.5,
+  wait: 5,
+  sequenceMs: 0.5,
 }
 
 /** How firmly an effect is held at nothing. */
 export const effectPull = (key: string): number =>
-  key.startsWith('version') ? 3 : key.startsWith('kernel') ? 1 : 0.5
+  key.includes(': version') ? 3 : key.includes(': kernel') ? 1 : 0.5
 
 const unknownBar = { known: 0.3, partly: 0.4, unknown: 0.5 }
 
 export const blankFit = (engine: string): FittedEngine => ({
   provenance: '',
-  eras: (eraStarts[engine] ?? ['0']).map((from) => ({ from, step: defaultStep, firstToken: defaultFirstToken })),
+  eras: (eraStarts[engine] ?? ['0']).map((from) => ({
+    from,
+    step: defaultStep,
+    firstToken: defaultFirstToken,
+  })),
   stepCorrections: {},
   firstTokenCorrections: {},
   errorBars: { tpot: unknownBar, ttft: unknownBar, e2e: unknownBar, throughput: unknownBar },
@@ -66,15 +92,21 @@ export function fitEngine(
 ): FittedEngine {
   let fitted = start
   for (let round = 0; round < rounds; round++) {
-    const states = samples.map((sample) => ({ sample, state: stateWith(engine, fitted, sample.scenario) }))
+    const states = samples.map((sample) => ({
+      sample,
+      state: stateWith(engine, fitted, sample.scenario),
+    }))
     fitted = fitStep(engine, fitted, states)
     fitted = fitFirstToken(engine, fitted, states)
   }
   return fitted
 }
 
-export const stateWith = (engine: EngineModel, fitted: FittedEngine, scenario: Scenario): SteadyState =>
-  steadyState({ ...scenario, engine: { ...engine, fitted } })
+export const stateWith = (
+  engine: EngineModel,
+  fitted: FittedEngine,
+  scenario: Scenario,
+): SteadyState => steadyState({ ...scenario, engine: { ...engine, fitted } })
 
 interface Evaluated {
   readonly sample: Sample
@@ -90,7 +122,11 @@ interface Target {
   readonly weight: number
 }
 
-function fitStep(engine: EngineModel, fitted: FittedEngine, states: readonly Evaluated[]): FittedEngine {
+function fitStep(
+  engine: EngineModel,
+  fitted: FittedEngine,
+  states: readonly Evaluated[],
+): FittedEngine {
   const targets = weighed(
     engine,
     fitted,
@@ -101,14 +137,20 @@ function fitStep(engine: EngineModel, fitted: FittedEngine, states: readonly Eva
     (features) => stepKeys.map((key) => features[key]),
   )
   const result = alternate(targets, fitted, {
-    prior: { value: stepKeys.map((key) => defaultStep[key]), pull: stepKeys.map((key) => stepPull[key]) },
+    prior: {
+      value: stepKeys.map((key) => defaultStep[key]),
+      pull: stepKeys.map((key) => stepPull[key]),
+    },
     coefficientsOf: (era) => stepKeys.map((key) => era.step[key]),
     effects: fitted.stepCorrections,
     tolerance: 0.1,
   })
   return {
     ...fitted,
-    eras: fitted.eras.map((era) => ({ ...era, step: named(stepKeys, result.eras.get(era.from)) ?? era.step })),
+    eras: fitted.eras.map((era) => ({
+      ...era,
+      step: named(stepKeys, result.eras.get(era.from)) ?? era.step,
+    })),
     stepCorrections: result.effects,
   }
 }
@@ -117,13 +159,21 @@ function fitStep(engine: EngineModel, fitted: FittedEngine, states: readonly Eva
 function stepTarget({ sample, state }: Evaluated) {
   const { measured } = sample.row
   const { load, replicas } = sample.scenario
-  if (measured.tpot !== null && load.kind !== 'saturated') return { parts: state.stepFeatures, measured: measured.tpot }
+  if (measured.tpot !== null && load.kind !== 'saturated')
+    return { parts: state.stepFeatures, measured: measured.tpot }
   if (measured.throughput === null || load.kind === 'open') return null
   if (load.kind === 'saturated' && load.prompts !== null) return null
-  return { parts: state.paceFeatures, measured: (state.admitted * replicas * 1e3) / measured.throughput }
+  return {
+    parts: state.paceFeatures,
+    measured: (state.admitted * replicas * 1e3) / measured.throughput,
+  }
 }
 
-function fitFirstToken(engine: EngineModel, fitted: FittedEngine, states: readonly Evaluated[]): FittedEngine {
+function fitFirstToken(
+  engine: EngineModel,
+  fitted: FittedEngine,
+  states: readonly Evaluated[],
+): FittedEngine {
   const targets = weighed(
     engine,
     fitted,
@@ -159,7 +209,8 @@ function weighed<Features>(
   found: readonly { evaluated: Evaluated; parts: Features; measured: number }[],
   list: (features: Features) => number[],
 ): Target[] {
-  const groupOf = ({ evaluated: { sample } }: { evaluated: Evaluated }) => `${sample.pair}|${sample.row.file}`
+  const groupOf = ({ evaluated: { sample } }: { evaluated: Evaluated }) =>
+    `${sample.pair}|${sample.row.file}`
   const sizes = new Map([...groupBy(found, groupOf)].map(([key, members]) => [key, members.length]))
   return found.map((one) => {
     const { scenario } = one.evaluated.sample
@@ -167,7 +218,7 @@ function weighed<Features>(
       evaluated: one.evaluated,
       features: list(one.parts),
       measured: one.measured,
-      keys: correctionKeys({ ...scenario, engine }),
+      keys: correctionKeys({ ...scenario, engine: { ...engine, fitted } }),
       era: eraOf({ ...engine, fitted }, scenario.version).from,
       weight: 1 / Math.sqrt(sizes.get(groupOf(one)) ?? 1),
     }
@@ -181,45 +232,65 @@ interface Alternation {
   readonly tolerance: number
 }
 
-/** Coefficients given the effects, then effects given the coefficients. Eras shrink to the engine as a whole. */
+/** Coefficients given the effects, then effects given the coefficients. Each era stands for itself. */
 function alternate(targets: readonly Target[], fitted: FittedEngine, plan: Alternation) {
   let effects = new Map(Object.entries(plan.effects))
   const eras = new Map(fitted.eras.map((era) => [era.from, plan.coefficientsOf(era)]))
-  const offset = (target: Target) => target.keys.reduce((sum, key) => sum + (effects.get(key) ?? 0), 0)
+  const offset = (target: Target) =>
+    target.keys.reduce((sum, key) => sum + (effects.get(key) ?? 0), 0)
   for (let round = 0; round < 2; round++) {
     const observe = (target: Target): Observation => ({
       features: target.features,
       measured: target.measured / Math.exp(offset(target)),
       weight: target.weight,
     })
-    const whole = fitPositive(targets.map(observe), plan.prior, eras.get(fitted.eras.at(-1)?.from ?? ''), plan.tolerance)
     for (const era of fitted.eras) {
       const own = targets.filter((target) => target.era === era.from)
-      eras.set(era.from, fitPositive(own.map(observe), { ...plan.prior, value: whole }, whole, plan.tolerance))
+      eras.set(
+        era.from,
+        fitPositive(own.map(observe), plan.prior, eras.get(era.from), plan.tolerance),
+      )
     }
-    const cells = [...groupBy(targets, (target) => target.keys.join('|') + target.evaluated.sample.row.file).values()]
+    const cells = [
+      ...groupBy(
+        targets,
+        (target) => target.keys.join('|') + target.evaluated.sample.row.file,
+      ).values(),
+    ]
       .filter((members) => members.length >= 3)
       .map((members) => cellOf(members, eras))
     effects = fitEffects(cells, effectPull)
   }
   const kept = [...effects].filter(([, value]) => Math.abs(value) >= 0.005)
-  return { eras, effects: Object.fromEntries(kept.map(([key, value]) => [key, Number(value.toFixed(3))])) }
+  return {
+    eras,
+    effects: Object.fromEntries(kept.map(([key, value]) => [key, Number(value.toFixed(3))])),
+  }
 }
 
 function cellOf(members: readonly Target[], eras: ReadonlyMap<string, readonly number[]>): Cell {
   const residuals = members.map((target) => {
     const coefficients = eras.get(target.era) ?? []
-    const sum = target.features.reduce((total, feature, at) => total + feature * (coefficients[at] ?? 0), 0)
+    const sum = target.features.reduce(
+      (total, feature, at) => total + feature * (coefficients[at] ?? 0),
+      0,
+    )
     return Math.log(target.measured / sum)
   })
   const residual = Math.max(-0.5, Math.min(0.5, median(residuals)))
-  return { residual, weight: Math.min(1, Math.sqrt(members.length / 20)), keys: members[0]?.keys ?? [] }
+  return {
+    residual,
+    weight: Math.min(1, Math.sqrt(members.length / 20)),
+    keys: members[0]?.keys ?? [],
+  }
 }
 
 function named<Key extends string>(keys: readonly Key[], values: readonly number[] | undefined) {
   if (!values) return null
   const digits = (value: number) => Number(value.toPrecision(4))
-  return Object.fromEntries(keys.map((key, at) => [key, digits(values[at] ?? 0)])) as { [K in Key]: number }
+  return Object.fromEntries(keys.map((key, at) => [key, digits(values[at] ?? 0)])) as {
+    [K in Key]: number
+  }
 }
 
 export { weigh }

@@ -63,7 +63,8 @@ function accumulate(
     if (first === 0) continue
     target[a] = (target[a] as number) - weight * first * error
     const row = matrix[a] as Float64Array
-    for (let b = 0; b < slope.length; b++) row[b] = (row[b] as number) + weight * first * (slope[b] as number)
+    for (let b = 0; b < slope.length; b++)
+      row[b] = (row[b] as number) + weight * first * (slope[b] as number)
   }
 }
 
@@ -114,14 +115,16 @@ export function solve(matrix: readonly Float64Array[], target: Float64Array): nu
     let best = pivot
     for (let at = pivot + 1; at < size; at++)
       if (Math.abs(rows[at]?.[pivot] ?? 0) > Math.abs(rows[best]?.[pivot] ?? 0)) best = at
-    const row = rows[best] as Float64Array
-    rows[best] = rows[pivot] as Float64Array
+    const row = rows[best] as Float64Array<ArrayBuffer>
+    rows[best] = rows[pivot] as Float64Array<ArrayBuffer>
     rows[pivot] = row
     const head = row[pivot] || 1e-12
     for (let at = 0; at < size; at++) {
       const other = rows[at] as Float64Array
       const factor = at === pivot ? 0 : (other[pivot] as number) / head
-      if (factor !== 0) for (let c = pivot; c <= size; c++) other[c] = (other[c] as number) - factor * (row[c] as number)
+      if (factor !== 0)
+        for (let c = pivot; c <= size; c++)
+          other[c] = (other[c] as number) - factor * (row[c] as number)
     }
   }
   return rows.map((row, at) => (row[size] as number) / (row[at] || 1e-12))

@@ -11,8 +11,8 @@ export interface BenchRow {
   readonly input: RowInput
   readonly measured: Measured
   readonly isDisaggregated: boolean
-  /** Model and accelerator as the table names them: the unit that is left out. */
-  readonly isSuspect: boolean
+  /** Why nothing should be learnt from the row, though it is predicted and counted like any other. */
+  readonly unfitReason: string | null
 }
 
 export interface Measured {
@@ -42,7 +42,7 @@ function benchRow(file: string, index: number, cells: CsvRow): BenchRow {
     input,
     measured: measuredOf(cells, input),
     isDisaggregated: isDisaggregated(cells),
-    isSuspect: /SUSPECT/.test(cells.notes ?? ''),
+    unfitReason: unfitReason(file, cells),
   }
 }
 
@@ -57,4 +57,15 @@ function measuredOf(cells: CsvRow, input: RowInput): Measured {
   const added =
     ttft !== null && tpot !== null && input.osl !== null ? ttft + tpot * (input.osl - 1) : null
   return { ttft, tpot, e2e: told ?? added, throughput: positive(cells.throughput_tok_s) }
+}
+
+function unfitReason(file: string, cells: CsvRow): string | null {
+  const notes = cells.notes ?? ''
+  if (/SUSPECT/.test(notes)) return 'its source marks it as suspect'
+  if (/speculative/.test(notes)) return 'it decodes speculatively, which no column says'
+  if (!/^\d/.test(cells.isl ?? '') || !/^\d/.test(cells.tp ?? ''))
+    return 'it does not say how long prompts are, or how many ranks there were'
+  // Prompts of MiniMax-M2.5 take five times as long there as in the silicon sample on the same machines.
+  if (file === 'inferencex_token_position.csv') return 'it contradicts the silicon sample'
+  return null
 }

@@ -4,7 +4,10 @@ import type { Sample } from './fit-engine.ts'
 import type { BenchRow } from './rows.ts'
 
 /** Rows that the planner can place, with the pair that cross-validation leaves out; the rest with the reason. */
-export function sampleRows(rows: readonly BenchRow[]): { samples: Sample[]; unsupported: Map<BenchRow, string> } {
+export function sampleRows(rows: readonly BenchRow[]): {
+  samples: Sample[]
+  unsupported: Map<BenchRow, string>
+} {
   const samples: Sample[] = []
   const unsupported = new Map<BenchRow, string>()
   for (const row of rows) {
@@ -14,7 +17,12 @@ export function sampleRows(rows: readonly BenchRow[]): { samples: Sample[]; unsu
     }
     const scenario = readScenario(row.input, engineModels)
     if ('reason' in scenario) unsupported.set(row, scenario.reason)
-    else samples.push({ row, scenario, pair: `${scenario.layout.model.name} on ${scenario.layout.device.name}` })
+    else
+      samples.push({
+        row,
+        scenario,
+        pair: `${scenario.layout.model.name} on ${scenario.layout.device.name}`,
+      })
   }
   return { samples, unsupported }
 }

@@ -77,6 +77,8 @@ export interface FirstTokenCoefficients {
   readonly prefill: number
   readonly prefillAttention: number
   readonly step: number
+  /** The same where requests come at random instead of as others leave. */
+  readonly openStep: number
   /** Share of the other sequences' prefill that a new one waits for. */
   readonly cohort: number
   readonly cohortAttention: number

@@ -152,6 +152,10 @@ export const catalogue = {
   'injection/unreachable': unavailable('Check the URL, the key, and that the server runs.'),
   'injection/not-owned': bad('Faults end processes and cut connections: add --i-own-this.'),
 
+  'planner/bad-rows': bad(
+    'Give a CSV file with a header line; `baleen predict --help` names the columns.',
+  ),
+
   'cli/usage': bad('See `baleen help`.'),
   'cli/unreachable': unavailable('Start it with `baleen serve`, or name it with --url.'),
   'cli/timeout': { ...unavailable('Try again, or allow more time with --timeout.'), status: 504 },

@@ -16,7 +16,7 @@ export const vllmModel: EngineModel = {
     bytesPerVocabularyEntry: 7.3e3,
     bytesPerActivation: 2,
     freeBatchedTokens: 8192,
-    visionBytes: 4.2e9,
+    visionBytes: 6e9,
     reserves: 'as-it-grows',
     defaultKvBytes: { plain: 2, quantised: 2, newest: 1 },
   },

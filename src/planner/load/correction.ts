@@ -1,5 +1,6 @@
 import type { EngineModel } from '../../core/engine-model.ts'
 import type { Layout } from '../step/step-time.ts'
+import { eraOf } from './deployment.ts'
 
 export interface CorrectionSubject {
   readonly engine: EngineModel
@@ -14,14 +15,16 @@ export const correction = (
 ): number => correctionKeys(subject).reduce((sum, key) => sum + (known[key] ?? 0), 0)
 
 /** From the general to the particular; the fit shrinks each toward nothing. */
-export function correctionKeys({ layout, version }: CorrectionSubject): string[] {
+export function correctionKeys({ engine, layout, version }: CorrectionSubject): string[] {
   const { model, device, precision } = layout
-  return [
+  const era = eraOf(engine, version).from
+  const keys = [
     `model ${model.name}`,
-    `kernel ${precision.experts} on ${device.architecture}`,
+    `kernel ${model.moe ? `${precision.experts} experts` : precision.dense} on ${device.architecture}`,
     `version ${shortVersion(version)}`,
     `pair ${model.name} on ${device.name}`,
   ]
+  return keys.map((key) => `${era}: ${key}`)
 }
 
 /** "vLLM 0.15.1" → "0.15", "1.2.0rc6.post3" → "1.2.0rc6.post3": release candidates differ, patches do not. */

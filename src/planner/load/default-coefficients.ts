@@ -24,6 +24,7 @@ export const defaultFirstToken: FirstTokenCoefficients = {
   prefill: 1.1,
   prefillAttention: 1.1,
   step: 1,
+  openStep: 1.5,
   cohort: 0.05,
   cohortAttention: 0.05,
   cohortShort: 0.05,

@@ -46,9 +46,10 @@ export function eraOf(engine: EngineModel, version: string): FittedEra {
   return chosen
 }
 
-/** Dates (2024-11) stand for what was current then, which is the first era. */
 function compareVersions(left: string, right: string): number {
-  if (/\b20\d\d-\d\d/.test(left)) return right === '0' ? 0 : -1
+  // A date stands for what was current then; the newest era of every engine begins in 2025.
+  const year = /\b(20\d\d)-\d\d/.exec(left)?.[1]
+  if (year) return Number(year) >= 2025 || right === '0' ? 1 : -1
   const numbers = (text: string) => (/\d+(?:\.\d+)*/.exec(text)?.[0] ?? '0').split('.').map(Number)
   const a = numbers(left)
   const b = numbers(right)

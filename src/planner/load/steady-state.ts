@@ -17,14 +17,21 @@ export interface SteadyState {
   readonly outputTokensPerSecond: number
   /** Sequences decoding at a time, in one replica. */
   readonly running: number
+  /** Sequences that the engine works on, those in prefill included. */
+  readonly admitted: number
   readonly budget: MemoryBudget
   /** For the fit: what the coefficients were multiplied with. */
   readonly stepFeatures: StepFeatures
+  /** The same of the step that sets the throughput. */
+  readonly paceFeatures: StepFeatures
   readonly firstTokenFeatures: FirstTokenFeatures
 }
 
 /** Where an unknown open-loop rate is assumed to lie, as a share of what saturates the engine. */
 const assumedUtilisation = 0.2
+
+/** Answers differ in length: when all else is done the longest still run, this many cycles of a mean one. */
+const longestAnswers = 1.7
 
 /** Continuous batching in closed form: good until the engine is nearly saturated by an open loop. */
 export function steadyState(scenario: Scenario): SteadyState {
@@ -82,7 +89,8 @@ function createPoint(scenario: Scenario) {
       layerMs: layout.model.layers,
       prefill: own,
       prefillAttention: alone.attention,
-      step: stepMs,
+      step: isOpen ? 0 : stepMs,
+      openStep: isOpen ? stepMs : 0,
       cohort: cohort * own,
       cohortAttention: cohort * alone.attention,
       cohortShort: cohort * alone.total * Math.min(1, 128 / osl),
@@ -109,9 +117,10 @@ function closedLoop(scenario: Scenario, point: Point, concurrency: number): Stea
   const cycleMs = step.ms * osl + point.alone.total
   const wait = concurrency > admitted ? ((concurrency - admitted) * cycleMs) / admitted : 0
   const first = point.firstToken(admitted, step.ms, wait, false)
-  const e2eMs = first.ms + step.ms * (osl - 1)
-  const perSecond = (Math.min(concurrency, admitted) * osl * 1e3) / Math.max(e2eMs - wait, 1e-6)
-  return finish(scenario, point, { running, step, first, perSecond })
+  // Users wait for one another's prefill as much as for their own: what a step costs with all of it is the pace.
+  const whole = point.step(admitted, admitted)
+  const perSecond = (admitted * 1e3) / whole.ms
+  return finish(scenario, point, { running, admitted, step, first, perSecond, whole })
 }
 
 function saturated(scenario: Scenario, point: Point, prompts: number | null): SteadyState {
@@ -132,7 +141,7 @@ function saturated(scenario: Scenario, point: Point, prompts: number | null): St
   const waitMs = (behind * behind * cycleMs) / (2 * prompts * running)
   const burstMs = (running * point.alone.total * running) / (2 * prompts)
   const first = point.firstToken(1, step.ms, waitMs + burstMs, true)
-  const totalMs = (prompts / running) * cycleMs + (behind > 0 ? cycleMs * 0.35 : point.alone.total)
+  const totalMs = (prompts / running + longestAnswers) * cycleMs
   return finish(scenario, point, {
     running,
     step,
@@ -184,9 +193,12 @@ function overloaded(
 
 interface Found {
   readonly running: number
+  readonly admitted?: number
   readonly step: ReturnType<Point['step']>
   readonly first: ReturnType<Point['firstToken']>
   readonly perSecond: number
+  /** The step that sets the pace, where it is another than the one that users see. */
+  readonly whole?: ReturnType<Point['step']>
 }
 
 const finish = (scenario: Scenario, point: Point, found: Found): SteadyState => ({
@@ -195,7 +207,9 @@ const finish = (scenario: Scenario, point: Point, found: Found): SteadyState => 
   e2eMs: found.first.ms + found.step.ms * (scenario.osl - 1),
   outputTokensPerSecond: found.perSecond * scenario.replicas,
   running: found.running,
+  admitted: found.admitted ?? found.running,
   budget: point.budget,
   stepFeatures: found.step.features,
+  paceFeatures: (found.whole ?? found.step).features,
   firstTokenFeatures: found.first.features,
 })

@@ -61,11 +61,10 @@ export type Familiarity = keyof ErrorBar
 export function familiarity({ layout, engine }: Scenario): Familiarity {
   const { model, device } = layout
   const keys = Object.keys(engine.fitted.stepCorrections)
-  if (keys.includes(`pair ${model.name} on ${device.name}`)) return 'known'
-  const isModelKnown = keys.includes(`model ${model.name}`)
-  const isDeviceKnown = keys.some(
-    (key) => key.startsWith('pair ') && key.endsWith(` on ${device.name}`),
-  )
+  const isNamed = (end: string) => keys.some((key) => key.endsWith(end))
+  if (isNamed(`: pair ${model.name} on ${device.name}`)) return 'known'
+  const isModelKnown = isNamed(`: model ${model.name}`)
+  const isDeviceKnown = isNamed(` on ${device.name}`)
   return isModelKnown || isDeviceKnown ? 'partly' : 'unknown'
 }
 

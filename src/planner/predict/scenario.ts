@@ -35,7 +35,11 @@ export function readScenario(
   if (osl === null) return no('no output length')
   const isl = row.isl ?? osl
   const kernel = kernelOn(device, model, parseKernel(row.precision) ?? nativeKernel(model))
-  const precision = precisionOf(model, kernel, kvBytes(row.kvDtype, kernel, device, engine))
+  const precision = precisionOf(
+    model,
+    kernel,
+    kvBytes(row.kvDtype || keptAs(row.precision), kernel, device, engine),
+  )
   const layoutOf = (ranks: Ranks): Layout => ({
     model,
     device,
@@ -79,6 +83,9 @@ function kernelOn(device: Accelerator, model: ModelFacts, kernel: Kernel): Kerne
     return device.tflops.fp4 ? 'nvfp4' : 'mxfp4'
   return kernel
 }
+
+/** "FP8 (FP8 KV)" names the cache beside the weights. */
+const keptAs = (precision: string): string => /(\w+) kv/i.exec(precision)?.[1] ?? ''
 
 function kvBytes(dtype: string, kernel: Kernel, device: Accelerator, engine: EngineModel): number {
   if (/fp8|int8|e4m3|e5m2/i.test(dtype)) return 1

@@ -22,11 +22,19 @@ export function allReduceUs(device: Accelerator, ranks: number, bytes: number): 
 function constantsOf(device: Accelerator, ranks: number): CollectiveConstants {
   const isSwitched = device.link.kind !== 'pcie' && device.link.kind !== 'none'
   const own = standIn(device.architecture)
-  // Constants follow the link: an Ampere card on PCIe behaves like an Ada card on PCIe.
-  const family = isSwitched ? (switched.has(own) ? own : 'hopper') : switched.has(own) ? 'ada' : own
+  // Constants follow the link. On PCIe those measured on Ada are of a kernel that engines avoid there (the host is in
+  // the way of every byte); what NCCL reaches looks like the newer cards.
+  const family = isSwitched
+    ? switched.has(own)
+      ? own
+      : 'hopper'
+    : pcie.has(own)
+      ? own
+      : 'blackwell-rtx'
   const measured = (tables.collective as Measured)[family] ?? {}
   const size = ranks <= 2 ? '2' : ranks <= 4 ? '4' : '8'
   return measured[size] ?? { floorUs: 8, share: 0.6 }
 }
 
 const switched = new Set(['ampere', 'hopper', 'blackwell'])
+const pcie = new Set(['battlemage', 'blackwell-rtx'])
