@@ -60,7 +60,7 @@ export interface Driver {
   stop(): void
 }
 
-const sweepEveryMs = 20
+const sweepEveryMs = 50
 const progressEveryMs = 500
 
 /**

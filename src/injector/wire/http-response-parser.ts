@@ -87,11 +87,23 @@ export function createHttpResponseParser(handler: ResponseHandler): HttpResponse
   }
 
   function readChunkSize(bytes: Buffer, end: number): string | null {
+    // The usual form, digits and CRLF at once, is read without making a string.
+    let size = 0
+    for (let index = cursor; kept === null && index < Math.min(end - 1, cursor + 8); index++) {
+      const digit = hexDigit(bytes[index]!)
+      if (digit >= 0) size = size * 16 + digit
+      else if (index > cursor && size > 0 && bytes[index] === 0x0d && bytes[index + 1] === 0x0a) {
+        cursor = index + 2
+        remaining = size
+        state = 'chunk'
+        return null
+      } else break
+    }
     const line = takeLine(bytes, end)
     if (line === null) return null
-    const size = /^\s*([0-9a-f]{1,8})\s*(?:;.*)?$/i.exec(line)
-    if (!size) return `"${line.slice(0, 40)}" is not the size of a chunk`
-    remaining = Number.parseInt(size[1]!, 16)
+    const digits = /^\s*([0-9a-f]{1,8})\s*(?:;.*)?$/i.exec(line)
+    if (!digits) return `"${line.slice(0, 40)}" is not the size of a chunk`
+    remaining = Number.parseInt(digits[1]!, 16)
     state = remaining === 0 ? 'trailer' : 'chunk'
     return null
   }
@@ -115,6 +127,16 @@ export function createHttpResponseParser(handler: ResponseHandler): HttpResponse
         if (state === 'head') problem = readHead(bytes, end, atMs)
         else if (state === 'size') problem = readChunkSize(bytes, end)
         else if (state === 'chunk-end') {
+          if (
+            kept === null &&
+            bytes[cursor] === 0x0d &&
+            cursor + 1 < end &&
+            bytes[cursor + 1] === 0x0a
+          ) {
+            cursor += 2
+            state = 'size'
+            continue
+          }
           const line = takeLine(bytes, end)
           if (line === '') state = 'size'
           else if (line !== null) problem = 'a chunk is longer than it says'
@@ -138,6 +160,13 @@ export function createHttpResponseParser(handler: ResponseHandler): HttpResponse
       kept = null
     },
   }
+}
+
+/** −1: none. */
+function hexDigit(byte: number): number {
+  if (byte >= 0x30 && byte <= 0x39) return byte - 0x30
+  const letter = byte | 0x20
+  return letter >= 0x61 && letter <= 0x66 ? letter - 0x57 : -1
 }
 
 interface ParsedHead extends ResponseHead {

@@ -1,4 +1,5 @@
 import type { Endpoint } from '../../../contract/injection.ts'
+import { createEventTemplate, type EventTemplate } from './event-template.ts'
 import { readStreamEvent, readWholeAnswer, type StreamEvent, type Usage } from './stream-event.ts'
 
 /** How the transport ended. `complete`: the HTTP message came whole; `cut`: the connection ended before that. */
@@ -60,6 +61,7 @@ export interface Exchange {
   hasMalformedEvent: boolean
   /** Text so far, where something needs it: a next turn, or counting tokens without usage. */
   texts: string[] | null
+  readonly template: EventTemplate
   textLength: number
 }
 
@@ -105,6 +107,7 @@ export function createExchange(start: ExchangeStart): Exchange {
     hasMalformedEvent: false,
     texts: start.keepsText ? [] : null,
     textLength: 0,
+    template: createEventTemplate(start.endpoint),
   }
 }
 
@@ -115,13 +118,15 @@ export function applyEventData(exchange: Exchange, data: string, atMs: number): 
     if (Number.isNaN(exchange.doneMs)) exchange.doneMs = atMs
     return
   }
+  const text = exchange.template.textOf(data)
+  if (text !== null) return applyText(exchange, text, exchange.template.isAnswer, atMs)
   const event = readStreamEvent(parseJson(data), exchange.endpoint)
   if (event === null) {
     exchange.hasMalformedEvent = true
     exchange.error ??= `malformed event: ${data.slice(0, 200)}`
     return
   }
-  if (event.text !== '') exchange.contentMs.push(atMs)
+  exchange.template.learn(data, event)
   apply(exchange, event, atMs)
   if (event.isLast && Number.isNaN(exchange.doneMs)) exchange.doneMs = atMs
 }
@@ -140,6 +145,8 @@ export function applyWholeBody(exchange: Exchange, body: string, atMs: number): 
     return
   }
   apply(exchange, event, atMs)
+  // All of it came at once: that is no time to a first token.
+  exchange.contentMs = []
   exchange.doneMs = atMs
 }
 
@@ -148,16 +155,20 @@ function apply(exchange: Exchange, event: StreamEvent, atMs: number): void {
     exchange.hasErrorEvent = true
     exchange.error = event.error
   }
-  if (event.text !== '') {
-    exchange.textLength += event.text.length
-    exchange.texts?.push(event.text)
-    if (event.isAnswer && Number.isNaN(exchange.firstAnswerMs)) exchange.firstAnswerMs = atMs
-  }
+  applyText(exchange, event.text, event.isAnswer, atMs)
   if (event.usage !== null) exchange.usage = event.usage
   if (event.finishReason !== null) {
     exchange.finishReason = event.finishReason
     if (Number.isNaN(exchange.finishMs)) exchange.finishMs = atMs
   }
+}
+
+function applyText(exchange: Exchange, text: string, isAnswer: boolean, atMs: number): void {
+  if (text === '') return
+  exchange.contentMs.push(atMs)
+  exchange.textLength += text.length
+  exchange.texts?.push(text)
+  if (isAnswer && Number.isNaN(exchange.firstAnswerMs)) exchange.firstAnswerMs = atMs
 }
 
 function parseJson(text: string): unknown {
