@@ -107,7 +107,7 @@ function starts(
   const { name, replicas, specHash, revision } = deployment
   if (specHash === null || waitMs(restarts.get(name), specHash, nowMs) > 0) return []
   const room = replicas + (old.length > 0 ? surge : 0) - current.length - old.length
-  const count = Math.max(0, Math.min(replicas - current.length, room))
+  const count = Math.max(0, room)
   const history = restarts.get(name)
   const reason =
     old.length > 0

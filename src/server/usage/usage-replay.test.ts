@@ -203,6 +203,19 @@ describe('usage replay', () => {
     expect(files()).toEqual([journalFileName(0, 100, 1)])
   })
 
+  it('remembers over a restart what was open', async () => {
+    const { replay, reopen, write, record, stored } = await bench()
+    record(true)
+    write(linesOf(openLine('a'), closeLine('x')))
+    await replay.run()
+    record(false)
+    await reopen().run()
+    expect(await stored()).toEqual([
+      ['a', 'failed', 77],
+      ['x', 'ok', 3],
+    ])
+  })
+
   it('does not take a gateway for dead that has not said yet who it is', async () => {
     const { replay, write, record, stored, files, age } = await bench()
     write(linesOf(openLine('a')))
