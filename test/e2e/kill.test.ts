@@ -54,13 +54,11 @@ describe('kill -9 at random moments under load', () => {
   beforeAll(async () => {
     serving = await serve({ config: { gateway: { processes: 2 } } })
     await until('the model answers', async () => {
-      const answer = await serving
-        .openai()
-        .chat.completions.create({
-          model,
-          messages: [{ role: 'user', content: 'Hi' }],
-          max_tokens: 2,
-        })
+      const answer = await serving.openai().chat.completions.create({
+        model,
+        messages: [{ role: 'user', content: 'Hi' }],
+        max_tokens: 2,
+      })
       return answer.choices.length === 1
     })
   }, 120_000)

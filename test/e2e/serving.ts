@@ -62,10 +62,11 @@ export async function serve(options: ServeOptions = {}): Promise<Serving> {
   const key = () => /bln_[A-Za-z0-9_-]{16,}/.exec(seen)?.[0] ?? ''
 
   await until('the gateway answers', async () => {
-    if (supervisor.exitCode !== null) throw new Error(`serve ended:\n${seen}`)
+    if (supervisor.exitCode !== null) return true
     const { status } = await fetch(`${url}/health`)
     return status === 200
   })
+  if (supervisor.exitCode !== null) throw new Error(`serve ended:\n${seen}`)
   if (!options.dataDirectory) await until('the key is printed', () => key() !== '')
 
   const serving: Serving = {
