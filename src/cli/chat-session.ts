@@ -113,12 +113,18 @@ async function answer(
   return { text, usage, firstMs, wholeMs: performance.now() - askedAtMs }
 }
 
+/** A pace needs a stretch of time to be measured over. */
+const paceMsMin = 100
+
 function speedOf({ usage, firstMs, wholeMs }: Answer): string {
   const first = `first token after ${Math.round(firstMs)} ms`
   if (!usage) return first
-  const seconds = (wholeMs - firstMs) / 1000
-  const pace = seconds > 0 ? (usage.completionTokens - 1) / seconds : 0
-  return `${usage.completionTokens} tokens · ${pace.toFixed(1)} tok/s · ${first}`
+  const decodeMs = wholeMs - firstMs
+  const pace =
+    decodeMs < paceMsMin
+      ? []
+      : [`${(((usage.completionTokens - 1) / decodeMs) * 1000).toFixed(1)} tok/s`]
+  return [`${usage.completionTokens} tokens`, ...pace, first].join(' · ')
 }
 
 const opening = ({ system }: ChatSession): ChatMessage[] =>

@@ -59,7 +59,7 @@ describe('chat', () => {
   it('answers one prompt: the answer on stdout, the speed on stderr', async () => {
     const { code, stdout, stderr } = await chat(['-m', 'tiny', '-s', 'Be brief.', 'Say', 'hello'])
     expect({ code, stdout }).toEqual({ code: 0, stdout: 'Hello\n' })
-    expect(stderr).toMatch(/2 tokens · [\d.]+ tok\/s · first token after \d+ ms/)
+    expect(stderr).toMatch(/2 tokens · first token after \d+ ms/)
     expect(asked[0]).toMatchObject({
       key: 'Bearer bln_given',
       body: {
@@ -82,6 +82,27 @@ describe('chat', () => {
       asked.map(({ body }) => (body['messages'] as { content: string }[])[0]?.content),
     ).toEqual(['piped', 'Sum up:\n\npiped', 'Only this'])
     expect((await chat(['tiny'], '')).code).toBe(2)
+  })
+
+  it('tells the pace of an answer that takes a while', async () => {
+    handle = (_, response) => {
+      response.write(piece('Hel'))
+      setTimeout(() => response.end(`${piece('lo')}${usage}`), 150)
+    }
+    const { stderr } = await chat(['-m', 'tiny', 'Hi'])
+    expect(stderr).toMatch(/2 tokens · [\d.]+ tok\/s · first token after \d+ ms/)
+  })
+
+  it('takes a single word for a model, and several for a prompt', async () => {
+    await chat(['tiny', 'What', 'now?'])
+    control.routes.set('GET /api/v1/deployments', () => ({
+      deployments: [deploymentOf({ name: 'small' })],
+    }))
+    await chat(['What now?'])
+    expect(asked.map(({ body }) => [body['model'], body['messages']])).toEqual([
+      ['tiny', [{ role: 'user', content: 'What now?' }]],
+      ['small', [{ role: 'user', content: 'What now?' }]],
+    ])
   })
 
   it('gives JSON', async () => {

@@ -17,6 +17,7 @@ export const chat = defineCommand({
     'With a prompt, or something piped in, it answers once; else it starts a conversation. Without an API key it makes one for as long as it runs. A lone - in a prompt stands for what is piped in.',
   examples: [
     'chat',
+    'chat "What is a whale?"',
     'chat minimind2-small',
     'chat -m minimind2-small "What is a whale?"',
     'chat -m minimind2-small "Sum this up:" - < notes.txt',
@@ -44,14 +45,16 @@ export const chat = defineCommand({
   },
   async run({ flags, positionals, io, output }) {
     const [first, ...others] = positionals.words
-    const words = flags.model === undefined ? others : positionals.words
+    // A model's name has no blanks: what has some can only be a prompt.
+    const named = flags.model ?? (/\s/.test(first ?? '') ? undefined : first)
+    const words = named === first && flags.model === undefined ? others : positionals.words
     const prompt = await promptFrom(words, io)
     if (prompt === '' && !io.stdin.isTTY) throw usageError('there is no prompt')
 
     // Control is needed only for what was not given.
     let known: ControlClient | null = null
     const control = async () => (known ??= await connect(flags, io))
-    const model = flags.model ?? first ?? (await firstModel(await control()))
+    const model = named ?? (await firstModel(await control()))
     const url = flags.gateway ?? (await gatewayUrl(flags, io, control))
     const given = flags.key ?? io.environment.apiKey
     const made = given === undefined ? await makeKey(await control()) : null

@@ -1,8 +1,7 @@
-import { readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
+import { renameSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import type { Boot, ProcessRecord } from '../../contract/boot.ts'
 import type { ChildMessage } from '../../contract/ipc.ts'
-import type { Snapshot } from '../../contract/snapshot.ts'
 import { AppError, catalogue, type ErrorCode } from '../../core/errors.ts'
 import { startTimeOf } from '../process-table.ts'
 import type { Announcer } from './announcer.ts'
@@ -10,6 +9,7 @@ import { Child, type ChildEnd } from './child.ts'
 import { endLeftovers } from './leftovers.ts'
 import { createLimitHost, type LimitHost } from './limit-host.ts'
 import { writeLog } from './log-file.ts'
+import { readSnapshot, watchModels } from './model-watch.ts'
 import { isLateTick } from './restart-policy.ts'
 
 export interface SupervisorOptions {
@@ -38,6 +38,8 @@ export class Supervisor {
   readonly #control: Child
   readonly #failed = Promise.withResolvers<never>()
   readonly #logPath: string
+  readonly #snapshotPath: string
+  #models: { end(): void } | null = null
   #isUp = false
   #isStopping = false
 
@@ -46,6 +48,7 @@ export class Supervisor {
     this.#announcer = announcer
     const { boot, scripts } = options
     this.#logPath = join(boot.dataDirectory, 'logs', 'supervisor.log')
+    this.#snapshotPath = join(boot.dataDirectory, 'run', 'snapshot.json')
     const create = (role: Boot['role'], index: number, name: string) =>
       new Child(
         {
@@ -93,6 +96,7 @@ export class Supervisor {
     } finally {
       this.#isStopping = true
       watch.end()
+      this.#models?.end()
       await this.#sweep(kill.aborted ? 0 : 1000)
       rmSync(recordPath, { force: true })
       this.#limits.close()
@@ -107,6 +111,7 @@ export class Supervisor {
   /** Gateways first, so that streams in flight still have their engines. */
   async #stop(): Promise<void> {
     this.#isStopping = true
+    this.#models?.end()
     const graceMs = this.#options.boot.config.gateway.drainTimeout + drainMarginMs
     this.#announcer.stopping('letting requests in flight finish')
     await Promise.all(this.#gateways.map((gateway) => gateway.stop(graceMs)))
@@ -136,14 +141,19 @@ export class Supervisor {
         return this.#log('error', { child: child.plan.name, ...message })
       case 'ready':
         this.#log('info', { child: child.plan.name, text: 'ready', pid: child.pid })
-        if (!this.#isUp && this.#children.every(({ isReady }) => isReady)) {
-          this.#isUp = true
-          announcer.ready({
-            ...this.#options.boot,
-            model: chatModel(this.#options.boot.dataDirectory),
-          })
-        }
+        if (!this.#isUp && this.#children.every(({ isReady }) => isReady)) this.#beUp()
     }
+  }
+
+  #beUp(): void {
+    this.#isUp = true
+    const { boot } = this.#options
+    const snapshot = readSnapshot(this.#snapshotPath)
+    const model = snapshot?.routes.find(({ task }) => task === 'generate')?.name ?? null
+    this.#announcer.ready({ ...boot, model })
+    this.#models = watchModels(this.#snapshotPath, ({ route, isReady, text }) =>
+      this.#announcer.progress(`model ${route}`, `${route}: ${text}`, isReady),
+    )
   }
 
   #heal(child: Child, end: ChildEnd): void {
@@ -195,17 +205,6 @@ export class Supervisor {
 function asError(fatal: NonNullable<ChildEnd['fatal']>): AppError {
   const code = fatal.code in catalogue ? (fatal.code as ErrorCode) : 'internal/unexpected'
   return new AppError(code, { message: fatal.message, hint: fatal.hint })
-}
-
-/** The first route of the snapshot that generates: what an example can be shown with. */
-function chatModel(dataDirectory: string): string | null {
-  try {
-    const text = readFileSync(join(dataDirectory, 'run', 'snapshot.json'), 'utf8')
-    const { routes } = JSON.parse(text) as Snapshot
-    return routes.find(({ task }) => task === 'generate')?.name ?? null
-  } catch {
-    return null
-  }
 }
 
 function aborted(signal: AbortSignal): Promise<void> {
