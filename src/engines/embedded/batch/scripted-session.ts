@@ -14,7 +14,7 @@ export function createScriptedSession(options: {
   readonly sequences: number
   readonly contextTokens?: number
   readonly endToken?: number
-  next(tokens: readonly number[]): number
+  readonly next: (tokens: readonly number[]) => number
 }): ScriptedSession {
   const { sequences, contextTokens = 1000, endToken = 0, next } = options
   const memory: number[][] = Array.from({ length: sequences }, () => [])
