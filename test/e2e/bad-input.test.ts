@@ -190,7 +190,8 @@ describe.skipIf(!canMount)('a full disk (needs the right to mount a tmpfs)', () 
       })
       const refused = await ask()
       expect(Number(refused.headers.get('retry-after'))).toBeGreaterThan(0)
-      expect((await fetch(`${serving.url}/health`)).status).toBe(200)
+      // A load balancer should look elsewhere meanwhile.
+      expect((await fetch(`${serving.url}/health`)).status).toBe(503)
       rmSync(ballast)
       await until('it answers again', async () => (await ask()).status === 200)
       await until(
