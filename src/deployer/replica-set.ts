@@ -30,7 +30,7 @@ export interface ReplicaSet {
   /** Takes it out of the snapshot. */
   leave(id: string, reason: string): void
   stop(id: string, reason: string, isFailure: boolean): void
-  /** Compares with what the runtime sees: adopts what is unknown, buries what is gone. */
+  /** Compares with what the runtime sees: adopts what is unknown, gives up what is gone. */
   observe(): Promise<void>
   /** Asks all that are due. */
   probe(timeoutMs?: number): Promise<void>
@@ -156,7 +156,10 @@ export function createReplicaSet(deps: ReplicaSetDeps): ReplicaSet {
         const listed = await runtime.list()
         for (const one of listed) if (!replicas.has(one.id) && !ended.has(one.id)) adopt(one)
         const ids = new Set(listed.map((one) => one.id))
-        for (const { id } of before) if (!ids.has(id)) bury(id)
+        // Gone without a word, it seems. Stopping it makes sure: a look at processes can miss one.
+        for (const { id } of before)
+          if (!ids.has(id) && replicas.get(id)?.phase === 'serving')
+            set.stop(id, 'its process is gone', true)
       } catch (thrown) {
         log.error({}, `can't list what runs: ${toAppError(thrown).message}`)
       } finally {
@@ -184,15 +187,6 @@ export function createReplicaSet(deps: ReplicaSetDeps): ReplicaSet {
     const { id, deployment, pid } = running
     replicas.set(id, firstSeen(running, 'found running', clock.monotonicMs()))
     log.info({ replica: id, deployment, pid }, 'adopted')
-    deps.onChange()
-  }
-
-  /** The runtime no longer has it and never said so. */
-  function bury(id: string): void {
-    const replica = replicas.get(id)
-    if (!replica || replica.phase === 'stopping') return
-    forget(id)
-    if (replica.phase === 'serving') fail(replica, 'its process is gone')
     deps.onChange()
   }
 

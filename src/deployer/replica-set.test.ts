@@ -1,0 +1,137 @@
+import { describe, expect, it } from 'vitest'
+import { systemClock } from '../core/clock.ts'
+import { silentLog } from '../core/log.ts'
+import { createFakeRuntime } from '../runtimes/fake/fake.ts'
+import type { RunningReplica, Runtime } from '../runtimes/runtime.ts'
+import type { Launch } from './launch.ts'
+import { createReplicaSet } from './replica-set.ts'
+
+const launch: Launch = {
+  specHash: 'v1',
+  loadTimeoutMs: 1000,
+  drainMs: 100,
+  probePath: '/health',
+  plan: () => ({
+    argv: [],
+    env: {},
+    image: null,
+    probe: { path: '/health', loadTimeoutMs: 1000 },
+    drainMs: 100,
+    warnings: [],
+  }),
+}
+
+function bench(changes: Partial<Runtime> = {}) {
+  const fake = createFakeRuntime()
+  const failures: string[] = []
+  let count = 0
+  const set = createReplicaSet({
+    runtime: { ...fake, ...changes },
+    clock: systemClock,
+    log: silentLog,
+    createSuffix: () => String(++count),
+    probe: async () => ({ state: 'ready', reason: 'ready' }),
+    drainMsOf: () => 100,
+    onFailure: (deployment) => void failures.push(deployment),
+    onChange: () => {},
+  })
+  const start = (): void => set.start('ant', 1, launch, 'a test')
+  const isUp = () => expect.poll(() => set.all().every(({ pid }) => pid !== null)).toBe(true)
+  return { fake, set, failures, start, isUp, ids: () => set.all().map(({ id }) => id) }
+}
+
+describe('replica set', () => {
+  it('notes a start at once, so that no second look starts another', async () => {
+    const { set, fake, start, isUp } = bench()
+    start()
+    expect(set.all()).toMatchObject([{ id: 'ant-1', phase: 'serving', pid: null }])
+    await isUp()
+    expect([...fake.running.keys()]).toEqual(['ant-1'])
+  })
+
+  it('starts nothing when the start is called off before it began', async () => {
+    const port = Promise.withResolvers<number>()
+    let starts = 0
+    const { set, start, ids } = bench({
+      freePort: () => port.promise,
+      start: async () => Promise.reject(new Error(`start ${++starts}`)),
+    })
+    start()
+    set.stop('ant-1', 'changed my mind', false)
+    port.resolve(1)
+    await expect.poll(ids).toEqual([])
+    expect(starts).toBe(0)
+  })
+
+  it('does not believe a list that was taken before a replica ended', async () => {
+    const lists: ((list: readonly RunningReplica[]) => void)[] = []
+    const list = () => new Promise<readonly RunningReplica[]>((resolve) => lists.push(resolve))
+    const { set, fake, start, isUp, ids } = bench({ list })
+    start()
+    await isUp()
+    const before = [...fake.running.values()]
+    const observing = set.observe()
+    fake.end('ant-1', 1)
+    lists[0]?.(before)
+    await observing
+    expect(ids()).toEqual([])
+  })
+
+  it('does not give up a replica that was started after the list was taken', async () => {
+    const lists: ((list: readonly RunningReplica[]) => void)[] = []
+    const list = () => new Promise<readonly RunningReplica[]>((resolve) => lists.push(resolve))
+    const { set, start, isUp, ids } = bench({ list })
+    const observing = set.observe()
+    start()
+    await isUp()
+    lists[0]?.([])
+    await observing
+    expect(ids()).toEqual(['ant-1'])
+  })
+
+  it('gives up a replica that went without a word, makes sure of it, and backs off', async () => {
+    const { set, fake, failures, start, isUp, ids } = bench({ list: async () => [] })
+    start()
+    await isUp()
+    await set.observe()
+    await expect.poll(ids).toEqual([])
+    expect(failures).toEqual(['ant'])
+    expect(set.restarts.get('ant')).toMatchObject({ failures: 1, reason: 'its process is gone' })
+    expect(fake.running.size).toBe(0)
+  })
+
+  it('keeps a replica that can not be stopped, to try again', async () => {
+    let attempts = 0
+    const stop = async () => {
+      if (++attempts === 1) throw new Error('outlives SIGKILL')
+    }
+    const { set, start, isUp, ids } = bench({ stop })
+    start()
+    await isUp()
+    set.stop('ant-1', 'a test', false)
+    await expect.poll(() => set.all()).toMatchObject([{ id: 'ant-1', phase: 'leaving' }])
+    set.stop('ant-1', 'a test', false)
+    await expect.poll(ids).toEqual([])
+    expect(attempts).toBe(2)
+  })
+
+  it('backs off when a start fails, and says why', async () => {
+    const start = async () => Promise.reject(new Error('no such file'))
+    const { set, failures, ids, start: begin } = bench({ start })
+    begin()
+    await expect.poll(ids).toEqual([])
+    expect(failures).toEqual(['ant'])
+    expect(set.restarts.get('ant')?.reason).toBe('no such file')
+    expect(set.lastEnded.get('ant')).toBe('ant-1')
+  })
+
+  it('does not count the end of a replica that was leaving as a failure', async () => {
+    const { set, fake, failures, start, isUp, ids } = bench()
+    start()
+    await isUp()
+    set.leave('ant-1', 'a test')
+    fake.end('ant-1', 1)
+    expect(ids()).toEqual([])
+    expect(failures).toEqual([])
+  })
+})
