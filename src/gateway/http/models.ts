@@ -2,10 +2,11 @@ import type { SnapshotKey } from '../../contract/snapshot.ts'
 import type { Route, RouteTable } from '../route-table.ts'
 import { reject, type Rejection } from './rejection.ts'
 
-/** `GET /v1/models`: what this key may use. Null: no key was needed. */
+/** `GET /v1/models`: what this key may use, a line each, so that a shell can read it. Null: no key was needed. */
 export function answerModels(table: RouteTable, key: SnapshotKey | null): string {
   const routes = [...table.routes.values()].filter((route) => isOpenTo(key, route))
-  return JSON.stringify({ object: 'list', data: routes.map(describe) })
+  const lines = routes.map((route) => JSON.stringify(describe(route))).join(',\n')
+  return `{"object":"list","data":[\n${lines}\n]}\n`
 }
 
 /** `GET /v1/models/NAME`; names may hold slashes, plain or encoded. */
