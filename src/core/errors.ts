@@ -152,6 +152,7 @@ export const catalogue = {
   'injection/unreachable': unavailable('Check the URL, the key, and that the server runs.'),
   'injection/not-owned': bad('Faults end processes and cut connections: add --i-own-this.'),
 
+  'planner/bad-model': bad('Give the config.json, safetensors or GGUF header of a language model.'),
   'planner/bad-rows': bad(
     'Give a CSV file with a header line; `baleen predict --help` names the columns.',
   ),

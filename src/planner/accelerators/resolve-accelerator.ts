@@ -11,6 +11,7 @@ export const acceleratorCatalogue: readonly DeviceEntry[] = [...nvidiaDevices, .
  */
 export function resolveAccelerator(name: string): Accelerator | null {
   const key = deviceKey(name)
+  if (key === '') return null
   const exact = byKey.get(key)
   if (exact) return exact
   let best: { key: string; device: Accelerator } | null = null
@@ -49,6 +50,10 @@ const byKey = index()
 function index(): Map<string, Accelerator> {
   const keys = new Map<string, Accelerator>()
   for (const { accelerator, aliases } of acceleratorCatalogue)
-    for (const name of [accelerator.name, ...aliases]) keys.set(deviceKey(name), accelerator)
+    for (const name of [accelerator.name, ...aliases]) {
+      keys.set(deviceKey(name), accelerator)
+      // "4090" alone is clear enough.
+      if (/^RTX \d{4}$/.test(name)) keys.set(name.slice(4), accelerator)
+    }
   return keys
 }
