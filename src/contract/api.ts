@@ -83,6 +83,7 @@ export type UsageRow = z.infer<typeof usageRow>
 
 export const usageList = z.object({ usage: z.array(usageRow) })
 
+/** The hours that the time touches count as a whole. */
 export const usageQuery = z.strictObject({
   by: z.enum(['key', 'route', 'deployment']).default('route'),
   sinceMs: z.coerce.number().int().default(0),

@@ -10,6 +10,7 @@ export interface Schema {
   config_entries: ConfigEntryTable
   keys: KeyTable
   requests: RequestTable
+  usage_hours: UsageHourTable
   journal_offsets: JournalOffsetTable
 }
 
@@ -75,6 +76,20 @@ export interface RequestTable {
   attempts: number
   request_bytes: number
   response_bytes: number
+}
+
+/** Sums of `requests`, kept up with it: a question about a year must not hold the process that asks. */
+export interface UsageHourTable {
+  hour_ms: number
+  key_id: string
+  route: string
+  /** Empty: the request reached none. */
+  deployment: string
+  requests: number
+  failed: number
+  prompt_tokens: number
+  completion_tokens: number
+  cached_tokens: number
 }
 
 interface JournalOffsetTable {

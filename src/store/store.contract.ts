@@ -211,23 +211,26 @@ export function storeContract(name: string, prepare: () => Promise<StoreBench>):
         expect(ofRoute.map((one) => one.id)).toEqual(['req_3', 'req_2'])
       })
 
-      it('sums usage as numbers, by key, route and deployment, within the time asked for', async () => {
+      it('sums usage as numbers, by key, route and deployment, in the hours asked for', async () => {
+        const hourMs = 3_600_000
         await store.requests.replay(
           [
-            request('req_1', { atMs: 10, key: 'key_1', promptTokens: 2 ** 40 }),
-            request('req_2', { atMs: 20, key: 'key_1', promptTokens: 1, cachedTokens: 1 }),
-            request('req_3', { atMs: 20, key: 'key_2', outcome: 'failed', deployment: null }),
-            request('req_4', { atMs: 30, key: 'key_2', outcome: 'timeout' }),
+            request('req_1', { atMs: hourMs, key: 'key_1', promptTokens: 2 ** 40 }),
+            request('req_2', { atMs: 2 * hourMs - 1, key: 'key_1', cachedTokens: 1 }),
+            request('req_3', { atMs: hourMs, key: 'key_2', outcome: 'failed', deployment: null }),
           ],
           { file: 'a', offset: 1 },
         )
-        const window = { sinceMs: 10, untilMs: 30 }
+        const later = request('req_4', { atMs: 2 * hourMs, key: 'key_2', outcome: 'timeout' })
+        const again = request('req_1', { atMs: hourMs, key: 'key_1' })
+        await store.requests.replay([again, later, later], { file: 'a', offset: 2 })
+        const window = { sinceMs: hourMs + 5, untilMs: 2 * hourMs }
         expect(await store.requests.usage({ by: 'key', ...window })).toEqual([
           {
             group: 'key_1',
             requests: 2,
             failed: 0,
-            promptTokens: 2 ** 40 + 1,
+            promptTokens: 2 ** 40 + 3,
             completionTokens: 10,
             cachedTokens: 1,
           },
@@ -241,7 +244,7 @@ export function storeContract(name: string, prepare: () => Promise<StoreBench>):
           },
         ])
         const groups = async (by: 'route' | 'deployment') =>
-          (await store.requests.usage({ by, sinceMs: 0, untilMs: 100 })).map((row) => [
+          (await store.requests.usage({ by, sinceMs: 0, untilMs: 10 * hourMs })).map((row) => [
             row.group,
             row.requests,
             row.failed,

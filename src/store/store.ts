@@ -98,6 +98,7 @@ export interface KeyQueries {
 /** A finished request: its wide event. */
 export type StoredRequest = Omit<JournalClose, 't'>
 
+/** Usage is summed by the hour: those that the time touches count as a whole. */
 export interface UsageQuery {
   readonly by: 'key' | 'route' | 'deployment'
   readonly sinceMs: number

@@ -1,5 +1,5 @@
 import { execFileSync } from 'node:child_process'
-import { readdirSync, readFileSync } from 'node:fs'
+import { readdirSync, readFileSync, statSync } from 'node:fs'
 import { dataVariable, replicaVariable } from '../../contract/boot.ts'
 import type { ReplicaIdentity } from '../runtime.ts'
 
@@ -71,8 +71,13 @@ function readReplica(pid: number, dataDirectory: string): ReplicaProcess | null 
   }
   const identity = parseIdentity(valueOf(environment, replicaVariable))
   const stat = identity && readStat(pid)
-  if (!stat || valueOf(environment, dataVariable) !== dataDirectory) return null
+  if (!stat || valueOf(environment, dataVariable) !== dataDirectory || !isOurs(pid)) return null
   return { pid, startTime: stat.startTime, isLeader: stat.group === pid, identity }
+}
+
+/** Root can read the environment of anybody, who may have written into it what he likes. */
+function isOurs(pid: number): boolean {
+  return statSync(`/proc/${pid}`, { throwIfNoEntry: false })?.uid === process.getuid?.()
 }
 
 function valueOf(environment: string, name: string): string | undefined {

@@ -1,10 +1,12 @@
 import { sql } from 'kysely'
-import type { RequestTable } from '../schema.ts'
+import type { RequestTable, UsageHourTable } from '../schema.ts'
 import type { RequestQueries, StoredRequest } from '../store.ts'
 import type { Database, Write } from './database.ts'
 
 /** PostgreSQL takes at most 65,535 parameters in a statement, SQLite 32,766. */
 const rowsPerStatement = 1000
+
+const hourMs = 3_600_000
 
 const groupColumns = { key: 'key_id', route: 'route', deployment: 'deployment' } as const
 
@@ -13,11 +15,7 @@ export function createRequestQueries(db: Database, write: Write): RequestQueries
     replay: (requests, { file, offset }) =>
       write(async (transaction) => {
         for (let at = 0; at < requests.length; at += rowsPerStatement)
-          await transaction
-            .insertInto('requests')
-            .values(requests.slice(at, at + rowsPerStatement).map(toRow))
-            .onConflict((conflict) => conflict.column('id').doNothing())
-            .execute()
+          await insert(transaction, requests.slice(at, at + rowsPerStatement))
         await transaction
           .insertInto('journal_offsets')
           .values({ file, offset_bytes: offset })
@@ -44,29 +42,85 @@ export function createRequestQueries(db: Database, write: Write): RequestQueries
     },
     async usage({ by, sinceMs, untilMs }) {
       const column = groupColumns[by]
-      const rows = await db
-        .selectFrom('requests')
-        .select((expression) => [
-          expression.fn.coalesce(expression.ref(column), sql<string>`''`).as('group'),
-          expression.fn.countAll<number>().as('requests'),
-          sum(sql`case when outcome in ('failed', 'timeout') then 1 else 0 end`).as('failed'),
-          sum(sql.ref('prompt_tokens')).as('promptTokens'),
-          sum(sql.ref('completion_tokens')).as('completionTokens'),
-          sum(sql.ref('cached_tokens')).as('cachedTokens'),
+      return db
+        .selectFrom('usage_hours')
+        .select([
+          `${column} as group`,
+          sum('requests').as('requests'),
+          sum('failed').as('failed'),
+          sum('prompt_tokens').as('promptTokens'),
+          sum('completion_tokens').as('completionTokens'),
+          sum('cached_tokens').as('cachedTokens'),
         ])
-        .where('at_ms', '>=', sinceMs)
-        .where('at_ms', '<', untilMs)
+        .where('hour_ms', '>=', hourOf(sinceMs))
+        .where('hour_ms', '<', untilMs)
         .groupBy(column)
         .orderBy('requests', 'desc')
         .orderBy('group')
         .execute()
-      return rows
     },
   }
 }
 
+/** Those that were not there before also count into their hour. */
+async function insert(db: Database, requests: readonly StoredRequest[]): Promise<void> {
+  const inserted = await db
+    .insertInto('requests')
+    .values(requests.map(toRow))
+    .onConflict((conflict) => conflict.column('id').doNothing())
+    .returning('id')
+    .execute()
+  const ids = new Set(inserted.map(({ id }) => id))
+  // Of lines that name the same request the first one is the one that was stored.
+  const fresh = requests.filter(({ id }) => ids.delete(id))
+  if (fresh.length === 0) return
+  await db
+    .insertInto('usage_hours')
+    .values(hoursOf(fresh))
+    .onConflict((conflict) =>
+      conflict.columns(['hour_ms', 'key_id', 'route', 'deployment']).doUpdateSet({
+        requests: added('requests'),
+        failed: added('failed'),
+        prompt_tokens: added('prompt_tokens'),
+        completion_tokens: added('completion_tokens'),
+        cached_tokens: added('cached_tokens'),
+      }),
+    )
+    .execute()
+}
+
+function hoursOf(requests: readonly StoredRequest[]): UsageHourTable[] {
+  const hours = new Map<string, UsageHourTable>()
+  for (const { atMs, key, route, deployment, outcome, ...tokens } of requests) {
+    const place = {
+      hour_ms: hourOf(atMs),
+      key_id: key,
+      route,
+      deployment: deployment ?? '',
+    }
+    const name = JSON.stringify(place)
+    const before = hours.get(name)
+    hours.set(name, {
+      ...place,
+      requests: (before?.requests ?? 0) + 1,
+      failed: (before?.failed ?? 0) + Number(outcome === 'failed' || outcome === 'timeout'),
+      prompt_tokens: (before?.prompt_tokens ?? 0) + tokens.promptTokens,
+      completion_tokens: (before?.completion_tokens ?? 0) + tokens.completionTokens,
+      cached_tokens: (before?.cached_tokens ?? 0) + tokens.cachedTokens,
+    })
+  }
+  return [...hours.values()]
+}
+
+type Count = 'requests' | 'failed' | 'prompt_tokens' | 'completion_tokens' | 'cached_tokens'
+
+const added = (count: Count) =>
+  sql<number>`${sql.ref(`usage_hours.${count}`)} + ${sql.ref(`excluded.${count}`)}`
+
 /** PostgreSQL sums bigints to `numeric`, which leaves the driver as text: back to an integer. */
-const sum = (value: ReturnType<typeof sql>) => sql<number>`cast(sum(${value}) as bigint)`
+const sum = (count: Count) => sql<number>`cast(sum(${sql.ref(count)}) as bigint)`
+
+const hourOf = (atMs: number): number => Math.floor(atMs / hourMs) * hourMs
 
 const toRow = (request: StoredRequest): RequestTable => ({
   id: request.id,
