@@ -43,6 +43,7 @@ export class Replica {
   readonly itl = new ItlHistogram()
   readonly ranks: readonly Scheduler[]
   readonly #kind: ReplicaKind
+  readonly #looksAhead: boolean
   #current: Step
   #next: Step
   #isPlanned = false
@@ -66,6 +67,8 @@ export class Replica {
       { length: kind.ranks },
       () => new Scheduler(kind.engine, requests, listener, random),
     )
+    // How many drafts were right is known only when the step has ended.
+    this.#looksAhead = kind.engine.stepsAhead > 0 && kind.engine.speculation === null
     this.#stallsMs = this.ranks.map(() => 0)
     this.#current = createStep(kind)
     this.#next = createStep(kind)
@@ -100,7 +103,7 @@ export class Replica {
     const durationMs = this.#kind.stepTime(this.#current.loads) * this.slowness
     this.stepEndsMs = nowMs + durationMs
     this.#count(durationMs)
-    if (this.#kind.engine.stepsAhead > 0) this.#plan()
+    if (this.#looksAhead) this.#plan()
     return true
   }
 

@@ -22,12 +22,15 @@ export interface EngineParameters {
   readonly mixing: 'mixed' | 'prefill-first'
   /** `when-empty`: a new batch starts only when the last one has ended (static batching). */
   readonly admission: 'continuous' | 'when-empty'
-  /** What has to be free to admit: the first chunk, or the whole prompt (vLLM ≥ 0.19). */
+  /**
+   * What has to be free to admit: the first chunk, or the whole prompt (vLLM ≥ 0.19). Where prompts go first it is
+   * always the whole one: else one that does not fit would hold up decoding for ever.
+   */
   readonly reserve: 'chunk' | 'prompt'
   /** Share of the answer that has to be free as well. 1: nobody is ever preempted (TensorRT-LLM's no-evict). */
   readonly reserveAnswer: number
   readonly order: 'fcfs' | 'priority'
-  /** Steps decided ahead of the one that runs: 1 with vLLM's asynchronous scheduling, else 0. */
+  /** Steps decided ahead of the one that runs: 1 with vLLM's asynchronous scheduling, else 0; 0 with drafts. */
   readonly stepsAhead: 0 | 1
   /** Requests that may wait; beyond that the engine says 503. */
   readonly queueMax: number

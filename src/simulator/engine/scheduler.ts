@@ -64,15 +64,13 @@ export class Scheduler {
 
   /** Decides the next step; false where there is nothing to do. */
   plan(batch: Batch): boolean {
-    const { mixing, batchTokens } = this.#parameters
-    const preemptions = this.#preemptions
-    batch.count = 0
-    const budget = this.#planRunning(batch, batchTokens, mixing === 'mixed' ? 'all' : 'prompts')
-    if (budget > 0 && this.#preemptions === preemptions) this.#admit(batch, budget)
-    if (measureBatch(batch, this.#requests)) return true
-    if (mixing === 'mixed') return false
-    this.#planRunning(batch, decodesUnlimited, 'decodes')
-    return measureBatch(batch, this.#requests)
+    for (;;) {
+      const preemptions = this.#preemptions
+      batch.count = 0
+      if (this.#plan(batch)) return true
+      // Else all that were planned have been thrown out again, and nobody was let in instead.
+      if (this.#preemptions === preemptions) return false
+    }
   }
 
   /** The step has ended: tokens come out, and who has all of them leaves. */
@@ -103,6 +101,17 @@ export class Scheduler {
     this.running = 0
     for (; this.waiting.size > 0; this.waiting.shift()) evicted.push(this.waiting.peek())
     return evicted
+  }
+
+  #plan(batch: Batch): boolean {
+    const { mixing, batchTokens } = this.#parameters
+    const preemptions = this.#preemptions
+    const budget = this.#planRunning(batch, batchTokens, mixing === 'mixed' ? 'all' : 'prompts')
+    if (budget > 0 && this.#preemptions === preemptions) this.#admit(batch, budget)
+    if (measureBatch(batch, this.#requests)) return true
+    if (mixing === 'mixed') return false
+    this.#planRunning(batch, decodesUnlimited, 'decodes')
+    return measureBatch(batch, this.#requests)
   }
 
   #planRunning(batch: Batch, tokensMax: number, which: 'all' | 'prompts' | 'decodes'): number {
@@ -179,9 +188,10 @@ export class Scheduler {
   }
 
   #fits(id: number, known: number, planned: number): boolean {
-    const { reserve, reserveAnswer } = this.#parameters
+    const { reserve, reserveAnswer, mixing } = this.#parameters
     const { goalTokens, produced, promptTokens, blocks } = this.#requests
-    const atOnce = reserve === 'prompt' ? Math.max(known, planned) : planned
+    const isWhole = reserve === 'prompt' || mixing === 'prefill-first'
+    const atOnce = isWhole ? Math.max(known, planned) : planned
     if (reserveAnswer === 0) return this.kv.cost(atOnce) <= this.kv.pool.free
     let promisedBlocks = 0
     for (let at = 0; at < this.running; at++) {
