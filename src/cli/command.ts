@@ -38,7 +38,7 @@ export interface Flag {
 }
 export type Flags = Readonly<Record<string, Flag>>
 
-export interface Positional {
+interface Positional {
   readonly name: string
   readonly summary: string
   readonly isOptional?: boolean
@@ -60,7 +60,7 @@ type FlagValue<F extends Flag> = F['kind'] extends 'boolean'
         ? C | undefined
         : string | undefined
 
-export type PositionalValues<P extends Positionals> = {
+type PositionalValues<P extends Positionals> = {
   readonly [X in P[number] as X['name']]: X extends { repeats: true }
     ? readonly string[]
     : X extends { isOptional: true }

@@ -21,7 +21,7 @@ export const reasonOf = ({ status }: DeploymentView): string => {
   return colon === -1 ? '' : status.slice(colon + 2)
 }
 
-export const readyOf = (replicas: DeploymentView['replicas']): number =>
+const readyOf = (replicas: DeploymentView['replicas']): number =>
   replicas.filter(({ state }) => state === 'ready').length
 
 export const routeOf = ({ spec }: DeploymentView): string => spec.route ?? spec.name

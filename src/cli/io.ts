@@ -15,13 +15,13 @@ export interface Io {
   readonly interruptAgain: AbortSignal
 }
 
-export interface Sink {
+interface Sink {
   write(text: string): unknown
   readonly isTTY?: boolean
   readonly columns?: number
 }
 
-export type Source = NodeJS.ReadableStream & { readonly isTTY?: boolean }
+type Source = NodeJS.ReadableStream & { readonly isTTY?: boolean }
 
 /** Flags that every command has. */
 export interface OutputOptions {

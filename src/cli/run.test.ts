@@ -21,8 +21,9 @@ describe('the command line', () => {
 
   it('every command says what it is and shows an example that its own parser takes', async () => {
     const { parseCommandLine } = await import('./command.ts')
-    for (const { name, load } of registry) {
-      const command = await load()
+    for (const entry of registry) {
+      const { name } = entry
+      const command = await entry.load()
       expect(command.name).toBe(name)
       expect(command.summary).toMatch(/^[A-Z].*[^.]$/)
       expect(command.examples.length).toBeGreaterThan(0)

@@ -6,7 +6,7 @@ import { afterAll, describe, expect, it } from 'vitest'
 import { parse } from 'yaml'
 import { config } from '../contract/config.ts'
 import { deploymentSpec } from '../contract/deployment.ts'
-import { AppError } from '../core/errors.ts'
+import type { AppError } from '../core/errors.ts'
 import { configPathOf, loadConfig, parseYaml, readConfigFile } from './config-file.ts'
 import { readEnvironment } from './environment.ts'
 

@@ -51,12 +51,7 @@ describe.runIf(process.platform === 'linux')('findProcesses', () => {
     await startChild({ BALEEN_DATA: `${directory}2`, BALEEN_ROLE: 'gateway' })
     // A person's shell that names the directory is nobody's child.
     await startChild({ BALEEN_DATA: directory })
-    const found = findProcesses(directory).map(({ pid, role }) => [pid, role])
-    expect(found.toSorted()).toEqual(
-      [
-        [gateway, 'gateway'],
-        [engine, 'engine'],
-      ].toSorted(),
-    )
+    const found = findProcesses(directory).map(({ pid, role }) => `${role} ${pid}`)
+    expect(found.toSorted()).toEqual([`engine ${engine}`, `gateway ${gateway}`])
   })
 })

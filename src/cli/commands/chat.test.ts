@@ -115,8 +115,15 @@ describe('chat', () => {
 
   it('finds gateway and model itself, and makes a key that it removes again', async () => {
     const view = {
-      ...{ id: 'key_1', name: 'baleen chat', prefix: 'bln_', routes: null, isAdmin: false },
-      ...{ requestsPerMinute: null, tokensPerMinute: null, expiresAtMs: null, createdAtMs: 0 },
+      id: 'key_1',
+      name: 'baleen chat',
+      prefix: 'bln_',
+      routes: null,
+      isAdmin: false,
+      requestsPerMinute: null,
+      tokensPerMinute: null,
+      expiresAtMs: null,
+      createdAtMs: 0,
     }
     control.routes.set('GET /api/v1/deployments', () => ({
       deployments: [

@@ -81,10 +81,11 @@ describe('deploy', () => {
       'GET /api/v1/deployments/large',
       () => views.shift() ?? deploymentOf({ name: 'large', replicas: 2 }, [{}, {}], '2 of 2 ready'),
     )
-    const { code, stdout, stderr } = await baleen([
-      ...['deploy', 'hf:Org/Repo/Large.gguf', '--name', 'large', '--replicas', '2'],
-      ...['--set', 'contextTokens=2048', '--set', 'gpu=off', '--route', 'team/large'],
-    ])
+    const { code, stdout, stderr } = await baleen(
+      'deploy hf:Org/Repo/Large.gguf --name large --replicas 2 --set contextTokens=2048 --set gpu=off --route team/large'.split(
+        ' ',
+      ),
+    )
     expect({ code, stdout }).toEqual({ code: 0, stdout: '' })
     expect(stderr).toContain('loading the model')
     expect(stderr).toContain('✓ large: 2 of 2 ready')
@@ -205,10 +206,11 @@ describe('key', () => {
 
   it('writes a new key, and nothing else, to stdout', async () => {
     answer('POST /api/v1/keys', { key: 'bln_secret', view })
-    const { stdout, stderr } = await baleen([
-      ...['key', 'create', 'team', '--requests-per-minute', '600', '--tokens-per-minute', '200k'],
-      ...['--route', 'a', '--route', 'b', '--expires', '1d'],
-    ])
+    const { stdout, stderr } = await baleen(
+      'key create team --requests-per-minute 600 --tokens-per-minute 200k --route a --route b --expires 1d'.split(
+        ' ',
+      ),
+    )
     expect(stdout).toBe('bln_secret\n')
     expect(stderr).toContain('shown only now')
     expect(control.calls[0]?.body).toEqual({

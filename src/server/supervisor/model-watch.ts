@@ -20,7 +20,7 @@ export function readSnapshot(path: string): Snapshot | null {
   }
 }
 
-export const statesOf = ({ routes }: Snapshot): readonly RouteState[] =>
+const statesOf = ({ routes }: Snapshot): readonly RouteState[] =>
   routes.map(({ name: route, targets }) => {
     const replicas = targets.flatMap((target) => target.replicas).length
     const [first] = targets
