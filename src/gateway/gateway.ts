@@ -10,6 +10,7 @@ import { createHoldQueue } from './hold-queue.ts'
 import { createJournal } from './journal.ts'
 import { createLimiter } from './limiter.ts'
 import { createLoopWatch } from './loop-watch.ts'
+import { createMemoryRest } from './memory-rest.ts'
 import { choosePowerOfTwo } from './policy/choose.ts'
 import { createShedding } from './policy/shed.ts'
 import { createRouteTable } from './route-table.ts'
@@ -69,6 +70,7 @@ export function createGateway(options: GatewayOptions, deps: GatewayDeps): Gatew
   const holds = createHoldQueue()
   const wheel = createTimingWheel()
   const loop = createLoopWatch(shedding)
+  const rest = createMemoryRest(() => systemClock.monotonicMs())
   const journal = createJournal(
     { directory: join(dataDirectory, 'journal'), ...options },
     (thrown) => log.error({ err: thrown }, 'the usage journal can not be written'),
@@ -118,7 +120,9 @@ export function createGateway(options: GatewayOptions, deps: GatewayDeps): Gatew
     journal.retry()
     // Breakers let a request through again after a while, and nobody tells.
     if (holds.size > 0) holds.wake()
-    if (++ticks % loopWindowTicks === 0) loop.observe()
+    if (++ticks % loopWindowTicks !== 0) return
+    loop.observe()
+    rest.observe(shell.active > 0)
   }
   watch.poll()
   const ticker = setInterval(tick, tickMs)

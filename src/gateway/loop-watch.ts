@@ -14,21 +14,24 @@ const resolutionMs = 10
 export function createLoopWatch(shedding: Shedding): LoopWatch {
   const delays = monitorEventLoopDelay({ resolution: resolutionMs })
   delays.enable()
-  let last = performance.eventLoopUtilization()
+  let cpu = process.cpuUsage()
+  let atMs = performance.now()
   let lagMsP99 = 0
   return {
     get lagMsP99() {
       return lagMsP99
     },
     observe() {
-      const now = performance.eventLoopUtilization()
-      const { utilization } = performance.eventLoopUtilization(now, last)
-      last = now
+      const nowMs = performance.now()
+      const used = process.cpuUsage(cpu)
+      const cores = (used.user + used.system) / 1000 / Math.max(1, nowMs - atMs)
+      cpu = process.cpuUsage()
+      atMs = nowMs
       // The histogram counts from one sample to the next: the pause it asks for is not lag.
       const p99 = delays.percentile(99) / 1e6 - resolutionMs
       lagMsP99 = delays.count > 0 && p99 > 0 ? p99 : 0
       delays.reset()
-      observeLoop(shedding, { lagMsP99, utilisation: utilization })
+      observeLoop(shedding, { lagMsP99, cores })
     },
     close: () => delays.disable(),
   }

@@ -39,10 +39,7 @@ interface Failure {
 const failureOf = async (response: Response) => ((await response.json()) as Failure).error
 
 /** Sends bytes as they are, and returns all that comes back until the connection ends. */
-function raw(
-  bytes: string | Buffer,
-  more?: (socket: Socket) => void,
-): Promise<string> {
+function raw(bytes: string | Buffer, more?: (socket: Socket) => void): Promise<string> {
   return new Promise((resolve) => {
     const socket = connect(started.port, '127.0.0.1')
     let seen = ''

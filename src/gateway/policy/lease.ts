@@ -59,8 +59,13 @@ export interface Lease {
 
 type MutableUse = { -readonly [Name in keyof Omit<LimitUse, 'refunds'>]: number }
 
-/** A lease lasts about this long at the recent rate: fewer messages when busy, true remainders when not. */
-const leaseS = 0.5
+/**
+ * A lease lasts about this long at the recent rate, so that asking ahead at its last quarter leaves a busy supervisor
+ * half a second. It costs no exactness: what is unused is recalled when another gateway needs it.
+ */
+const leaseS = 2
+/** Below so many a lease a key is quiet: one at a time, and what it is told to remain is true. */
+const quietRequests = 8
 /** An unused lease goes back after this long. */
 export const idleMs = 1000
 /** Settlements free tokens at any time, so a refusal of tokens is believed only this long. */
@@ -169,10 +174,10 @@ export function shouldAskAhead(lease: Lease): boolean {
   const { requestsPerMinute, tokensPerMinute } = lease.limits
   return (
     (requestsPerMinute !== null &&
-      lease.grantedRequests >= 8 &&
+      lease.grantedRequests >= quietRequests &&
       lease.requests * 4 < lease.grantedRequests) ||
     (tokensPerMinute !== null &&
-      lease.grantedRequests >= 8 &&
+      lease.grantedRequests >= quietRequests &&
       lease.tokens * 4 < lease.grantedTokens)
   )
 }
@@ -185,8 +190,9 @@ export function composeAsk(
   nowMs: number,
 ): LimitAsk {
   const elapsedS = Math.max(0.001, (nowMs - lease.askedAtMs) / 1000)
-  // A burst after a pause looks slow over the whole time, so what waits counts as well.
-  const rate = (lease.takenSinceAsk / elapsedS) * leaseS
+  // A burst after a pause looks slow over the whole time, so what waits counts too.
+  const recent = (lease.takenSinceAsk / elapsedS) * leaseS
+  const rate = recent < quietRequests ? 1 : recent
   const requestsWanted = Math.max(1, Math.round(rate), needed.requests)
   const tokensEach = lease.takenSinceAsk > 0 ? lease.tokensSinceAsk / lease.takenSinceAsk : 0
   const tokensWanted = Math.max(needed.tokens, Math.ceil(tokensEach * Math.round(rate)))

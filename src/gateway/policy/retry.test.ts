@@ -41,9 +41,9 @@ describe('estimate', () => {
 })
 
 describe('shedding', () => {
-  const bad = { lagMsP99: 80, utilisation: 0.99 }
-  const good = { lagMsP99: 1, utilisation: 0.4 }
-  function after(windows: readonly { lagMsP99: number; utilisation: number }[]): number {
+  const bad = { lagMsP99: 80, cores: 0.99 }
+  const good = { lagMsP99: 1, cores: 0.4 }
+  function after(windows: readonly { lagMsP99: number; cores: number }[]): number {
     const shedding = createShedding()
     for (const window of windows) observeLoop(shedding, window)
     return shedding.share
@@ -56,6 +56,8 @@ describe('shedding', () => {
     expect(after(Array(50).fill(bad))).toBe(0.9)
   })
   it('is not for a machine that is busy with something else', () =>
-    expect(after(Array(9).fill({ lagMsP99: 500, utilisation: 0.5 }))).toBe(0))
+    expect(after(Array(9).fill({ lagMsP99: 500, cores: 0.5 }))).toBe(0))
+  it('is, whatever the reason, where the loop is a second late', () =>
+    expect(after(Array(9).fill({ lagMsP99: 1500, cores: 0.1 }))).toBeGreaterThan(0.5))
   it('ends soon', () => expect(after([...Array(20).fill(bad), ...Array(5).fill(good)])).toBe(0))
 })

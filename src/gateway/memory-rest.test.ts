@@ -1,0 +1,35 @@
+import { expect, it } from 'vitest'
+import { createMemoryRest } from './memory-rest.ts'
+
+it('collects once after each time of work, when that has left something and is over', () => {
+  let nowMs = 0
+  let heapBytes = 20e6
+  const collected: number[] = []
+  const rest = createMemoryRest(
+    () => nowMs,
+    () => heapBytes,
+    () => {
+      collected.push(nowMs)
+      heapBytes = 20e6
+    },
+  )
+  const pass = (seconds: number, isBusy: boolean) => {
+    for (let second = 0; second < seconds; second++) {
+      nowMs += 1000
+      rest.observe(isBusy)
+    }
+  }
+  pass(20, false)
+  heapBytes = 40e6
+  pass(20, true)
+  expect(collected).toEqual([])
+  pass(20, false)
+  expect(collected).toEqual([45_000])
+  heapBytes = 25e6
+  pass(20, false)
+  expect(collected).toHaveLength(1)
+  pass(1, true)
+  heapBytes = 60e6
+  pass(10, false)
+  expect(collected).toEqual([45_000, 86_000])
+})
