@@ -63,6 +63,8 @@ export async function serve(options: ServeOptions = {}): Promise<Serving> {
 
   await until('the gateway answers', async () => {
     if (supervisor.exitCode !== null) return true
+    // A gateway of the supervisor before this one may still answer: it is up once it says so itself.
+    if (!seen.includes(`${url}/v1`)) return false
     const { status } = await fetch(`${url}/health`)
     return status === 200
   })
