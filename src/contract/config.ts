@@ -12,7 +12,7 @@ function measured(parse: (text: string) => number, example: string) {
     }
   })
 }
-const duration = measured(parseDurationMs, '500ms, 30s or 10m')
+export const duration = measured(parseDurationMs, '500ms, 30s or 10m')
 const bytes = measured(parseBytes, '16MiB')
 
 /** The gateway: what clients talk to. */

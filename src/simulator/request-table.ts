@@ -12,6 +12,8 @@ const open = 0
  */
 export class RequestTable {
   count = 0
+  /** Tokens that one entry of `blockHashes` stands for. */
+  readonly hashTokens: number
   arrivalMs = new Float64Array(firstCapacity)
   /** First put into a batch. */
   admittedMs = new Float64Array(firstCapacity)
@@ -44,6 +46,10 @@ export class RequestTable {
   readonly blockHashes: (readonly number[] | null)[] = []
   readonly blocks: number[][] = []
   readonly source: WorkloadRequest[] = []
+
+  constructor(hashTokens = 16) {
+    this.hashTokens = hashTokens
+  }
 
   /** Its arrival is still to come. */
   add(request: WorkloadRequest): number {

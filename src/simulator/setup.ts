@@ -10,6 +10,8 @@ export interface SimulationSetup {
   readonly seed: number
   readonly pools: readonly PoolSetup[]
   readonly workload: Workload
+  /** Tokens that one of a request's `blockHashes` stands for. Default 16. */
+  readonly hashTokens?: number
   /** Requests in flight at most; who comes beyond that waits at the client, and its clock starts when it is sent. */
   readonly concurrencyMax?: number
   /** Time at which the run is cut off; requests that are open then stay so. */

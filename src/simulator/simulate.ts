@@ -48,7 +48,7 @@ const concurrencyMaxDefault = Number.POSITIVE_INFINITY
 class Simulation {
   readonly #setup: SimulationSetup
   readonly #queue = new EventQueue()
-  readonly #requests = new RequestTable()
+  readonly #requests: RequestTable
   readonly #intake: Intake
   readonly #cluster: Cluster
   readonly #scalings: readonly Scaling[]
@@ -68,6 +68,7 @@ class Simulation {
 
   constructor(setup: SimulationSetup) {
     this.#setup = setup
+    this.#requests = new RequestTable(setup.hashTokens)
     this.#intake = new Intake(setup.workload, this.#requests)
     this.#cluster = new Cluster(setup, this.#requests, this.#schedulerListener(), {
       changed: (replica) => this.#noteReplica(replica),

@@ -5,8 +5,9 @@ export interface WorkloadRequest {
   readonly promptTokens: number
   readonly answerTokens: number
   /**
-   * Names of the contents of prompt and answer, block by block, as far as another request may share them. A name
-   * stands for all that is before it too, like a chained hash; blocks beyond the list are nobody else's.
+   * What prompt and answer consist of, `hashTokens` of the setup at a time, as far as another request may share it. A
+   * hash stands for all that is before it too, like those that Mooncake's traces have; tokens beyond the list are
+   * nobody else's. Whole numbers from 0 to 2^42.
    */
   readonly blockHashes?: readonly number[]
   /** Index, in the workload, of the request that has to end first: the turn before, or a client's last call. */

@@ -89,12 +89,18 @@ export class KvCache {
 
   /** Blocks that can be asked for by name: shared ones, and all of one that was thrown out and comes back. */
   #nameable(id: number): number {
-    const { preemptions, blockHashes } = this.#requests
-    return preemptions[id] === 0 ? (blockHashes[id]?.length ?? 0) : Number.POSITIVE_INFINITY
+    const { preemptions, blockHashes, hashTokens } = this.#requests
+    if (preemptions[id] !== 0) return Number.POSITIVE_INFINITY
+    return Math.floor(((blockHashes[id]?.length ?? 0) * hashTokens) / this.#blockTokens)
   }
 
+  /** The hash that covers a block's last token, and which of the blocks that end there it is. */
   #nameOf(id: number, at: number): number {
-    return this.#requests.blockHashes[id]?.[at] ?? ownName(id, at)
+    const { blockHashes, hashTokens } = this.#requests
+    const lastToken = (at + 1) * this.#blockTokens - 1
+    const hash = blockHashes[id]?.[Math.floor(lastToken / hashTokens)]
+    if (hash === undefined) return ownName(id, at)
+    return hash * 1024 + Math.floor((lastToken % hashTokens) / this.#blockTokens)
   }
 }
 

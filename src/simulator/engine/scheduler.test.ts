@@ -9,7 +9,7 @@ import { Scheduler } from './scheduler.ts'
 /** Steps an engine to the end; each step as "request:tokens", `+` where a token comes out. */
 function run(parameters: Partial<EngineParameters>, requests: readonly Partial<WorkloadRequest>[]) {
   const engine = { ...defaultParameters, stepsAhead: 0, ...parameters } as EngineParameters
-  const table = new RequestTable()
+  const table = new RequestTable(engine.blockTokens)
   const told: string[] = []
   const tell = (what: string) => (id: number) => void told.push(`${what} ${id}`)
   const listener = {
@@ -153,3 +153,26 @@ test('what can never fit is refused, and so is what finds the queue full', () =>
   ])
   expect(refusals).toEqual(['too-long', 'too-long', null, null, 'queue-full'])
 })
+
+test.each([1, 4, 16, 64])(
+  'hashes of other lengths than blocks of %i tokens mean the same',
+  (blockTokens) => {
+    const table = new RequestTable(16)
+    const parameters = { ...defaultParameters, blockTokens, kvBlocks: 4096 }
+    const ignore = () => {}
+    const listener = { admitted: ignore, preempted: ignore, firstToken: ignore, finished: ignore }
+    const scheduler = new Scheduler(parameters, table, listener, createRandom(1))
+    for (const blockHashes of [
+      [1, 2, 3, 4, 5, 6, 7, 8],
+      [1, 2, 3, 4, 5, 6, 70, 80],
+      [10, 20],
+    ]) {
+      const id = table.add({ atMs: 0, promptTokens: 129, answerTokens: 1, blockHashes })
+      table.goalTokens[id] = 1
+      scheduler.enqueue(id)
+    }
+    scheduler.plan(createBatch(256))
+    expect(table.cachedTokens[1]).toBe(Math.floor(96 / blockTokens) * blockTokens)
+    expect(table.cachedTokens[2]).toBe(0)
+  },
+)
