@@ -76,9 +76,10 @@ async function asError(response: Response): Promise<AppError> {
     return new AppError('cli/bad-answer', {
       message: `${new URL(response.url).origin} answered ${response.status} without saying why`,
     })
-  const { code, message, param } = parsed.data.error
+  const { code, message, param, hint } = parsed.data.error
   return new AppError(knownCode(code, response.status), {
     message,
+    ...(hint === undefined ? {} : { hint }),
     ...(param === null ? {} : { param }),
   })
 }
