@@ -37,7 +37,7 @@ export interface DeployerDeps {
   readonly meter: DeployerMeter
 }
 
-export interface DeployerMeter {
+interface DeployerMeter {
   reconciled(durationMs: number): void
   acted(kind: Action['kind']): void
 }

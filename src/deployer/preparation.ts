@@ -8,7 +8,7 @@ export type ModelSource = (
   options: { onProgress: (text: string) => void; signal: AbortSignal },
 ) => Promise<string>
 
-export type Preparation =
+type Preparation =
   | { readonly state: 'ready'; readonly path: string }
   /** For a person: "preparing the model, 40 %". */
   | { readonly state: 'waiting'; readonly reason: string }

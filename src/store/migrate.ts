@@ -1,7 +1,7 @@
 import { sql, type Kysely } from 'kysely'
 import { Migrator, type Migration } from 'kysely/migration'
 import { AppError } from '../core/errors.ts'
-import * as first from './migrations/0001-first.ts'
+import { first } from './migrations/0001-first.ts'
 
 /** In order for ever: a new one goes to the end. */
 const migrations: Record<string, Migration> = { '0001-first': first }

@@ -293,7 +293,7 @@ const key = (id: string, changes: Partial<StoredKey> = {}): StoredKey => ({
   ...changes,
 })
 
-export const request = (id: string, changes: Partial<StoredRequest> = {}): StoredRequest => ({
+const request = (id: string, changes: Partial<StoredRequest> = {}): StoredRequest => ({
   id,
   clientId: null,
   atMs: 5,

@@ -99,13 +99,13 @@ export interface KeyQueries {
 export type StoredRequest = Omit<JournalClose, 't'>
 
 /** Usage is summed by the hour: those that the time touches count as a whole. */
-export interface UsageQuery {
+interface UsageQuery {
   readonly by: 'key' | 'route' | 'deployment'
   readonly sinceMs: number
   readonly untilMs: number
 }
 
-export interface UsageSum {
+interface UsageSum {
   readonly group: string
   readonly requests: number
   /** Those that ended `failed` or `timeout`. */
@@ -115,7 +115,7 @@ export interface UsageSum {
   readonly cachedTokens: number
 }
 
-export interface JournalOffset {
+interface JournalOffset {
   /** Name of the journal file. */
   readonly file: string
   /** Bytes of it that never need to be read again. */

@@ -31,7 +31,7 @@ export interface ProbeAnswer {
 /** Probes that may go unanswered before requests go elsewhere: a busy machine may miss one. */
 const missedProbesMax = 3
 /** Silence after which a replica is given up. */
-export const silenceMs = 20_000
+const silenceMs = 20_000
 
 export const firstSeen = (
   running: Pick<

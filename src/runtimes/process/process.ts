@@ -65,14 +65,15 @@ export function createProcessRuntime(config: ProcessRuntimeConfig): Runtime {
 
   const scan = (): readonly RunningReplica[] => {
     const found = find()
-    const leaders = found.filter((one) => one.isLeader)
-    for (const leader of leaders) {
-      const id = leader.identity.id
+    const leaders = new Map<string, ReplicaProcess>()
+    // A look at all processes can miss one; those that are known are looked at themselves.
+    for (const [id, leader] of known) if (isRunning(leader)) leaders.set(id, leader)
+    for (const one of found) if (one.isLeader) leaders.set(one.identity.id, one)
+    for (const [id, leader] of leaders)
       if (known.get(id)?.pid !== leader.pid && !stopping.has(id)) known.set(id, leader)
-    }
-    const ids = new Set(leaders.map((leader) => leader.identity.id))
-    for (const one of found) if (!ids.has(one.identity.id)) signalProcess(one, one.pid, 'SIGKILL')
-    return leaders.map(toRunning)
+    for (const one of found)
+      if (!leaders.has(one.identity.id)) signalProcess(one, one.pid, 'SIGKILL')
+    return [...leaders.values()].map(toRunning)
   }
 
   setInterval(() => {

@@ -13,7 +13,7 @@ import {
 import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
 
-export interface LogRequest {
+interface LogRequest {
   readonly lines: number
   readonly follow: boolean
   readonly signal: AbortSignal
@@ -80,7 +80,11 @@ export function createReplicaLogs(directory: string, limits: LogLimits = default
       const path = pathOf(id)
       if (sizeOf(path) <= limits.bytesMax) return
       // The replica holds the file open for appending. A line written between these two is lost.
-      copyFileSync(path, `${path}.1`)
+      try {
+        copyFileSync(path, `${path}.1`)
+      } catch {
+        // A full disk: cutting the log is what helps.
+      }
       truncateSync(path)
     },
     prune(running) {

@@ -2,6 +2,7 @@ import { z } from 'zod'
 import { deploymentList, replicaList, revisionList, scaleInput } from '../../contract/api.ts'
 import { deploymentSpec, deploymentView, type DeploymentSpec } from '../../contract/deployment.ts'
 import { AppError } from '../../core/errors.ts'
+import { routeOf } from '../../deployer/policy/snapshot.ts'
 import type { Change } from '../../store/store.ts'
 import type { ApiContext, Scope } from './context.ts'
 import { errors } from './schemas.ts'
@@ -141,10 +142,10 @@ export function deploymentRoutes(scope: Scope, context: ApiContext): void {
 
 /** A route offers one task, whichever of its deployments answers. */
 function checkRoute(spec: DeploymentSpec, { registry }: ApiContext): void {
-  const route = spec.route ?? spec.name
+  const route = routeOf(spec)
   const other = registry
     .deployments()
-    .find((one) => one.spec.name !== spec.name && (one.spec.route ?? one.spec.name) === route)
+    .find((one) => one.spec.name !== spec.name && routeOf(one.spec) === route)
   if (other && other.spec.task !== spec.task)
     throw new AppError('request/invalid', {
       message: `the route "${route}" is for the task "${other.spec.task}" of "${other.spec.name}"`,

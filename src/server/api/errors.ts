@@ -28,7 +28,7 @@ export function asApiError(thrown: unknown): AppError {
   return toAppError(thrown)
 }
 
-export function errorBodyOf(error: AppError): ErrorBody {
+function errorBodyOf(error: AppError): ErrorBody {
   const { message, hint, type, code, param } = error
   return { error: { message, hint, type, param: param ?? null, code } }
 }

@@ -5,7 +5,7 @@ import type { Store } from '../../store/store.ts'
 import type { Registry } from './registry.ts'
 
 /** What runs when nobody has said anything: a chat model and embeddings, both small. */
-export const defaultDeployments: readonly DeploymentSpec[] = [
+const defaultDeployments: readonly DeploymentSpec[] = [
   { name: 'minimind2-small', model: 'bundled:minimind2-small', task: 'generate' },
   { name: 'all-minilm-l6-v2', model: 'bundled:all-minilm-l6-v2', task: 'embed' },
 ].map((spec) => deploymentSpec.parse(spec))

@@ -1,7 +1,16 @@
 import type { Kysely } from 'kysely'
+import type { Migration } from 'kysely/migration'
 
 /** Migrations never change once released: they describe the past, so they don't use `Schema`. */
-export async function up(db: Kysely<unknown>): Promise<void> {
+export const first: Migration = {
+  async up(db: Kysely<unknown>): Promise<void> {
+    await createDeployments(db)
+    await createKeys(db)
+    await createRequests(db)
+  },
+}
+
+async function createDeployments(db: Kysely<unknown>): Promise<void> {
   await db.schema
     .createTable('deployments')
     .addColumn('name', 'text', (column) => column.primaryKey())
@@ -26,6 +35,9 @@ export async function up(db: Kysely<unknown>): Promise<void> {
     .addColumn('name', 'text', (column) => column.primaryKey())
     .addColumn('hash', 'text', (column) => column.notNull())
     .execute()
+}
+
+async function createKeys(db: Kysely<unknown>): Promise<void> {
   await db.schema
     .createTable('keys')
     .addColumn('id', 'text', (column) => column.primaryKey())
@@ -40,7 +52,6 @@ export async function up(db: Kysely<unknown>): Promise<void> {
     .addColumn('is_admin', 'integer', (column) => column.notNull())
     .addColumn('created_at_ms', 'bigint', (column) => column.notNull())
     .execute()
-  await createRequests(db)
 }
 
 async function createRequests(db: Kysely<unknown>): Promise<void> {
