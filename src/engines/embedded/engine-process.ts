@@ -7,7 +7,7 @@ import { systemClock } from '../../core/clock.ts'
 import { AppError, toAppError } from '../../core/errors.ts'
 import { createBatchLoop, type BatchLoop } from './batch/batch-loop.ts'
 import { createEmbedLoop, type EmbedLoop } from './batch/embed-loop.ts'
-import { createThreadChooser, fixedThreads, type ThreadChooser } from './batch/thread-chooser.ts'
+import { createStepTuner, threadCounts, type StepTuner } from './batch/step-tuner.ts'
 import type { EngineFlags } from './flags.ts'
 import { judgeHealth, type EngineState } from './health.ts'
 import { readSamplingDefaults } from './http/sampling.ts'
@@ -57,9 +57,9 @@ export async function startEngine(
         },
         onLog: (level, line) => deps.log[level](line),
       })
-      const threads = createThreads(flags, model)
-      await warmUp(model, threads)
-      ;({ serving, metrics } = serve(model, flags, threads, onBroken))
+      const tuner = createTuner(flags, model)
+      await warmUp(model, tuner)
+      ;({ serving, metrics } = serve(model, flags, tuner, onBroken))
       if (state.kind === 'loading') state = { kind: 'ready' }
     } catch (thrown) {
       state = { kind: 'failed', error: toAppError(thrown) }
@@ -93,24 +93,24 @@ function listen(server: Server, { host, port }: EngineFlags): Promise<number> {
   })
 }
 
-function createThreads(flags: EngineFlags, { facts }: LoadedModel): ThreadChooser {
-  if (flags.threads !== 'auto') return fixedThreads(flags.threads)
+function createTuner({ threads }: EngineFlags, { facts }: LoadedModel): StepTuner {
+  if (threads !== 'auto') return createStepTuner([threads])
   // On a GPU the CPU has little to do.
-  return facts.gpu === false ? createThreadChooser(availableParallelism()) : fixedThreads(1)
+  return createStepTuner(facts.gpu === false ? threadCounts(availableParallelism()) : [1])
 }
 
-/** Brings the weights into memory and finds the threads for one answer at a time before the first request does. */
-async function warmUp({ session, vocabulary }: LoadedModel, threads: ThreadChooser): Promise<void> {
+/** Brings the weights into memory and finds the mode for one answer at a time before the first request does. */
+async function warmUp({ session, vocabulary }: LoadedModel, tuner: StepTuner): Promise<void> {
   const tokens = Uint32Array.of(vocabulary.bosToken ?? 0)
   const startedMs = performance.now()
   for (let steps = 0; steps < 10 && performance.now() - startedMs < warmUpMs; steps++) {
-    const count = threads.choose(1)
+    const mode = tuner.choose(1)
     const stepMs = performance.now()
     session.truncate(0, 0)
     session.startBatch(1)
     session.add(0, 0, tokens, Uint32Array.of(0))
-    await session.decode(count)
-    if (steps > 0) threads.observe(1, count, performance.now() - stepMs)
+    await session.decode(mode.threads)
+    if (steps > 0) tuner.observe(1, mode, performance.now() - stepMs)
   }
   session.truncate(0, 0)
 }
@@ -120,12 +120,12 @@ const warmUpMs = 500
 function serve(
   model: LoadedModel,
   flags: EngineFlags,
-  threads: ThreadChooser,
+  tuner: StepTuner,
   onBroken: (error: AppError) => void,
 ): { serving: Serving; metrics: EngineMetrics } {
   const { vocabulary, session, facts } = model
   const template = createChatTemplate(facts.chatTemplate, facts)
-  const deps = { session, threads, clock: systemClock, onBroken }
+  const deps = { session, tuner, clock: systemClock, onBroken }
   const generations: BatchLoop | null =
     flags.task === 'embed'
       ? null

@@ -3,7 +3,7 @@ import { systemClock } from '../../../core/clock.ts'
 import { createBatchLoop, type BatchLoop } from './batch-loop.ts'
 import type { Generation, GenerationEnd } from './generation.ts'
 import { createScriptedSession, type ScriptedSession } from './scripted-session.ts'
-import { fixedThreads } from './thread-chooser.ts'
+import { createStepTuner } from './step-tuner.ts'
 
 const countUp = (tokens: readonly number[]): number => (tokens.at(-1) ?? 0) + 1
 
@@ -22,7 +22,7 @@ function setUp(options: { sequences?: number; queueMax?: number } = {}) {
     },
     {
       session,
-      threads: fixedThreads(1),
+      tuner: createStepTuner([1]),
       clock: systemClock,
       onEnd: () => {},
       onBroken: (error) => broken.push(error.message),
@@ -93,7 +93,7 @@ describe('batch loop', () => {
       { queueMax: 0, limits: { batchTokens: 64, aloneMs: 1e9, sharedMs: 1e9 } },
       {
         session,
-        threads: fixedThreads(1),
+        tuner: createStepTuner([1]),
         clock: systemClock,
         onEnd: () => {},
         onBroken: () => {},

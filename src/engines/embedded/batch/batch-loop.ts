@@ -5,8 +5,8 @@ import { chooseSequence } from './choose-sequence.ts'
 import type { Generation, GenerationEnd } from './generation.ts'
 import { runStep, type Sampled, type StepResult } from './run-step.ts'
 import type { Part, Sequence, Work } from './sequence.ts'
-import { planStep, type StepLimits } from './step-plan.ts'
-import type { ThreadChooser } from './thread-chooser.ts'
+import { arrange, planStep, type StepLimits } from './step-plan.ts'
+import type { StepMode, StepTuner } from './step-tuner.ts'
 
 export interface BatchLoopConfig {
   readonly queueMax: number
@@ -15,7 +15,7 @@ export interface BatchLoopConfig {
 
 export interface BatchLoopDeps {
   readonly session: ModelSession
-  readonly threads: ThreadChooser
+  readonly tuner: StepTuner
   readonly clock: Clock
   /** Each generation as it ends. */
   onEnd(end: GenerationEnd, generation: Generation): void
@@ -60,7 +60,7 @@ interface Outcome extends Sampled {
 const failuresMax = 3
 
 export function createBatchLoop(config: BatchLoopConfig, deps: BatchLoopDeps): BatchLoop {
-  const { session, threads, clock } = deps
+  const { session, tuner, clock } = deps
   const sequences: Sequence[] = Array.from({ length: session.sequences }, (_, id) => ({
     id,
     tokens: [],
@@ -171,9 +171,9 @@ export function createBatchLoop(config: BatchLoopConfig, deps: BatchLoopDeps): B
     counters.promptTokens += prompt.length
   }
 
-  function observe(parts: readonly Part[], threadsUsed: number, decodeMs: number): void {
-    const size = parts.reduce((sum, part) => sum + part.tokens.length, 0)
-    threads.observe(size, threadsUsed, decodeMs)
+  function observe(parts: readonly Part[], mode: StepMode, decodeMs: number): void {
+    const size = sizeOf(parts)
+    tuner.observe(size, mode, decodeMs)
     if (size < 2 * parts.length) return
     const msPerToken = decodeMs / size
     promptMsPerToken = promptMsPerToken === null ? msPerToken : (promptMsPerToken + msPerToken) / 2
@@ -252,16 +252,17 @@ export function createBatchLoop(config: BatchLoopConfig, deps: BatchLoopDeps): B
       return []
     }
     stepStartedMs = clock.monotonicMs()
-    const parts = planStep(working, config.limits, promptMsPerToken)
-    const threadsUsed = threads.choose(parts.reduce((sum, part) => sum + part.tokens.length, 0))
+    const planned = planStep(working, config.limits, promptMsPerToken)
+    const mode = tuner.choose(sizeOf(planned))
+    const parts = arrange(planned, mode.isSplit)
     let running: Promise<StepResult>
     try {
-      running = runStep(session, parts, threadsUsed, () => clock.monotonicMs())
+      running = runStep(session, parts, mode.threads, () => clock.monotonicMs())
     } finally {
       for (const outcome of earlier) deliver(outcome)
     }
     const { decodeMs, sampled } = await running
-    observe(parts, threadsUsed, decodeMs)
+    observe(parts, mode, decodeMs)
     counters.steps++
     return account(parts, sampled)
   }
@@ -300,3 +301,6 @@ export function createBatchLoop(config: BatchLoopConfig, deps: BatchLoopDeps): B
 
 const noToken = (): AppError =>
   new AppError('engine/failed', { message: 'the model gave no token: it has no logits' })
+
+const sizeOf = (parts: readonly Part[]): number =>
+  parts.reduce((sum, part) => sum + part.tokens.length, 0)

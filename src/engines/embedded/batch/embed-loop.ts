@@ -1,7 +1,7 @@
 import type { Clock } from '../../../core/clock.ts'
 import { AppError, toAppError } from '../../../core/errors.ts'
 import type { ModelSession } from '../model/session.ts'
-import type { ThreadChooser } from './thread-chooser.ts'
+import type { StepTuner } from './step-tuner.ts'
 
 /** One text to embed. */
 export interface Embedding {
@@ -30,12 +30,12 @@ export function createEmbedLoop(
   config: { readonly queueMax: number },
   deps: {
     readonly session: ModelSession
-    readonly threads: ThreadChooser
+    readonly tuner: StepTuner
     readonly clock: Clock
     onBroken(error: AppError): void
   },
 ): EmbedLoop {
-  const { session, threads, clock } = deps
+  const { session, tuner, clock } = deps
   const queue: Embedding[] = []
   let isLooping = false
   let failures = 0
@@ -45,12 +45,12 @@ export function createEmbedLoop(
 
   async function embed(tokens: Uint32Array): Promise<Float64Array> {
     stepStartedMs = clock.monotonicMs()
-    const count = threads.choose(tokens.length)
+    const mode = tuner.choose(tokens.length)
     session.truncate(0, 0)
     session.startBatch(tokens.length)
     session.add(0, 0, tokens, Uint32Array.from(tokens.keys()))
-    await session.decode(count)
-    threads.observe(tokens.length, count, clock.monotonicMs() - stepStartedMs)
+    await session.decode(mode.threads)
+    tuner.observe(tokens.length, mode, clock.monotonicMs() - stepStartedMs)
     promptTokens += tokens.length
     steps++
     return session.embedding(tokens.length)

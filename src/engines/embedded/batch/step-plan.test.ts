@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest'
 import type { Generation } from './generation.ts'
 import type { Sequence } from './sequence.ts'
-import { planStep } from './step-plan.ts'
+import { arrange, planStep } from './step-plan.ts'
 
 const limits = { batchTokens: 64, aloneMs: 1000, sharedMs: 100 }
 
@@ -33,18 +33,18 @@ const sizes = (parts: ReturnType<typeof planStep>): [id: number, tokens: number]
   parts.map((part) => [part.sequence.id, part.tokens.length])
 
 describe('step plan', () => {
-  it('takes one token of every answer, neighbours in order', () => {
+  it('takes one token of every answer', () => {
     expect(sizes(planStep([sequence(2, 5, 5), sequence(0, 3, 4)], limits, 1))).toEqual([
-      [0, 1],
       [2, 1],
+      [0, 1],
     ])
   })
 
   it('fills the batch with prompts, the oldest first', () => {
     const busy = [sequence(0, 50, 0, 20), sequence(1, 50, 10, 10)]
     expect(sizes(planStep(busy, limits, 1))).toEqual([
-      [0, 24],
       [1, 40],
+      [0, 24],
     ])
   })
 
@@ -66,5 +66,11 @@ describe('step plan', () => {
     expect([part!.hasAnswer, [...part!.wanted]]).toEqual([false, []])
     const [last] = planStep([sequence(0, 100, 90)], limits, 1)
     expect([last!.hasAnswer, [...last!.wanted]]).toEqual([true, [9]])
+  })
+
+  it('puts neighbours in order, or apart', () => {
+    const parts = planStep([sequence(2, 5, 5), sequence(0, 3, 4), sequence(1, 2, 2)], limits, 1)
+    expect(arrange(parts, false).map((part) => part.sequence.id)).toEqual([0, 1, 2])
+    expect(arrange(parts, true).map((part) => part.sequence.id)).toEqual([2, 1, 0])
   })
 })

@@ -35,8 +35,13 @@ export function planStep(
     budget -= part.tokens.length
     parts.push(part)
   }
-  // llama.cpp computes neighbouring sequences together.
-  return parts.sort((a, b) => a.sequence.id - b.sequence.id)
+  return parts
+}
+
+/** llama.cpp computes sequences together where each has the number after the one before, else apart. */
+export function arrange(parts: readonly Part[], isSplit: boolean): Part[] {
+  const sign = isSplit ? -1 : 1
+  return parts.toSorted((a, b) => sign * (a.sequence.id - b.sequence.id))
 }
 
 /** Below this a step is mostly overhead. */

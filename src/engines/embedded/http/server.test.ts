@@ -6,7 +6,7 @@ import { errorBody } from '../../../contract/api.ts'
 import { systemClock } from '../../../core/clock.ts'
 import { createBatchLoop, type BatchLoop } from '../batch/batch-loop.ts'
 import { createScriptedSession, type ScriptedSession } from '../batch/scripted-session.ts'
-import { fixedThreads } from '../batch/thread-chooser.ts'
+import { createStepTuner } from '../batch/step-tuner.ts'
 import { createChatTemplate } from '../model/chat-template.ts'
 import { createPromptReader } from '../model/prompt.ts'
 import type { Vocabulary } from '../model/vocabulary.ts'
@@ -52,7 +52,7 @@ beforeEach(async () => {
     },
     {
       session,
-      threads: fixedThreads(1),
+      tuner: createStepTuner([1]),
       clock: systemClock,
       onEnd: () => {},
       onBroken: () => {},

@@ -1,37 +1,39 @@
-/**
- * How many threads the next step shall use. llama.cpp's threads wait for each other by spinning, dozens of times a
- * step: where another process needs a core, or a step is short, more threads can be ten times slower than one. No
- * rule holds for every machine and model, so it is measured, per size of step, and measured again now and then.
- */
-export interface ThreadChooser {
-  /** For a step of so many tokens. */
-  choose(tokens: number): number
-  observe(tokens: number, threads: number, elapsedMs: number): void
+/** How a step is computed. */
+export interface StepMode {
+  readonly threads: number
+  /** Sequences one after another instead of as one batch. */
+  readonly isSplit: boolean
 }
 
-export const fixedThreads = (threads: number): ThreadChooser => ({
-  choose: () => threads,
-  observe: () => {},
-})
+/**
+ * Finds the fastest mode for each size of step. llama.cpp's threads wait for each other by spinning, dozens of times
+ * a step: where another process needs a core, or a step is short, more threads can be ten times slower than one. And
+ * its kernels for a few rows can be slower than as many times one row. No rule holds for every machine and model,
+ * so it is measured, and measured again now and then.
+ */
+export interface StepTuner {
+  /** For a step of so many tokens. */
+  choose(tokens: number): StepMode
+  observe(tokens: number, mode: StepMode, elapsedMs: number): void
+}
 
-/** `cores`: those this process may use. */
-export function createThreadChooser(cores: number): ThreadChooser {
-  const candidates = threadCounts(cores)
+/** `threads`: the counts to choose from. */
+export function createStepTuner(threads: readonly number[]): StepTuner {
   const regimes = new Map<number, Regime>()
   const regimeOf = (tokens: number): Regime => {
-    const size = Math.min(4, Math.floor(Math.log2(tokens) / 2))
+    const size = tokens < manyTokens ? tokens : manyTokens + Math.floor(Math.log2(tokens))
     let regime = regimes.get(size)
-    if (!regime) regimes.set(size, (regime = createRegime(candidates)))
+    if (!regime) regimes.set(size, (regime = createRegime(threads, tokens)))
     return regime
   }
   return {
     choose(tokens) {
       const regime = regimeOf(tokens)
-      return (dueForTrial(regime, tokens) ?? regime.best).threads
+      return (dueForTrial(regime, tokens) ?? regime.best).mode
     },
-    observe(tokens, threads, elapsedMs) {
+    observe(tokens, mode, elapsedMs) {
       const regime = regimeOf(tokens)
-      const candidate = regime.candidates.find((one) => one.threads === threads)
+      const candidate = regime.candidates.find((one) => one.mode === mode)
       if (candidate) record(regime, candidate, tokens, elapsedMs)
     },
   }
@@ -45,7 +47,7 @@ export function threadCounts(cores: number): number[] {
 }
 
 interface Candidate {
-  readonly threads: number
+  readonly mode: StepMode
   /** Smoothed, per token. */
   cost: number
   samples: number
@@ -53,12 +55,15 @@ interface Candidate {
   triedAtMs: number
 }
 
+/** Steps of about the same size. */
 interface Regime {
   readonly candidates: readonly Candidate[]
   best: Candidate
   spentMs: number
 }
 
+/** From here on llama.cpp multiplies matrices, and splitting never pays. */
+const manyTokens = 16
 const samplesNeeded = 3
 /** A trial of a slower candidate may cost this share of all time. */
 const trialShare = 0.01
@@ -70,22 +75,30 @@ const hopeless = 2
 /** A step this short is not worth starting threads for. */
 const shortMs = 4
 
-function createRegime(counts: readonly number[]): Regime {
-  const candidates = counts.map((threads) => ({ threads, cost: 0, samples: 0, triedAtMs: 0 }))
+function createRegime(threads: readonly number[], tokens: number): Regime {
+  const splits = tokens > 1 && tokens < manyTokens ? [false, true] : [false]
+  const candidates = threads.flatMap((count) =>
+    splits.map((isSplit) => ({
+      mode: { threads: count, isSplit },
+      cost: 0,
+      samples: 0,
+      triedAtMs: 0,
+    })),
+  )
   return { candidates, best: candidates[0]!, spentMs: 0 }
 }
 
 /** From few threads to many, and no further once a count lost clearly. */
 function dueForTrial(regime: Regime, tokens: number): Candidate | undefined {
   const { best } = regime
-  const isShort = best.samples >= samplesNeeded && best.cost * tokens < shortMs
-  if (isShort) return undefined
   for (const candidate of regime.candidates) {
+    const isMore = candidate.mode.threads > best.mode.threads
+    if (isMore && best.samples >= samplesNeeded && best.cost * tokens < shortMs) return undefined
     if (candidate.samples === 0) return candidate
     const isHopeless = candidate.cost > hopeless * best.cost
     if (candidate.samples < samplesNeeded && !isHopeless) return candidate
     if (candidate !== best && isStale(regime, candidate, tokens)) return candidate
-    if (isHopeless && candidate.threads > best.threads) return undefined
+    if (isHopeless && isMore) return undefined
   }
   return undefined
 }
