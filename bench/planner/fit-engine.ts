@@ -8,7 +8,6 @@ import type {
 import { correctionKeys } from '../../src/planner/load/correction.ts'
 import { defaultFirstToken, defaultStep } from '../../src/planner/load/default-coefficients.ts'
 import { eraOf, type Scenario } from '../../src/planner/load/deployment.ts'
-import { weigh } from '../../src/planner/load/features.ts'
 import { type SteadyState, steadyState } from '../../src/planner/load/steady-state.ts'
 import { type Cell, fitEffects, fitPositive, type Observation, type Prior } from './regression.ts'
 import type { BenchRow } from './rows.ts'
@@ -65,9 +64,9 @@ const firstTokenPull: Readonly<Record<keyof FirstTokenCoefficients, number>> = {
   sequenceMs: 0.5,
 }
 
-/** How firmly an effect is held at nothing. */
-export const effectPull = (key: string): number =>
-  key.includes(': version') ? 3 : key.includes(': kernel') ? 1 : 0.5
+/** How firmly an effect is held at nothing: one seen on a single pair can't be told from chance. */
+const effectPull = (key: string): number =>
+  key.includes(': version') ? 6 : key.includes(': kernel') ? 2 : 1
 
 const unknownBar = { known: 0.3, partly: 0.4, unknown: 0.5 }
 
@@ -144,6 +143,7 @@ function fitStep(
     coefficientsOf: (era) => stepKeys.map((key) => era.step[key]),
     effects: fitted.stepCorrections,
     tolerance: 0.1,
+    caution: 1,
   })
   return {
     ...fitted,
@@ -192,6 +192,7 @@ function fitFirstToken(
     coefficientsOf: (era) => firstTokenKeys.map((key) => era.firstToken[key]),
     effects: fitted.firstTokenCorrections,
     tolerance: 0.2,
+    caution: 3,
   })
   return {
     ...fitted,
@@ -230,6 +231,8 @@ interface Alternation {
   readonly coefficientsOf: (era: FittedEra) => number[]
   readonly effects: Readonly<Record<string, number>>
   readonly tolerance: number
+  /** Multiplies the pull on effects: queueing makes first tokens erratic from run to run. */
+  readonly caution: number
 }
 
 /** Coefficients given the effects, then effects given the coefficients. Each era stands for itself. */
@@ -259,7 +262,7 @@ function alternate(targets: readonly Target[], fitted: FittedEngine, plan: Alter
     ]
       .filter((members) => members.length >= 3)
       .map((members) => cellOf(members, eras))
-    effects = fitEffects(cells, effectPull)
+    effects = fitEffects(cells, (key) => effectPull(key) * plan.caution)
   }
   const kept = [...effects].filter(([, value]) => Math.abs(value) >= 0.005)
   return {
@@ -292,5 +295,3 @@ function named<Key extends string>(keys: readonly Key[], values: readonly number
     [K in Key]: number
   }
 }
-
-export { weigh }

@@ -27,7 +27,7 @@ export function readHfConfig(name: string, config: unknown): ModelFacts {
   const vocab = number('vocab_size', 'padded_vocab_size') ?? firstNumber(outer, ['vocab_size'])
   if (layers === null || hidden === null || heads === null || vocab === null)
     throw bad(name, 'names no layers, hidden size, heads or vocabulary')
-  const type = String(text.model_type ?? outer.model_type ?? '').toLowerCase()
+  const type = (asText(text.model_type) ?? asText(outer.model_type) ?? '').toLowerCase()
   const isEncoderDecoder = outer.is_encoder_decoder === true
   const shape = { layers, hidden, heads, type }
   return {
@@ -77,6 +77,8 @@ const bad = (name: string, what: string): AppError =>
 const asObject = (value: unknown): Json | null =>
   typeof value === 'object' && value !== null && !Array.isArray(value) ? (value as Json) : null
 
+const asText = (value: unknown): string | null => (typeof value === 'string' ? value : null)
+
 function firstNumber(from: Json, keys: readonly string[]): number | null {
   for (const key of keys) {
     const value = from[key]
@@ -105,7 +107,7 @@ function kvHeads(text: Json, { heads, type }: Outline): number {
 const isGated = (text: Json, { type }: Outline): boolean =>
   !/^(gpt2|gptj|gpt_neox|gpt_bigcode|opt|bloom|falcon|mpt|phi$|starcoder2|bert|roberta|xlm-roberta|mpnet|distilbert|electra|nemotron)/.test(
     type,
-  ) || /glu|gated/.test(String(text.feed_forward_proj ?? text.mlp_type ?? ''))
+  ) || /glu|gated/.test(asText(text.feed_forward_proj) ?? '')
 
 function tied(outer: Json, text: Json, { type }: Outline): boolean {
   const told = text.tie_word_embeddings ?? outer.tie_word_embeddings
@@ -176,7 +178,10 @@ function readWindow(text: Json, layers: number): WindowFacts | null {
   const pattern = firstNumber(text, ['sliding_window_pattern'])
   if (pattern !== null && pattern > 1)
     return { tokens, layers: layers - Math.floor(layers / pattern) }
-  return { tokens, layers: /gemma2/.test(String(text.model_type)) ? Math.ceil(layers / 2) : layers }
+  return {
+    tokens,
+    layers: /gemma2/.test(asText(text.model_type) ?? '') ? Math.ceil(layers / 2) : layers,
+  }
 }
 
 function readLinear(text: Json, layers: number): LinearFacts | null {

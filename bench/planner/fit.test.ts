@@ -1,0 +1,86 @@
+import { describe, expect, it } from 'vitest'
+import { liftInputs } from './lift.ts'
+import { fitEffects, fitPositive, solve } from './regression.ts'
+
+describe('fitPositive', () => {
+  it('finds the coefficients behind the sums, whatever a few wrong rows say', () => {
+    const observations = Array.from({ length: 60 }, (_, at) => {
+      const features = [1 + (at % 7), (at * at) % 11, 1]
+      const sum = 2 * (features[0] ?? 0) + 0.5 * (features[1] ?? 0) + 3
+      return { features, measured: at % 15 === 0 ? sum * 4 : sum, weight: 1 }
+    })
+    const found = fitPositive(
+      observations,
+      { value: [1, 1, 1], pull: [0.001, 0.001, 0.001] },
+      undefined,
+      0.02,
+    )
+    expect(found[0]).toBeCloseTo(2, 0)
+    expect(found[1]).toBeCloseTo(0.5, 0)
+    expect(found[2]).toBeCloseTo(3, 0)
+  })
+
+  it('stays at the prior where nothing was measured', () => {
+    expect(fitPositive([], { value: [1.5], pull: [1] })).toEqual([1.5])
+  })
+})
+
+describe('fitEffects', () => {
+  it('believes an effect the more cells show it', () => {
+    const cell = (...keys: string[]) => ({ residual: 0.2, weight: 1, keys })
+    const seldom = fitEffects([cell('a')], () => 1).get('a') ?? 0
+    const often = fitEffects([cell('a'), cell('a'), cell('a'), cell('a')], () => 1).get('a') ?? 0
+    expect(seldom).toBeCloseTo(0.1, 5)
+    expect(often).toBeCloseTo(0.16, 5)
+  })
+})
+
+describe('solve', () => {
+  it('solves a system that needs pivoting', () => {
+    const matrix = [Float64Array.of(0, 2), Float64Array.of(4, 1)]
+    expect(solve(matrix, Float64Array.of(6, 11))).toEqual([2, 3])
+  })
+})
+
+describe('liftInputs', () => {
+  it('moves inputs out of the remarks and leaves results there', () => {
+    const lifted = liftInputs({
+      isl: '547',
+      tp: '2',
+      notes:
+        'workload=general-lite (lite rate) shared-prefix multi-turn (sys100+q447); stage=1; max_num_batched_tokens=2048; gpu_mem_util=0.9; e2e_mean=4616.6',
+    })
+    expect(lifted).toMatchObject({
+      rate_rps: '6',
+      max_num_batched_tokens: '2048',
+      gpu_memory_utilization: '0.9',
+      max_num_seqs: '128',
+    })
+    expect(Object.values(lifted).filter((value) => value === '4616.6')).toEqual([])
+  })
+
+  it('never overrides a column that is filled', () => {
+    expect(
+      liftInputs({
+        rate_rps: '3',
+        isl: '5',
+        notes: 'workload=codegen shared-prefix multi-turn (sys100+q466); stage=0',
+      }).rate_rps,
+    ).toBe('3')
+  })
+
+  it('takes the ranks from the run id where the sample multiplied them', () => {
+    const lifted = liftInputs({
+      num_gpus: '64',
+      tp: '64',
+      notes: 'agg tp64 pp1 attn_dp1 moe_tp8 moe_ep8 bs/rank=32; id=2026_04_06_x_c32_tp8_ep8_1898',
+    })
+    expect(lifted).toMatchObject({ num_gpus: '8', tp: '8', dp: '1', ep: '8' })
+    const plain = liftInputs({
+      num_gpus: '4',
+      tp: '4',
+      notes: 'agg tp4 pp1 attn_dp1 moe_tp2 moe_ep2 bs/rank=40; id=x_c160_tp4_epnone_5',
+    })
+    expect(plain).toMatchObject({ num_gpus: '4', tp: '4', ep: '2' })
+  })
+})
