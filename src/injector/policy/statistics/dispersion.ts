@@ -15,20 +15,31 @@ export function gapVariation(timesMs: Float64Array): number {
   return Math.sqrt(variance) / mean
 }
 
-/** Lag-1 correlation: near 0 where neighbours are independent. */
-export function lagCorrelation(values: Float64Array): number {
+/** Correlation of neighbours, or of values `lag` apart: near 0 where they are independent. */
+export function lagCorrelation(values: Float64Array, lag = 1): number {
   const { mean, variance } = moments(values)
-  if (variance === 0) return 0
+  if (variance === 0 || values.length <= lag) return 0
   let sum = 0
-  for (let index = 1; index < values.length; index++)
-    sum += (values[index]! - mean) * (values[index - 1]! - mean)
+  for (let index = lag; index < values.length; index++)
+    sum += (values[index]! - mean) * (values[index - lag]! - mean)
   return sum / (values.length - 1) / variance
 }
 
-/** Samples that are worth as much as independent ones, n·(1 − r)/(1 + r), at most n. */
+const lagsMax = 2000
+
+/**
+ * How many independent samples these are worth, at most as many as they are: n over the autocorrelation time, summed
+ * while pairs of neighbouring lags stay positive (Geyer 1992). Waiting times in a queue resemble their neighbours for
+ * long, so a thousand of them may be worth ten.
+ */
 export function effectiveCount(values: Float64Array): number {
-  const r = Math.max(0, lagCorrelation(values))
-  return values.length * ((1 - r) / (1 + r))
+  let time = -1
+  for (let lag = 0; lag < Math.min(lagsMax, values.length - 1); lag += 2) {
+    const pair = lagCorrelation(values, lag) + lagCorrelation(values, lag + 1)
+    if (pair <= 0) break
+    time += 2 * pair
+  }
+  return values.length / Math.max(1, time)
 }
 
 export function gapsOf(timesMs: Float64Array): Float64Array {
