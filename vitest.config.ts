@@ -7,6 +7,5 @@ export default defineConfig({
     hookTimeout: 60_000,
     // Two cores: end-to-end tests start real processes, more workers only make them slow.
     maxWorkers: 2,
-    reporters: process.env['CI'] ? ['default'] : ['dot'],
   },
 })

@@ -147,12 +147,12 @@ describe('a supervisor that comes back', () => {
       })
     await ask(first)
     await until('both engines run', () => first.pids('replica').length === 2)
-    const engines = first.pids('replica').toSorted()
+    const engines = first.pids('replica').toSorted((a, b) => a - b)
     first.supervisor.kill('SIGKILL')
     const second = await serve({ dataDirectory: first.dataDirectory, port: first.port })
     try {
       expect((await ask(second)).choices[0]?.message.content).toContain('Paris')
-      expect(second.pids('replica').toSorted()).toEqual(engines)
+      expect(second.pids('replica').toSorted((a, b) => a - b)).toEqual(engines)
       expect(second.terminal()).not.toContain(key)
     } finally {
       await second.close()

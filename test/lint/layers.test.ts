@@ -12,7 +12,7 @@ function complaints(): string[] {
     [
       join(root, 'node_modules/oxlint/bin/oxlint'),
       '-c',
-      '.oxlintrc.json',
+      'layers-only.json',
       '--format=json',
       '--no-ignore',
       'src',
