@@ -24,7 +24,18 @@ export const registry: readonly Entry[] = [
   entry('Serve', 'stop', async () => (await import('./commands/stop.ts')).stop),
   entry('Serve', 'chat', async () => (await import('./commands/chat.ts')).chat),
   entry('Measure', 'inject', async () => (await import('./commands/inject.ts')).inject),
+  entry(
+    'Measure',
+    'injection list',
+    async () => (await import('./commands/injection.ts')).injectionList,
+  ),
+  entry(
+    'Measure',
+    'injection show',
+    async () => (await import('./commands/injection.ts')).injectionShow,
+  ),
   entry('Plan', 'predict', async () => (await import('./commands/predict.ts')).predict),
+  entry('Plan', 'simulate', async () => (await import('./commands/simulate.ts')).simulate),
   entry('Models', 'model pull', async () => (await import('./commands/model.ts')).modelPull),
   entry('Models', 'model list', async () => (await import('./commands/model.ts')).modelList),
   entry('Models', 'model show', async () => (await import('./commands/model.ts')).modelShow),

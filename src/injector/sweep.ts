@@ -20,7 +20,7 @@ export interface SweepOptions extends InjectionOptions {
 
 /** Overload shows as backlog; this many limits' worth of it is proof. */
 const settleLimits = 3
-const probeMsMin = 5000
+const probeMsMax = 10_000
 
 /**
  * Looks for the highest rate that meets the SLO of the spec, or, without one, for the most the server does. `spec.load`
@@ -33,7 +33,7 @@ export async function runSweep(
   const startedAt = new Date().toISOString()
   const limitMs = Math.max(spec.slo.ttftMs ?? 0, spec.slo.e2eMs ?? 0) || 1000
   const hasLimits = Object.keys(spec.slo).length > 0
-  const probeMs = Math.max(probeMsMin, Math.min(spec.durationMs, 10_000))
+  const probeMs = Math.min(spec.durationMs, probeMsMax)
   const search = createRateSearch({
     startRatePerS: spec.load.kind === 'open' ? spec.load.ratePerS : 1,
     rateMaxPerS: options.rateMaxPerS,

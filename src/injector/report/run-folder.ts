@@ -43,7 +43,8 @@ export function createRunFolder(dataDirectory: string): RunFolder {
       })
     }
   }
-  const report = (id: string) => injectionReport.parse(read(named(id), 'report.json'))
+  const report = (id: string) =>
+    injectionReport.parse(read(named(id, 'report.json'), 'report.json'))
 
   return {
     pathOf,
@@ -62,19 +63,22 @@ export function createRunFolder(dataDirectory: string): RunFolder {
       writeFileSync(`${path}.part`, text, { mode: 0o600 })
       renameSync(`${path}.part`, path)
     },
-    list() {
-      if (!existsSync(root)) return []
-      const ids = readdirSync(root).sort()
-      return ids.filter((id) => existsSync(join(root, id, 'report.json'))).map(report)
-    },
+    list: () => ids('report.json').map(report),
     report,
-    spec: (id) => injectionSpec.parse(read(named(id), 'spec.json')),
+    spec: (id) => injectionSpec.parse(read(named(id, 'spec.json'), 'spec.json')),
+  }
+
+  function ids(file: string): string[] {
+    if (!existsSync(root)) return []
+    return readdirSync(root)
+      .sort()
+      .filter((id) => existsSync(join(root, id, file)))
   }
 
   /** `last`, or the id itself; nothing that leads out of the folder. */
-  function named(id: string): string {
+  function named(id: string, file: string): string {
     if (id === 'last') {
-      const last = existsSync(root) ? readdirSync(root).sort().at(-1) : undefined
+      const last = ids(file).at(-1)
       if (last !== undefined) return last
     }
     if (/^[\w-]+$/.test(id)) return id

@@ -1,0 +1,84 @@
+import type { Context, FlagValues } from '../command.ts'
+import { connectionFlags, dataDirectory } from '../connection.ts'
+import { usageError, type Flags } from '../command.ts'
+import { createRunFolder, type RunFolder } from '../../injector/report/run-folder.ts'
+import type { InjectionOptions } from '../../injector/run-injection.ts'
+import { specFlags } from './inject-flags.ts'
+
+/** Flags of `inject` beside those that make the spec. */
+export const injectFlags = {
+  ...specFlags,
+  again: {
+    kind: 'text',
+    hint: 'RUN',
+    summary: 'Make a kept run again, from its spec; last: the youngest',
+  },
+  spec: { kind: 'text', hint: 'FILE', summary: 'Take the spec from a file' },
+  sweep: {
+    kind: 'boolean',
+    summary: 'Find the highest rate that meets the --slo, or without one the most the server does',
+  },
+  target: {
+    kind: 'text',
+    hint: 'SHARE',
+    summary: 'Share of requests that must meet the SLO, for --sweep (99%)',
+  },
+  tolerance: { kind: 'text', hint: 'SHARE', summary: 'How exact --sweep has to be (5%)' },
+  'max-rate': {
+    kind: 'text',
+    hint: 'PER-SECOND',
+    summary: 'Highest rate that --sweep tries (100000)',
+  },
+  compare: { kind: 'boolean', summary: 'Run two targets ABBA and say which is better' },
+  pairs: { kind: 'integer', hint: 'N', summary: 'Pairs of runs of --compare (8)' },
+  key: { kind: 'text', hint: 'KEY', summary: 'API key (BALEEN_API_KEY)' },
+  header: { kind: 'text', repeats: true, hint: 'NAME: VALUE', summary: 'Sent with every request' },
+  'json-lines': { kind: 'boolean', summary: 'Write progress as JSON lines to stdout too' },
+  ...connectionFlags,
+} as const satisfies Flags
+
+export type InjectFlags = FlagValues<typeof injectFlags>
+
+/** What every way of injecting needs. */
+export interface InjectContext {
+  readonly flags: InjectFlags
+  readonly io: Context['io']
+  readonly output: Context['output']
+  readonly folder: RunFolder
+  /** Key, headers and interrupt of every run. */
+  readonly base: Omit<InjectionOptions, 'id'>
+}
+
+export async function createInjectContext(
+  flags: InjectFlags,
+  { io, output }: Pick<Context, 'io' | 'output'>,
+): Promise<InjectContext> {
+  return {
+    flags,
+    io,
+    output,
+    folder: createRunFolder(await dataDirectory(flags, io)),
+    base: {
+      apiKey: flags.key ?? io.environment.apiKey,
+      headers: parseHeaders(flags.header),
+      interrupt: io.interrupt,
+    },
+  }
+}
+
+/** "99%" or "0.99". */
+export function parseShare(flag: string, text: string): number {
+  const match = /^(\d+(?:\.\d+)?)\s*(%?)$/.exec(text.trim())
+  const value = match ? Number(match[1]) / (match[2] === '%' ? 100 : 1) : NaN
+  if (value > 0 && value < 1) return value
+  throw usageError(`${flag} is a share such as 99%, not "${text}"`)
+}
+
+function parseHeaders(lines: readonly string[]): Record<string, string> {
+  const headers = lines.map((line) => {
+    const [name = '', value] = line.split(/:\s*(.*)/s)
+    if (value === undefined) throw usageError(`--header "${line}" has no colon`)
+    return [name.toLowerCase(), value]
+  })
+  return Object.fromEntries(headers) as Record<string, string>
+}

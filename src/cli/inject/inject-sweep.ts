@@ -1,0 +1,49 @@
+import type { InjectionSpec } from '../../contract/injection.ts'
+import { formatMs, formatRate, formatShare } from '../../injector/report/figures.ts'
+import { htmlSweep, sweepSentence, sweepTable } from '../../injector/report/html-study.ts'
+import { readSources } from '../../injector/data/sources.ts'
+import { runSweep } from '../../injector/sweep.ts'
+import { exitCodes } from '../exit-code.ts'
+import { formatTable } from '../table.ts'
+import { parseShare, type InjectContext } from './inject-context.ts'
+import { createLiveView } from './live-view.ts'
+
+/** Looks for the highest rate. Exit 5: no rate meets the SLO. */
+export async function injectSweep(context: InjectContext, spec: InjectionSpec): Promise<number> {
+  const { folder, io, output, flags, base } = context
+  const id = folder.create(Date.now())
+  folder.write(id, 'spec.json', `${JSON.stringify(spec, null, 2)}\n`)
+  let view = createLiveView(spec, io, output, flags['json-lines'])
+  const sweep = await runSweep(spec, {
+    ...base,
+    ...readSources(spec),
+    id,
+    target: parseShare('--target', flags.target ?? '99%'),
+    tolerance: parseShare('--tolerance', flags.tolerance ?? '5%'),
+    rateMaxPerS: Number(flags['max-rate'] ?? 100_000),
+    onProbe({ ratePerS, durationMs }) {
+      const load = { kind: 'open', arrivals: 'poisson', ratePerS } as const
+      view = createLiveView({ ...spec, load, durationMs }, io, output, flags['json-lines'])
+    },
+    onProgress: (progress) => view.show(progress),
+    onProbeEnd({ report: { summary } }) {
+      view.end()
+      output.note(
+        `${formatRate(summary.offeredPerSecond)}/s  attainment ${formatShare(summary.attainment)}  TTFT p50 ${formatMs(summary.ttftMs.p50)} ms  ${summary.steadyState.isSaturated ? 'saturated' : ''}`,
+      )
+    },
+  }).finally(() => view.end())
+  folder.write(id, 'sweep.html', htmlSweep(sweep))
+  folder.write(id, 'sweep.json', `${JSON.stringify(sweep)}\n`)
+  output.data(sweep, () =>
+    [
+      formatTable(...sweepTable(sweep), output.style),
+      '',
+      sweepSentence(sweep),
+      output.style('dim', `${folder.pathOf(id)}/sweep.html`),
+    ].join('\n'),
+  )
+  if (io.interrupt.aborted) return exitCodes.interrupted.code
+  const hasLimits = Object.keys(spec.slo).length > 0
+  return hasLimits && sweep.result.ratePerS === null ? exitCodes.negative.code : exitCodes.ok.code
+}
