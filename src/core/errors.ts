@@ -165,6 +165,7 @@ export const catalogue = {
     'The two ends may be of different versions: compare `baleen version` and `baleen status`.',
   ),
 
+  'simulation/bad-scenario': bad('`baleen simulate --example` shows a scenario file.'),
   'simulation/bad-workload': bad(
     'Requests come in the order of their times, with whole token counts of at least 1.',
   ),

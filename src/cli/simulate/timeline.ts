@@ -1,0 +1,91 @@
+import type { Scenario } from '../../contract/scenario.ts'
+import { chart } from '../../injector/report/chart.ts'
+import { htmlPage, htmlTable } from '../../injector/report/html-page.ts'
+import { type SimulationSummary } from '../../simulator/results/summarise.ts'
+import type { SimulationResult } from '../../simulator/simulate.ts'
+import { factRows, latencyHeader, latencyRows, replicaHeader, replicaRows } from './report-text.ts'
+
+/** A page with the figures and the timeline of a run; opens offline. */
+export function timelineHtml(
+  title: string,
+  scenario: Scenario,
+  result: SimulationResult,
+  summary: SimulationSummary,
+): string {
+  const facts = factRows(summary).map(([name, value]) => `${name}: ${value}`)
+  return htmlPage(
+    title,
+    `<h1>${title}</h1><p class="soft">${facts.join(' · ')}</p>` +
+      htmlTable(latencyHeader, latencyRows(summary)) +
+      `<h2>Timeline</h2><div class="charts">${charts(scenario, result).join('')}</div>` +
+      `<h2>Replicas</h2>${htmlTable(replicaHeader, replicaRows(summary))}`,
+  )
+}
+
+/** The timeline alone, its charts one below the other. */
+export function timelineSvg(scenario: Scenario, result: SimulationResult): string {
+  const all = charts(scenario, result)
+  const placed = all.map((one, at) =>
+    one.replace('<svg ', `<svg y="${at * height}" width="${width}" height="${height}" `),
+  )
+  return (
+    `<svg xmlns="http://www.w3.org/2000/svg" width="${width}" height="${height * all.length}" font-family="sans-serif">` +
+    `<style>${style}</style>${placed.join('')}</svg>\n`
+  )
+}
+
+const width = 560
+const height = 260
+const style =
+  'text{font-size:11px;fill:#6b7280}.title{font-size:13px;fill:#111827}.grid{stroke:#e5e7eb}.band{fill:#f59e0b;fill-opacity:.22}'
+
+function charts(scenario: Scenario, { samples, requests, replicas }: SimulationResult): string[] {
+  const bands = scenario.faults.map((fault) => ({
+    name: `${fault.kind} of replica ${fault.replica}`,
+    from: fault.at / 1000,
+    to: (fault.at + (fault.kind === 'slow' ? fault.for : (fault.restart ?? 0))) / 1000,
+  }))
+  const over = (
+    title: string,
+    yLabel: string,
+    lines: Readonly<Record<string, readonly number[]>>,
+  ) =>
+    chart({
+      title,
+      xLabel: 'seconds',
+      yLabel,
+      kind: 'line',
+      bands,
+      series: Object.entries(lines).map(([name, values]) => ({
+        name,
+        points: values.map((value, at) => [samples.atMs[at]! / 1000, value] as const),
+      })),
+    })
+  const ids = Array.from({ length: requests.count }, (_, id) => id)
+  return [
+    over('Requests in the engines', 'requests', {
+      running: samples.running,
+      waiting: samples.waiting,
+    }),
+    over('Tokens', 'tokens/s', { 'answer tokens': samples.tokensPerS }),
+    over('Arrivals', 'requests/s', { arrivals: samples.arrivalsPerS }),
+    over('KV memory', '%', { 'in use': samples.kvUsage.map((share) => share * 100) }),
+    chart({
+      title: 'Time to first token, by arrival',
+      xLabel: 'seconds',
+      yLabel: 'ms',
+      kind: 'dots',
+      bands,
+      series: replicas.map((replica) => ({
+        name: replica.id,
+        points: ids
+          .filter((id) => requests.replica[id] === replica.index)
+          .map((id) => {
+            const arrivalMs = requests.arrivalMs[id]!
+            return [arrivalMs / 1000, requests.firstTokenMs[id]! - arrivalMs] as const
+          }),
+      })),
+    }),
+    over('Replicas that serve', 'replicas', { ready: samples.ready }),
+  ].filter((one) => one !== '')
+}

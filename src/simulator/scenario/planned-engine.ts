@@ -1,0 +1,92 @@
+import { correction } from '../../planner/load/correction.ts'
+import { eraOf, limitsOf, type Scenario as Deployment } from '../../planner/load/deployment.ts'
+import { stepFeatures, sumParts, weigh } from '../../planner/load/features.ts'
+import { memoryBudget } from '../../planner/memory/budget.ts'
+import { type Layout, type PrefillChunk, stepParts } from '../../planner/step/step-time.ts'
+import { defaultParameters, type EngineParameters } from '../engine/parameters.ts'
+import type { StepLoad, StepTime } from '../engine/step-load.ts'
+import { tabulated } from '../step-times.ts'
+
+/** What a pool needs to know of an engine that was planned, not measured. */
+export interface PlannedEngine {
+  readonly engine: EngineParameters
+  readonly stepTime: StepTime
+  readonly ranks: number
+}
+
+/** The engine of a deployment as the planner knows it: its memory, its limits and the time of its steps. */
+export function plannedEngine(
+  deployment: Deployment,
+  change: Partial<EngineParameters> = {},
+): PlannedEngine {
+  const { layout, engine } = deployment
+  const limits = limitsOf(deployment)
+  const budget = memoryBudget(layout, engine.memory, {
+    share: deployment.memoryShare,
+    batchedTokens: limits.batchedTokens,
+  })
+  const { firstToken } = eraOf(engine, deployment.version)
+  const parameters: EngineParameters = {
+    ...defaultParameters,
+    sequencesMax: limits.maxSequences,
+    batchTokens: limits.batchedTokens,
+    kvBlocks: budget.kvBlocks,
+    blockTokens: engine.memory.blockTokens,
+    hasPrefixCache: engine.capabilities.prefixCaching,
+    hasChunkedPrefill: engine.capabilities.chunkedPrefill,
+    mixing: engine.scheduling.mixesPrefill ? 'mixed' : 'prefill-first',
+    reserveAnswer: engine.memory.reserves === 'in-advance' ? 1 : 0,
+    // The coefficients were fitted without looking ahead, so that it is in them.
+    stepsAhead: 0,
+    requestOverheadMs: firstToken.requestMs + firstToken.layerMs * layout.model.layers,
+    ...change,
+  }
+  const stepTime = plannedStepTime(deployment)
+  return {
+    engine: parameters,
+    stepTime: layout.dp === 1 ? tabulated(stepTime) : stepTime,
+    ranks: layout.dp,
+  }
+}
+
+/** Decoding as in the closed form; prompts add what the step takes longer with them. */
+function plannedStepTime(deployment: Deployment): StepTime {
+  const { layout, engine, version } = deployment
+  const { step } = eraOf(engine, version)
+  const factor = Math.exp(correction(engine.fitted.stepCorrections, { engine, layout, version }))
+  return (ranks) => {
+    const { decodes, context, chunks } = together(ranks)
+    const decodeMs = weigh(stepFeatures(layout, decodes, context, 0, 0), step)
+    if (chunks.length === 0) return decodeMs * factor
+    const addedUs = addedByPrompts(layout, decodes, context, chunks)
+    const promptsMs = (addedUs * step.prefill + chunks.length * step.prefillStepUs) / 1e3
+    return (decodeMs + promptsMs) * factor
+  }
+}
+
+function addedByPrompts(
+  layout: Layout,
+  decodes: number,
+  context: number,
+  chunks: readonly PrefillChunk[],
+): number {
+  const mixed = sumParts(stepParts(layout, { decodes, context, chunks }))
+  return Math.max(
+    0.05 * mixed,
+    mixed - sumParts(stepParts(layout, { decodes, context, chunks: [] })),
+  )
+}
+
+/** The planner looks at all ranks of a replica as one. */
+function together(ranks: readonly StepLoad[]) {
+  const chunks: PrefillChunk[] = []
+  let decodes = 0
+  let contextTokens = 0
+  for (const load of ranks) {
+    decodes += load.decodes
+    contextTokens += load.contextTokens
+    for (let at = 0; at < load.chunks; at++)
+      chunks.push({ tokens: load.chunkTokens[at]!, past: load.chunkPast[at]!, count: 1 })
+  }
+  return { decodes, context: decodes > 0 ? contextTokens / decodes : 0, chunks }
+}

@@ -1,0 +1,110 @@
+import type { Scenario } from '../../contract/scenario.ts'
+import type { EngineModel } from '../../core/engine-model.ts'
+import { AppError } from '../../core/errors.ts'
+import type { Recording } from '../../injector/policy/workload/schedule.ts'
+import { readRow } from '../../planner/predict/row.ts'
+import { readScenario } from '../../planner/predict/scenario.ts'
+import { defaultParameters, type EngineParameters } from '../engine/parameters.ts'
+import type { Fault, PoolSetup, SimulationSetup } from '../setup.ts'
+import { linearStepTime } from '../step-times.ts'
+import { plannedEngine } from './planned-engine.ts'
+import { hashTokensOf, scenarioWorkload } from './scenario-workload.ts'
+
+/**
+ * A scenario file as a run. `engines`: what the registry knows. Errors: `simulation/bad-scenario` where a deployment
+ * can't be planned, `injection/bad-spec` for a workload that can't be read.
+ */
+export function simulationSetup(
+  scenario: Scenario,
+  engines: readonly EngineModel[],
+  recording: Recording | null,
+): SimulationSetup {
+  const { concurrency, users, requests, duration } = scenario.workload
+  // A closed loop goes on for as long as it is watched.
+  const endMs = scenario.end ?? (users && !requests ? (duration ?? 60_000) : undefined)
+  return {
+    seed: scenario.seed,
+    pools: scenario.pools.map((pool) => poolSetup(pool, engines)),
+    workload: scenarioWorkload(scenario, recording),
+    hashTokens: hashTokensOf(recording),
+    faults: scenario.faults.map(faultOf),
+    gateways: scenario.gateways,
+    holdTimeoutMs: scenario.holdTimeout,
+    ...(concurrency === undefined ? {} : { concurrencyMax: concurrency }),
+    ...(endMs === undefined ? {} : { endMs }),
+  }
+}
+
+type Pool = Scenario['pools'][number]
+
+function poolSetup(pool: Pool, engines: readonly EngineModel[]): PoolSetup {
+  const { name, replicas, weight, role, start, transfer, transferPerTokenMs, step } = pool
+  // Whoever leaves a setting out gets the one of the engine's kind.
+  const change = Object.fromEntries(
+    Object.entries(pool.engine).filter(([, value]) => value !== undefined),
+  ) as Partial<EngineParameters>
+  return {
+    name,
+    replicas,
+    weight,
+    role,
+    startMs: start,
+    transferMs: (tokens) => transfer + tokens * transferPerTokenMs,
+    ...(step
+      ? { engine: { ...defaultParameters, ...change }, stepTime: linearStepTime(millis(step)) }
+      : planned(pool, change, engines)),
+  }
+}
+
+const millis = (step: NonNullable<Pool['step']>) => ({
+  baseMs: step.base,
+  promptTokenMs: step.promptToken,
+  sequenceMs: step.sequence,
+  contextTokenMs: step.contextToken,
+  promptPairMs: step.promptPair,
+})
+
+function planned(pool: Pool, change: Partial<EngineParameters>, engines: readonly EngineModel[]) {
+  const { engine, version, model, gpu, gpus, tp, pp, dp, ep, precision, kvDtype, memoryShare } =
+    pool.deployment!
+  const row = readRow({ engine, version, model, gpu, precision, kv_dtype: kvDtype })
+  const deployment = readScenario(
+    {
+      ...row,
+      numGpus: gpus,
+      tp: tp ?? null,
+      pp: pp ?? null,
+      dp: dp ?? null,
+      ep: ep ?? null,
+      memoryShare: memoryShare ?? null,
+      maxSequences: change.sequencesMax ?? null,
+      batchedTokens: change.batchTokens ?? null,
+      // The planner wants a load; here the simulation makes it.
+      isl: 1,
+      osl: 1,
+      load: '1',
+    },
+    engines,
+  )
+  if ('reason' in deployment)
+    throw new AppError('simulation/bad-scenario', {
+      message: `pool "${pool.name}": ${deployment.reason}`,
+    })
+  return plannedEngine(deployment, change)
+}
+
+const faultOf = (fault: Scenario['faults'][number]): Fault =>
+  fault.kind === 'crash'
+    ? {
+        kind: 'crash',
+        atMs: fault.at,
+        replica: fault.replica,
+        restartMs: fault.restart ?? null,
+      }
+    : {
+        kind: 'slow',
+        atMs: fault.at,
+        replica: fault.replica,
+        factor: fault.factor,
+        forMs: fault.for,
+      }
