@@ -7,7 +7,7 @@ import type {
 } from '../../src/core/engine-model.ts'
 import { correctionKeys } from '../../src/planner/load/correction.ts'
 import { defaultFirstToken, defaultStep } from '../../src/planner/load/default-coefficients.ts'
-import { eraOf, type Scenario } from '../../src/planner/load/deployment.ts'
+import { eraOf, type Scenario } from '../../src/planner/load/scenario.ts'
 import { type SteadyState, steadyState } from '../../src/planner/load/steady-state.ts'
 import { type Cell, fitEffects, fitPositive, type Observation, type Prior } from './regression.ts'
 import type { BenchRow } from './rows.ts'

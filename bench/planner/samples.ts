@@ -1,5 +1,5 @@
 import { engineModels } from '../../src/engines/models.ts'
-import { readScenario } from '../../src/planner/predict/scenario.ts'
+import { readScenario } from '../../src/planner/predict/read-scenario.ts'
 import type { Sample } from './fit-engine.ts'
 import type { BenchRow } from './rows.ts'
 

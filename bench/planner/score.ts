@@ -1,6 +1,6 @@
 import { engineModels } from '../../src/engines/models.ts'
 import { type ErrorBars, predictRow } from '../../src/planner/predict/predict-row.ts'
-import { findEngineModel } from '../../src/planner/predict/scenario.ts'
+import { findEngineModel } from '../../src/planner/predict/read-scenario.ts'
 import type { BenchRow, Measured } from './rows.ts'
 import { groupBy, mean, median } from './statistics.ts'
 

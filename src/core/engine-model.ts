@@ -48,6 +48,8 @@ export interface SchedulingRules {
   readonly batchedTokens: { readonly large: number; readonly small: number }
   /** From this memory on a device counts as large. */
   readonly largeDeviceBytes: number
+  /** Architectures that count as small whatever they hold. */
+  readonly smallArchitectures: readonly string[]
 }
 
 /** Multipliers of device time by part, and what the host adds; fitted by bench/planner/fit.ts. */

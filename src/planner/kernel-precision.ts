@@ -3,8 +3,6 @@ import type { ModelFacts } from './model-facts.ts'
 /** What the matrix units multiply: weights and activations as the kernel sees them. */
 export type Kernel = 'bf16' | 'fp8' | 'int8' | 'int4' | 'nvfp4' | 'mxfp4'
 
-export const kernels: readonly Kernel[] = ['bf16', 'fp8', 'int8', 'int4', 'nvfp4', 'mxfp4']
-
 /** Bytes a weight takes, scales included: 16 or 32 weights share one. */
 export const weightBytes: Readonly<Record<Kernel, number>> = {
   bf16: 2,

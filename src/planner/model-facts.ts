@@ -108,7 +108,7 @@ export function linearParameters(model: ModelFacts): number {
 }
 
 /** Weights of one expert. */
-export const expertParameters = (model: ModelFacts): number =>
+const expertParameters = (model: ModelFacts): number =>
   model.moe ? model.mlpMatrices * model.hidden * model.moe.intermediate : 0
 
 export interface ParameterCount {

@@ -25,6 +25,7 @@ export const llamaModel: EngineModel = {
     maxSequences: { large: 1, small: 1 },
     batchedTokens: { large: 512, small: 512 },
     largeDeviceBytes: 70 * 2 ** 30,
+    smallArchitectures: [],
   },
   fitted: readFitted(fitted),
   knobs: [

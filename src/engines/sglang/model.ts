@@ -25,6 +25,7 @@ export const sglangModel: EngineModel = {
     maxSequences: { large: 2048, small: 1024 },
     batchedTokens: { large: 8192, small: 4096 },
     largeDeviceBytes: 70 * 2 ** 30,
+    smallArchitectures: [],
   },
   fitted: readFitted(fitted),
   knobs: [

@@ -25,6 +25,7 @@ export const trtllmModel: EngineModel = {
     maxSequences: { large: 2048, small: 2048 },
     batchedTokens: { large: 8192, small: 8192 },
     largeDeviceBytes: 70 * 2 ** 30,
+    smallArchitectures: [],
   },
   fitted: readFitted(fitted),
   knobs: [

@@ -25,6 +25,7 @@ export const vllmModel: EngineModel = {
     maxSequences: { large: 1024, small: 256 },
     batchedTokens: { large: 8192, small: 2048 },
     largeDeviceBytes: 70 * 2 ** 30,
+    smallArchitectures: ['volta', 'turing', 'ampere'],
   },
   fitted: readFitted(fitted),
   knobs: [

@@ -1,6 +1,6 @@
 import type { EngineModel } from '../../core/engine-model.ts'
 import type { Layout } from '../step/step-time.ts'
-import { eraOf } from './deployment.ts'
+import { eraOf } from './scenario.ts'
 
 export interface CorrectionSubject {
   readonly engine: EngineModel
@@ -28,7 +28,7 @@ export function correctionKeys({ engine, layout, version }: CorrectionSubject): 
 }
 
 /** "vLLM 0.15.1" → "0.15", "1.2.0rc6.post3" → "1.2.0rc6.post3": release candidates differ, patches do not. */
-export function shortVersion(version: string): string {
+function shortVersion(version: string): string {
   const text = version.toLowerCase().replace(/^[a-z ]+(?=\d)/, '')
   if (!/\d/.test(text)) return text || 'unknown'
   return /rc|post|dev|nightly|-/.test(text) ? text : text.split('.').slice(0, 2).join('.')

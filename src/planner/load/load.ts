@@ -2,7 +2,7 @@
 export type Load =
   /** A fixed number of users, each with one request in flight. */
   | { readonly kind: 'closed'; readonly concurrency: number }
-  /** Requests an hour, whatever the answers take; null: the rate is not known. */
+  /** Requests a second, whatever the answers take; null: the rate is not known. */
   | { readonly kind: 'open'; readonly rateRps: number | null; readonly prompts: number | null }
   /** All prompts at once, or so many that the engine is never idle (null). */
   | { readonly kind: 'saturated'; readonly prompts: number | null }

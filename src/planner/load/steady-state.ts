@@ -1,6 +1,6 @@
 import { memoryBudget, type MemoryBudget, sequenceCapacity } from '../memory/budget.ts'
 import { correction, type CorrectionSubject } from './correction.ts'
-import { eraOf, limitsOf, type Scenario } from './deployment.ts'
+import { eraOf, limitsOf, type Scenario } from './scenario.ts'
 import {
   type FirstTokenFeatures,
   prefillCost,
@@ -81,7 +81,7 @@ function createPoint(scenario: Scenario) {
   function firstToken(running: number, stepMs: number, wait: number, isOpen: boolean) {
     const own = alone.total - alone.attention
     const cycleMs = stepMs * osl + alone.total
-    const busy = Math.min(0.95, ((running / cycleMs) * alone.total) / 1)
+    const busy = Math.min(0.95, (running / cycleMs) * alone.total)
     // A burst prefills one prompt after another; those behind wait for about half of them.
     const cohort = isOpen ? 0 : Math.max(0, running - 1)
     const features: FirstTokenFeatures = {

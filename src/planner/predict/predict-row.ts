@@ -1,8 +1,8 @@
 import type { EngineModel, ErrorBar } from '../../core/engine-model.ts'
-import type { Scenario } from '../load/deployment.ts'
+import type { Scenario } from '../load/scenario.ts'
 import { steadyState } from '../load/steady-state.ts'
 import type { RowInput } from './row.ts'
-import { readScenario } from './scenario.ts'
+import { readScenario } from './read-scenario.ts'
 
 export interface Prediction {
   readonly index: number
@@ -55,10 +55,10 @@ export function predictRow(
   }
 }
 
-export type Familiarity = keyof ErrorBar
+type Familiarity = keyof ErrorBar
 
 /** How much of the combination was measured with this engine. */
-export function familiarity({ layout, engine }: Scenario): Familiarity {
+function familiarity({ layout, engine }: Scenario): Familiarity {
   const { model, device } = layout
   const keys = Object.keys(engine.fitted.stepCorrections)
   const isNamed = (end: string) => keys.some((key) => key.endsWith(end))

@@ -27,13 +27,3 @@ function addCurve(key: string, experts: number, topK: number): readonly number[]
   curves.set(key, curve)
   return curve
 }
-
-/** Load of the busiest of `ranks` expert-parallel ranks over the mean, for a batch of tokens. */
-export function straggler(experts: number, topK: number, tokens: number, ranks: number): number {
-  if (ranks <= 1) return 1
-  // Tokens land on ranks like balls in bins; replicas of hot experts flatten what routing skews.
-  const perRank = Math.max(1, (tokens * topK) / ranks)
-  return (
-    1 + Math.min(1, Math.sqrt((2 * Math.log(ranks)) / perRank)) * Math.min(1, experts / ranks / 4)
-  )
-}

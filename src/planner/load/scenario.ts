@@ -27,7 +27,11 @@ export interface Limits {
 export function limitsOf(scenario: Scenario): Limits {
   const { engine, layout } = scenario
   const { scheduling } = engine
-  const size = layout.device.memoryBytes >= scheduling.largeDeviceBytes ? 'large' : 'small'
+  const { device } = layout
+  const isLarge =
+    device.memoryBytes >= scheduling.largeDeviceBytes &&
+    !scheduling.smallArchitectures.includes(device.architecture)
+  const size = isLarge ? 'large' : 'small'
   return {
     maxSequences: scenario.maxSequences ?? scheduling.maxSequences[size],
     batchedTokens: scenario.batchedTokens ?? scheduling.batchedTokens[size],
