@@ -9,7 +9,7 @@ import {
   type Contender,
   type Setup,
 } from './engine/contenders.ts'
-import type { BurstResult } from './engine/load.ts'
+import type { Burst, BurstResult } from './engine/load.ts'
 
 /**
  * The embedded engine over HTTP, beside node-llama-cpp called directly and, where given, llama.cpp's own server:
@@ -71,10 +71,10 @@ async function compare({ title, setup: model, tokens, wrap }: Subject): Promise<
       for (const streams of streamCounts)
         // The order turns with every round, so that no contender always follows the same one.
         for (const contender of rotate(contenders, round + 1)) {
-          const result = await contender.run({
-            prompts: promptsFor(streams, round).map(wrap),
+          const result = await runUntilWhole(contender, (attempt) => ({
+            prompts: promptsFor(streams, round + 100 * attempt).map(wrap),
             tokens,
-          })
+          }))
           const key = `${contender.name} ${streams}`
           if (round >= 0) results.set(key, [...(results.get(key) ?? []), result])
         }
@@ -82,6 +82,19 @@ async function compare({ title, setup: model, tokens, wrap }: Subject): Promise<
   } finally {
     for (const contender of contenders) contender.stop()
   }
+}
+
+/** llama-server breaks off now and then where a small model writes odd text: the burst is run again with others. */
+async function runUntilWhole(
+  contender: Contender,
+  burst: (attempt: number) => Burst,
+): Promise<BurstResult> {
+  for (let attempt = 0; ; attempt++)
+    try {
+      return await contender.run(burst(attempt))
+    } catch (thrown) {
+      if (attempt === 5) throw thrown
+    }
 }
 
 function print(
