@@ -1,5 +1,5 @@
 import { correction } from '../../planner/load/correction.ts'
-import { eraOf, limitsOf, type Scenario as Deployment } from '../../planner/load/deployment.ts'
+import { eraOf, limitsOf, type Scenario as Deployment } from '../../planner/load/scenario.ts'
 import { stepFeatures, sumParts, weigh } from '../../planner/load/features.ts'
 import { memoryBudget } from '../../planner/memory/budget.ts'
 import { type Layout, type PrefillChunk, stepParts } from '../../planner/step/step-time.ts'
