@@ -2,7 +2,6 @@
  * The gateway beside what it is measured against: `node bench/gateway.ts [--requests] [--streams] [--prompts]
  * [--memory MINUTES] [--portkey DIR] [--rounds 3] [--seconds 5]`. See bench/README.md.
  */
-import { spawnSync } from 'node:child_process'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { parseArgs } from 'node:util'
@@ -19,7 +18,7 @@ import {
   startUpstream,
   type Contender,
 } from './gateway/contenders.ts'
-import { runWrk, type LoadResult } from './gateway/load.ts'
+import { run, runWrk, type LoadResult } from './gateway/load.ts'
 
 const { values } = parseArgs({
   options: {
@@ -59,7 +58,7 @@ interface Run extends LoadResult {
   readonly cpuUs: number
 }
 
-async function load(one: Contender, body: string, connections: number): Promise<Run> {
+async function measure(one: Contender, body: string, connections: number): Promise<Run> {
   const before = cpuUs(one.pids)
   const result = await runWrk({ ...one, body, connections, seconds })
   if (result.failed > 0) console.log(`  ${one.name}: ${result.failed} of ${result.requests} failed`)
@@ -77,11 +76,11 @@ async function warm(one: Contender): Promise<void> {
 /** Every contender once a round, so that what else the machine does hits all alike. */
 async function interleave(
   contenders: readonly Contender[],
-  run: (one: Contender) => Promise<Run>,
+  act: (one: Contender) => Promise<Run>,
 ): Promise<Map<Contender, Run[]>> {
   const runs = new Map<Contender, Run[]>(contenders.map((one) => [one, []]))
   for (let round = 0; round < rounds; round++)
-    for (const one of contenders) runs.get(one)!.push(await run(one))
+    for (const one of contenders) runs.get(one)!.push(await act(one))
   return runs
 }
 
@@ -90,7 +89,7 @@ const of = (runs: readonly Run[], name: keyof Run): number => median(runs.map((r
 async function benchRequests(contenders: readonly Contender[], direct: Contender): Promise<void> {
   console.log(`\nrequests: 32 connections, ${rounds} rounds of ${seconds} s, medians`)
   for (const one of contenders) await warm(one)
-  const busy = await interleave(contenders, (one) => load(one, shortBody, 32))
+  const busy = await interleave(contenders, (one) => measure(one, shortBody, 32))
   const [baleen, bare] = contenders
   for (const [one, runs] of busy)
     console.log(
@@ -105,7 +104,7 @@ async function benchRequests(contenders: readonly Contender[], direct: Contender
       )
 
   console.log('\nrequests: 1 connection, latency added to the upstream’s own')
-  const calm = await interleave([direct, ...contenders], (one) => load(one, shortBody, 1))
+  const calm = await interleave([direct, ...contenders], (one) => measure(one, shortBody, 1))
   const own = calm.get(direct)!
   console.log(
     `  direct: p50 ${of(own, 'p50Ms').toFixed(3)} ms, p99 ${of(own, 'p99Ms').toFixed(3)} ms`,
@@ -120,7 +119,7 @@ async function benchRequests(contenders: readonly Contender[], direct: Contender
 
 async function benchPrompts(contenders: readonly Contender[]): Promise<void> {
   console.log(`\nprompts of ${Math.round(longBody.length / 1000)} KB, 8 connections`)
-  const runs = await interleave(contenders, (one) => load(one, longBody, 8))
+  const runs = await interleave(contenders, (one) => measure(one, longBody, 8))
   for (const [one, of1] of runs)
     console.log(
       `  ${one.name.padEnd(22)} ${of(of1, 'requestsPerS').toFixed(0).padStart(6)} req/s  ${of(of1, 'cpuUs').toFixed(0).padStart(5)} µs CPU/req = ${(1e6 / of(of1, 'cpuUs')).toFixed(0)} req/s a core`,
@@ -138,7 +137,10 @@ interface StreamResult {
   readonly firstMsP50: number
 }
 
-function readStreams(one: Contender, streams: number): StreamResult & { readonly cpuUs: number } {
+async function readStreams(
+  one: Contender,
+  streams: number,
+): Promise<StreamResult & { readonly cpuUs: number }> {
   const client = join(import.meta.dirname, 'gateway/stream-client.ts')
   const settings = {
     url: one.url,
@@ -148,23 +150,20 @@ function readStreams(one: Contender, streams: number): StreamResult & { readonly
     paceMs,
   }
   const flags = Object.entries(settings).flatMap(([name, value]) => [`--${name}`, `${value}`])
-  const [command, ...rest] = onCore(1, [process.execPath, client, ...flags])
   const before = cpuUs(one.pids)
-  const { stdout } = spawnSync(command!, rest, {
-    encoding: 'utf8',
-    stdio: ['ignore', 'pipe', 'inherit'],
-  })
-  const result = JSON.parse(stdout) as StreamResult
+  const result = JSON.parse(
+    await run(onCore(1, [process.execPath, client, ...flags])),
+  ) as StreamResult
   return { ...result, cpuUs: (cpuUs(one.pids) - before) / result.frames }
 }
 
-function benchStreams(contenders: readonly Contender[], direct: Contender): void {
+async function benchStreams(contenders: readonly Contender[], direct: Contender): Promise<void> {
   for (const streams of [16, Number(values.concurrency)]) {
     console.log(`\n${streams} streams of ${frames} frames, one every ${paceMs} ms`)
     const all = [direct, ...contenders]
     const results = new Map(all.map((one) => [one, [] as (StreamResult & { cpuUs: number })[]]))
     for (let round = 0; round < rounds; round++)
-      for (const one of all) results.get(one)!.push(readStreams(one, streams))
+      for (const one of all) results.get(one)!.push(await readStreams(one, streams))
     const mid = (one: Contender, name: keyof StreamResult | 'cpuUs') =>
       median(results.get(one)!.map((result) => result[name]))
     for (const one of all)
@@ -185,9 +184,9 @@ async function benchMemory(baleen: Contender, minutes: number): Promise<void> {
   let peak = idle
   const watch = setInterval(() => (peak = Math.max(peak, rssMiB(baleen.pids))), 500)
   while (performance.now() < untilMs) {
-    await load(baleen, shortBody, 64)
-    await load(baleen, longBody, 8)
-    readStreams(baleen, 128)
+    await measure(baleen, shortBody, 64)
+    await measure(baleen, longBody, 8)
+    await readStreams(baleen, 128)
   }
   clearInterval(watch)
   for (const after of [0, 10, 20, 30]) {
@@ -215,7 +214,7 @@ try {
   ].filter((one) => one !== null)
   if (isAll || values.requests) await benchRequests([baleen, bare, ...others], direct)
   if (isAll || values.prompts) await benchPrompts([baleen, bare, ...others])
-  if (isAll || values.streams) benchStreams([baleen, bare, ...others.slice(0, 2)], direct)
+  if (isAll || values.streams) await benchStreams([baleen, bare, ...others.slice(0, 2)], direct)
 } finally {
   close()
 }

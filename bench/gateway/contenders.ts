@@ -205,6 +205,7 @@ defaults
   timeout client 300s
   timeout server 300s
   http-reuse always
+  option http-no-delay
 listen engine
   bind 127.0.0.1:${port}
   server one ${new URL(upstream).host} maxconn 4096

@@ -66,7 +66,8 @@ end
   }
 }
 
-function run(argv: readonly string[]): Promise<string> {
+/** Standard output of a command. */
+export function run(argv: readonly string[]): Promise<string> {
   return new Promise((resolve, reject) => {
     const [command, ...rest] = argv
     const child = spawn(command!, rest, { stdio: ['ignore', 'pipe', 'inherit'] })
@@ -74,7 +75,7 @@ function run(argv: readonly string[]): Promise<string> {
     child.stdout.on('data', (chunk: Buffer) => (output += chunk.toString()))
     child.on('error', reject)
     child.on('close', (code) =>
-      code === 0 ? resolve(output) : reject(new Error(`wrk ended with ${code}`)),
+      code === 0 ? resolve(output) : reject(new Error(`${argv.join(' ')} ended with ${code}`)),
     )
   })
 }
