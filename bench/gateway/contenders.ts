@@ -1,4 +1,4 @@
-import { fork, spawn, spawnSync, type ChildProcess } from 'node:child_process'
+import { fork, spawn, type ChildProcess } from 'node:child_process'
 import { createHash } from 'node:crypto'
 import {
   existsSync,
@@ -32,9 +32,9 @@ const folder = mkdtempSync(join(tmpdir(), 'baleen-bench-gateway-'))
 const children: ChildProcess[] = []
 
 /** The proxy has a core of its own; load and upstream share the other. */
-const hasTaskset = spawnSync('taskset', ['--version']).status === 0
+const taskset = find('taskset')
 export const onCore = (core: number, argv: readonly string[]): string[] =>
-  hasTaskset ? ['taskset', '-c', `${core}`, ...argv] : [...argv]
+  taskset ? [taskset, '-c', `${core}`, ...argv] : [...argv]
 
 export function close(): void {
   for (const child of children) child.kill('SIGKILL')
@@ -259,10 +259,10 @@ export function rssMiB(pids: readonly number[]): number {
   return total / 1024
 }
 
-const find = (name: string): string | null =>
-  ['/usr/sbin', '/usr/bin', '/usr/local/sbin', '/usr/local/bin', '/opt/homebrew/bin']
-    .map((place) => join(place, name))
-    .find((path) => existsSync(path)) ?? null
+function find(name: string): string | null {
+  const places = ['/usr/sbin', '/usr/bin', '/usr/local/sbin', '/usr/local/bin', '/opt/homebrew/bin']
+  return places.map((place) => join(place, name)).find((path) => existsSync(path)) ?? null
+}
 
 function freePort(): Promise<number> {
   return new Promise((resolve, reject) => {

@@ -36,7 +36,7 @@ export interface GatewayDeps {
 }
 
 /** Figures of the moment, for the metric table. */
-export interface GatewayState {
+interface GatewayState {
   readonly activeRequests: number
   readonly heldRequests: number
   readonly bodyBytes: number

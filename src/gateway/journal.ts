@@ -34,7 +34,7 @@ const fileBytesMax = 8_000_000
 const pendingBytesMax = 64 * 2 ** 20
 const noteDelayMs = 20
 
-export const realFiles: JournalFiles = {
+const realFiles: JournalFiles = {
   open: (path) => openSync(path, 'a', 0o600),
   write: (file, bytes) => writeSync(file, bytes),
   close: (file) => closeSync(file),

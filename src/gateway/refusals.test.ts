@@ -360,3 +360,25 @@ describe('limits of a key', () => {
     }
   })
 })
+
+describe('requests one behind the other on a connection', () => {
+  it('are forgotten, all of them, when it breaks', async () => {
+    const slow = await startFakeEngine({ headDelayMs: 60_000 })
+    const piped = await startGateway({ routes: { ant: [slow.url] } })
+    try {
+      const body = JSON.stringify(chat())
+      const one = `POST ${chatPath} HTTP/1.1\r\nhost: a\r\nauthorization: Bearer bln_test_key\r\ncontent-length: ${body.length}\r\n\r\n${body}`
+      const socket = connect(piped.port, '127.0.0.1')
+      socket.on('error', () => {})
+      socket.write(one.repeat(3))
+      await until('the engine has them', () => slow.requests.length === 3)
+      socket.destroy()
+      await until('none is active', () => piped.gateway.state().activeRequests === 0)
+      await until('the engine is told', () => slow.requests.every(({ state }) => state === 'aborted'))
+      await until('all are recorded', () => piped.closes().length === 3)
+    } finally {
+      await piped.close()
+      await slow.close()
+    }
+  })
+})

@@ -20,7 +20,7 @@ export interface GatewayMeter {
   refused(code: ErrorCode, endpoint: Endpoint | null): void
 }
 
-export interface GatewayTimes {
+interface GatewayTimes {
   readonly holdTimeoutMs: number
   readonly idleTimeoutMs: number
 }

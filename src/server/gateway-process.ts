@@ -2,6 +2,7 @@ import { rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import type { GatewayRecord } from '../contract/boot.ts'
 import type { ChildMessage, SupervisorMessage } from '../contract/ipc.ts'
+import { catalogue } from '../core/errors.ts'
 import { createGateway } from '../gateway/gateway.ts'
 import { readSiblings, servePrivately } from '../gateway/metrics-pages.ts'
 import { createLog } from '../observability/log.ts'
@@ -73,6 +74,16 @@ const record: GatewayRecord = {
   startedAtMs,
 }
 writeFileSync(recordPath, JSON.stringify(record), { mode: 0o600 })
-const port = await gateway.listen()
-log.info({ port }, 'listening')
-send({ type: 'ready', port })
+try {
+  const port = await gateway.listen()
+  log.info({ port }, 'listening')
+  send({ type: 'ready', port })
+} catch (thrown) {
+  log.error({ err: thrown }, 'can not listen')
+  const { host, port } = config.gateway
+  const message = `can't listen on ${host}:${port}: ${(thrown as Error).message}`
+  const code = 'machine/port-busy'
+  process.send?.({ type: 'fatal', code, message, hint: catalogue[code].hint }, () =>
+    process.exit(1),
+  )
+}

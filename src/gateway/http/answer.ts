@@ -11,10 +11,13 @@ export class Answer {
   isPaused = false
   isStreaming = false
   readonly #response: ServerResponse
+  readonly #onResume: () => void
   #source: Attempt | null = null
 
-  constructor(response: ServerResponse) {
+  /** `onResume`: the client reads again. */
+  constructor(response: ServerResponse, onResume: () => void) {
     this.#response = response
+    this.#onResume = onResume
   }
 
   /** Goes out with the first part, in one segment. */
@@ -41,6 +44,7 @@ export class Answer {
     this.isPaused = true
     this.#response.once('drain', () => {
       this.isPaused = false
+      this.#onResume()
       this.#source?.resume()
     })
   }

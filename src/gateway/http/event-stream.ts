@@ -1,7 +1,7 @@
 import { hasUsage, readUsage, type Usage } from './usage.ts'
 
 /** A frame without an end is no frame: the engine is broken, or hostile. */
-export const frameBytesMax = 8 * 2 ** 20
+const frameBytesMax = 8 * 2 ** 20
 
 /**
  * Reads a stream of server-sent events as it passes. Only whole frames go on, so that an error can be put behind

@@ -82,7 +82,9 @@ export class Exchange
     this.#response = response
     this.#endpoint = endpoint
     this.#times = new Timeline(shell.clock.monotonicMs())
-    this.#answer = new Answer(response)
+    this.#answer = new Answer(response, () => {
+      this.#times.heardAtMs = shell.clock.monotonicMs()
+    })
     this.#clientId = chooseRequestId(request.headers['x-request-id'])
   }
 

@@ -65,7 +65,7 @@ export function addRetryHeaders(
 }
 
 /** 61000 → "1m1s", 1200 → "2s", 250 → "250ms": the form of OpenAI's `x-ratelimit-reset-*`. */
-export function formatReset(durationMs: number): string {
+function formatReset(durationMs: number): string {
   if (durationMs <= 0) return '0s'
   if (durationMs < 1000) return `${Math.ceil(durationMs)}ms`
   const seconds = Math.ceil(durationMs / 1000)

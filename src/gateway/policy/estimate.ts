@@ -1,5 +1,5 @@
 /** Completion tokens taken for granted where the request does not bound them. */
-export const completionTokensDefault = 512
+const completionTokensDefault = 512
 
 /** About four bytes of JSON a token, the field's rule of thumb; it counts structure as text, so it is high. */
 export const estimatePromptTokens = (bytes: number): number => Math.ceil(bytes / 4)

@@ -67,7 +67,7 @@ const leaseS = 2
 /** Below so many a lease a key is quiet: one at a time, and what it is told to remain is true. */
 const quietRequests = 8
 /** An unused lease goes back after this long. */
-export const idleMs = 1000
+const idleMs = 1000
 /** Settlements free tokens at any time, so a refusal of tokens is believed only this long. */
 const tokensRefusalMs = 200
 

@@ -49,7 +49,7 @@ export interface SavedLimits {
 }
 
 /** How long a recalled gateway may take. What it does not return by then stays with it. */
-export const recallTimeoutMs = 100
+const recallTimeoutMs = 100
 /** Beyond its need an ask gets at most this share of what remains, so that the next gateway finds some too. */
 const grantShare = 1 / 4
 const forgetAfterMs = 120_000

@@ -22,7 +22,7 @@ export interface RouteView {
 }
 
 /** Why that one: a code, spelled out only when somebody looks. */
-export type ChoiceReason = 'only-one' | 'less-loaded' | 'equal-load' | 'already-tried'
+type ChoiceReason = 'only-one' | 'less-loaded' | 'equal-load' | 'already-tried'
 
 export interface Choice {
   /** Index into the route's replicas. */

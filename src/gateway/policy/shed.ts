@@ -14,7 +14,7 @@ export interface LoopWindow {
   readonly cores: number
 }
 
-export const lagMsMax = 50
+const lagMsMax = 50
 const coresMax = 0.8
 /** So late that it no longer matters why. */
 const hopelessMs = 1000
