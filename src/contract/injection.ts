@@ -22,6 +22,48 @@ export type Endpoint = (typeof endpoints)[number]
 /** Which columns of a file mean what; a name missing here is looked for under its usual names. */
 const columns = z.record(z.string(), z.string())
 
+/** What is broken on purpose. The first five touch processes of this machine, the rest the connections of the run. */
+export const faultAction = z.discriminatedUnion('kind', [
+  z.strictObject({ kind: z.literal('kill'), pid: z.int().positive() }),
+  /** SIGSTOP, and SIGCONT when it is over: alive for the system, dead for its users. */
+  z.strictObject({ kind: z.literal('stop'), pid: z.int().positive() }),
+  z.strictObject({ kind: z.literal('terminate'), pid: z.int().positive() }),
+  z.strictObject({ kind: z.literal('hog-cpu'), cores: z.int().min(1).max(1024) }),
+  z.strictObject({ kind: z.literal('hog-memory'), bytes: z.int().positive() }),
+  /** Every piece of an answer comes so much later. */
+  z.strictObject({ kind: z.literal('delay'), delayMs: z.number().positive() }),
+  z.strictObject({ kind: z.literal('throttle'), bytesPerS: z.number().positive() }),
+  /** Open connections are reset, and new ones as long as it lasts. */
+  z.strictObject({ kind: z.literal('reset') }),
+  /** Nothing passes, nothing is refused; what was held passes afterwards. */
+  z.strictObject({ kind: z.literal('black-hole') }),
+  /** The side of the server says that it has ended, and goes on listening. */
+  z.strictObject({ kind: z.literal('half-close') }),
+  /** The stream ends after so many events. */
+  z.strictObject({
+    kind: z.literal('cut'),
+    afterEvents: z.int().min(0),
+    how: z.enum(['fin', 'rst']),
+  }),
+  /** The stream is silent after so many events until the fault is over. */
+  z.strictObject({ kind: z.literal('stall'), afterEvents: z.int().min(0) }),
+  /** Requests are answered with this status and reach no server. */
+  z.strictObject({ kind: z.literal('status'), code: z.int().min(400).max(599) }),
+  /** The event after so many is no JSON. */
+  z.strictObject({ kind: z.literal('garble'), afterEvents: z.int().min(0) }),
+])
+export type FaultAction = z.infer<typeof faultAction>
+
+export const faultSpec = z.strictObject({
+  name: z.string(),
+  /** From the start of the run. */
+  atMs: z.number().min(0),
+  /** Every fault ends: at most ten minutes. */
+  forMs: z.number().positive().max(600_000),
+  action: faultAction,
+})
+export type FaultSpec = z.infer<typeof faultSpec>
+
 /** Everything that is needed to make the same run again. Secrets are not in it. */
 export const injectionSpec = z.strictObject({
   version: z.literal(1),
@@ -107,6 +149,7 @@ export const injectionSpec = z.strictObject({
   }),
   /** Driver threads. */
   workers: z.int().positive(),
+  faults: z.array(faultSpec),
 })
 export type InjectionSpec = z.infer<typeof injectionSpec>
 export type Slo = InjectionSpec['slo']

@@ -1,9 +1,11 @@
 import type { InjectionReport, InjectionSpec } from '../contract/injection.ts'
 import { countMissingTokens, createEndpointCalls } from './drive/endpoint-calls.ts'
-import { startFleet, type FleetProgress, type FleetResult } from './drive/fleet.ts'
+import { startFleet, startLeadMs, type FleetProgress, type FleetResult } from './drive/fleet.ts'
 import { clientFacts, watchMachine } from './drive/machine-watch.ts'
 import { counterChange, readServerCounters } from './drive/server-counters.ts'
 import { resolveTarget } from './drive/target.ts'
+import { prepareFaults } from './faults/fault-runner.ts'
+import { scoreFault } from './policy/faults/score-fault.ts'
 import { measure } from './policy/measurement/measure.ts'
 import type { RequestRecord } from './policy/measurement/record.ts'
 import type { ServerCounters } from './policy/measurement/run-facts.ts'
@@ -17,11 +19,11 @@ export interface InjectionOptions {
   readonly headers?: Readonly<Record<string, string>>
   readonly recording?: Recording | undefined
   readonly dataset?: readonly DatasetPrompt[]
+  /** Faults are allowed on a target that is not this machine. */
+  readonly isOwned?: boolean
   /** The first abort ends the run; what was measured until then is reported. */
   readonly interrupt: AbortSignal
   onProgress?(progress: FleetProgress): void
-  /** Called at time 0; `startMs` is on the clock that all processes of this machine share. */
-  onStart?(startMs: number): void
 }
 
 export interface InjectionResult {
@@ -42,11 +44,12 @@ export async function runInjection(
     datasetRows: dataset.length,
   })
   const before = await readServerCounters(spec.url)
+  const faults = await prepareFaults(spec.faults, target, options.isOwned ?? false)
   const machine = watchMachine()
   const startedAt = new Date().toISOString()
   const fleet = startFleet({
     runId: options.id,
-    target,
+    target: faults?.target ?? target,
     workers: spec.workers,
     sources: {
       spec,
@@ -61,11 +64,12 @@ export async function runInjection(
   const stop = () => fleet.stop()
   options.interrupt.addEventListener('abort', stop)
   void fleet.started.then(
-    (startMs) => options.onStart?.(startMs),
+    () => setTimeout(() => faults?.start(), startLeadMs),
     () => {},
   )
   try {
     const result = await fleet.done
+    const windows = (await faults?.end()) ?? []
     const { stealShare, clockDriftMs } = machine.end()
     const calls = createEndpointCalls(spec.url, options.apiKey)
     await countMissingTokens(result.records, calls, ({ model }) => spec.models[model]!.name)
@@ -88,10 +92,11 @@ export async function runInjection(
         counters,
       }),
       series: secondBySecond(result.records, endMs),
-      faults: [],
+      faults: windows.map((fault) => scoreFault(fault, result.records, spec.slo)),
     }
     return { report, records: result.records, schedule }
   } finally {
+    await faults?.end()
     options.interrupt.removeEventListener('abort', stop)
   }
 }

@@ -4,6 +4,7 @@ import { AppError } from '../../core/errors.ts'
 import { calibrate } from '../../injector/drive/calibrate.ts'
 import { createEndpointCalls } from '../../injector/drive/endpoint-calls.ts'
 import { parseUrl } from '../../injector/drive/target.ts'
+import { readFaultPlan, type ProcessChoice } from '../../injector/faults/read-plan.ts'
 import { usageError } from '../command.ts'
 import { connect } from '../connection.ts'
 import { routeOf } from '../deployment-table.ts'
@@ -26,7 +27,27 @@ export async function chooseSpec(
   const models =
     named.length > 0 ? named : [{ name: model ?? (await calls.firstModel()), weight: 1 }]
   const spec = specFromFlags(flags, url, models)
-  return flags['exact-tokens'] ? calibrate(spec, calls) : spec
+  const withFaults =
+    flags.faults === undefined
+      ? spec
+      : { ...spec, faults: await readFaultPlan(flags.faults, (choice) => pidOf(context, choice)) }
+  return flags['exact-tokens'] ? calibrate(withFaults, calls) : withFaults
+}
+
+/** The process of a replica; of a deployment, of its first one that runs. */
+async function pidOf({ flags, io }: InjectContext, choice: ProcessChoice): Promise<number> {
+  if (choice.pid !== undefined) return choice.pid
+  const replicas = (await (await connect(flags, io)).deployments()).flatMap(
+    (deployment) => deployment.replicas,
+  )
+  const found = replicas.find(
+    ({ id, deployment, pid }) =>
+      pid !== null && (id === choice.replica || deployment === choice.deployment),
+  )
+  if (found?.pid != null) return found.pid
+  throw new AppError('deployment/not-found', {
+    message: `no running process of ${choice.replica ?? choice.deployment}`,
+  })
 }
 
 /** A URL as it is; anything else is a deployment of this Baleen. */

@@ -29,6 +29,8 @@ export const injectFlags = {
     hint: 'PER-SECOND',
     summary: 'Highest rate that --sweep tries (100000)',
   },
+  faults: { kind: 'text', hint: 'FILE', summary: 'Break things during the run, as a plan says' },
+  'i-own-this': { kind: 'boolean', summary: 'Allow faults on a target that is not this machine' },
   compare: { kind: 'boolean', summary: 'Run two targets ABBA and say which is better' },
   pairs: { kind: 'integer', hint: 'N', summary: 'Pairs of runs of --compare (8)' },
   key: { kind: 'text', hint: 'KEY', summary: 'API key (BALEEN_API_KEY)' },
@@ -61,6 +63,7 @@ export async function createInjectContext(
     base: {
       apiKey: flags.key ?? io.environment.apiKey,
       headers: parseHeaders(flags.header),
+      isOwned: flags['i-own-this'],
       interrupt: io.interrupt,
     },
   }

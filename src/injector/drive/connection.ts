@@ -89,7 +89,9 @@ export class Connection {
   #failed(error: NodeJS.ErrnoException): void {
     if (this.#exchange === null) return
     this.#exchange.error ??= error.code ?? error.message
-    this.#exchange.ending ??= this.isConnected ? 'reset' : 'connect'
+    // A reset may overtake the news of the connection that it ends.
+    const isReset = this.isConnected || error.code === 'ECONNRESET'
+    this.#exchange.ending ??= isReset ? 'reset' : 'connect'
     this.#finish(false)
   }
 

@@ -34,7 +34,7 @@ export interface FleetResult {
 }
 
 /** So that every thread has heard of the start before it comes. */
-const startLeadMs = 50
+export const startLeadMs = 50
 
 /** Shards one schedule over threads; what they measured is put together without loss: records, not averages. */
 export function startFleet({ workers, onProgress, ...data }: FleetOptions): Fleet {

@@ -22,6 +22,7 @@ export function completeSpec(
     seed: 1,
     slo: {},
     workers: 1,
+    faults: [],
     ...given,
     workload: {
       inputTokens: { kind: 'fixed', value: 128 },

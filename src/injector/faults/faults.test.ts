@@ -1,0 +1,198 @@
+import { spawn, type ChildProcess } from 'node:child_process'
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterEach, describe, expect, it } from 'vitest'
+import { chatStream } from '../../../test/golden-server/golden-script.ts'
+import { startGoldenServer, type GoldenServer } from '../../../test/golden-server/golden-server.ts'
+import type { FaultAction, InjectionReport } from '../../contract/injection.ts'
+import { completeSpec } from '../policy/default-spec.ts'
+import { runInjection } from '../run-injection.ts'
+import { readFaultPlan } from './read-plan.ts'
+
+const children: ChildProcess[] = []
+const servers: GoldenServer[] = []
+afterEach(async () => {
+  for (const child of children.splice(0)) child.kill('SIGKILL')
+  for (const server of servers.splice(0)) await server.close()
+})
+
+const stateOf = (pid: number): string =>
+  /\) (\S)/.exec(readFileSync(`/proc/${pid}/stat`, 'utf8'))?.[1] ?? ''
+
+async function until(holds: () => boolean, deadlineMs = 15_000): Promise<void> {
+  const endMs = performance.now() + deadlineMs
+  while (!holds()) {
+    if (performance.now() > endMs) throw new Error('it never came to that')
+    await new Promise((resolve) => setTimeout(resolve, 10))
+  }
+}
+
+async function golden(): Promise<GoldenServer> {
+  const texts = Array.from({ length: 6 }, () => 'word')
+  const server = await startGoldenServer(() => chatStream({ texts, firstMs: 5, gapMs: 5 }))
+  servers.push(server)
+  return server
+}
+
+/** A run with one fault over all of it, or in its middle. */
+async function runWith(
+  action: FaultAction,
+  { atMs = 0, forMs = 60_000, durationMs = 400 } = {},
+): Promise<InjectionReport> {
+  const server = await golden()
+  const spec = completeSpec({
+    url: server.url,
+    load: { kind: 'open', arrivals: 'constant', ratePerS: 50 },
+    durationMs,
+    graceMs: 2000,
+    timeouts: { stallMs: 300, ttftMs: 300 },
+    faults: [{ name: action.kind, atMs, forMs, action }],
+  })
+  const interrupt = new AbortController().signal
+  return (await runInjection(spec, { id: 'run', interrupt })).report
+}
+
+describe('faults of connections have the outcome they ought to have', () => {
+  it.each([
+    [{ kind: 'status', code: 503 }, '503'],
+    [{ kind: 'status', code: 429 }, '429'],
+    [{ kind: 'reset' }, 'reset'],
+    [{ kind: 'black-hole' }, 'timeout_ttft'],
+    [{ kind: 'cut', afterEvents: 2, how: 'fin' }, 'truncated'],
+    [{ kind: 'cut', afterEvents: 2, how: 'rst' }, 'reset'],
+    [{ kind: 'stall', afterEvents: 2 }, 'timeout_stall'],
+    [{ kind: 'garble', afterEvents: 1 }, 'malformed'],
+  ] as const)('%j: %s', async (action, outcome) => {
+    const { summary, faults } = await runWith(action)
+    const bad = summary.outcomes[outcome] ?? 0
+    // The first requests may be under way before the fault stands.
+    expect(bad).toBeGreaterThan(10)
+    expect(bad + (summary.outcomes.ok ?? 0)).toBe(summary.requests)
+    expect(faults[0]).toMatchObject({ action: action.kind, isUndone: true })
+    expect(faults[0]!.lost).toBe(bad)
+  })
+
+  it('a delay shows in the latency and in nothing else', async () => {
+    const { summary } = await runWith({ kind: 'delay', delayMs: 100 })
+    expect(summary.outcomes).toEqual({ ok: 20 })
+    expect(summary.ttftServiceMs.p90!).toBeGreaterThan(100)
+  })
+
+  it('a fault ends, and users recover', async () => {
+    const { summary, faults } = await runWith(
+      { kind: 'status', code: 500 },
+      { atMs: 500, forMs: 500, durationMs: 8000 },
+    )
+    expect(summary.outcomes.ok).toBeGreaterThan(300)
+    expect(summary.outcomes.http_5xx).toBeGreaterThan(5)
+    expect(faults[0]!.lost).toBe(summary.outcomes.http_5xx)
+    expect(faults[0]!.recoveredAfterMs).toBeGreaterThan(300)
+    expect(faults[0]!.detectedAfterMs).toBeLessThan(faults[0]!.recoveredAfterMs!)
+  })
+
+  it('are refused on a target that is not this machine', async () => {
+    const { prepareFaults } = await import('./fault-runner.ts')
+    const target = {
+      address: '192.0.2.1',
+      port: 80,
+      host: 'x',
+      isTls: false,
+      path: '/',
+      headers: '',
+    }
+    const fault = { name: 'x', atMs: 0, forMs: 1, action: { kind: 'reset' as const } }
+    await expect(prepareFaults([fault], target, false)).rejects.toMatchObject({
+      code: 'injection/not-owned',
+    })
+  })
+})
+
+describe.skipIf(process.platform !== 'linux')('faults of processes', () => {
+  function victim(): number {
+    const child = spawn('sleep', ['600'])
+    children.push(child)
+    return child.pid!
+  }
+
+  it('a stopped process goes on when its time is over', async () => {
+    const pid = victim()
+    const run = runWith({ kind: 'stop', pid }, { forMs: 300, durationMs: 1500 })
+    await until(() => stateOf(pid) === 'T')
+    const { faults } = await run
+    expect(stateOf(pid)).toBe('S')
+    expect(faults[0]).toMatchObject({ isUndone: true, lost: 0, detectedAfterMs: null })
+  })
+
+  it('a stopped process goes on when the run ends before', async () => {
+    const pid = victim()
+    const run = runWith({ kind: 'stop', pid }, { durationMs: 600 })
+    await until(() => stateOf(pid) === 'T')
+    await run
+    expect(stateOf(pid)).toBe('S')
+  })
+
+  it('a stopped process goes on when the injector is killed', async () => {
+    const pid = victim()
+    const script = `
+      const { startKeeper } = await import(${JSON.stringify(join(import.meta.dirname, 'keeper-client.ts'))})
+      await startKeeper().apply(0, { kind: 'stop', pid: ${pid} }, 600_000)
+      setInterval(() => {}, 1000)`
+    const injector = spawn(process.execPath, ['--input-type=module', '-e', script])
+    children.push(injector)
+    await until(() => stateOf(pid) === 'T')
+    injector.kill('SIGKILL')
+    await until(() => stateOf(pid) === 'S')
+  })
+
+  it('says so where there is no such process', async () => {
+    const { faults } = await runWith({ kind: 'kill', pid: 4_194_300 })
+    expect(faults[0]).toMatchObject({ isUndone: false, note: expect.stringMatching(/ESRCH/) })
+  })
+})
+
+describe('a plan', () => {
+  const folder = mkdtempSync(join(tmpdir(), 'baleen-plan-'))
+  afterEach(() => rmSync(folder, { recursive: true, force: true }))
+  const read = (text: string) => {
+    const path = join(mkdtempSync(join(tmpdir(), 'baleen-plan-')), 'plan.yaml')
+    writeFileSync(path, text)
+    return readFaultPlan(path, ({ pid, deployment }) =>
+      Promise.resolve(pid ?? (deployment === 'small' ? 77 : 0)),
+    )
+  }
+
+  it('names one action a fault', async () => {
+    const plan = await read(`
+faults:
+  - { at: 10s, for: 5s, stop: { deployment: small } }
+  - { name: slow, at: 20s, for: 1m, delay: { by: 200ms } }
+  - { at: 1s, for: 1s, cut: { after-events: 7 } }
+  - { at: 1s, for: 1s, throttle: { bytes-per-second: 10KiB } }
+`)
+    expect(plan.map(({ name, atMs, forMs }) => [name, atMs, forMs])).toEqual([
+      ['stop at 10s', 10_000, 5000],
+      ['slow', 20_000, 60_000],
+      ['cut at 1s', 1000, 1000],
+      ['throttle at 1s', 1000, 1000],
+    ])
+    expect(plan.map(({ action }) => action)).toEqual([
+      { kind: 'stop', pid: 77 },
+      { kind: 'delay', delayMs: 200 },
+      { kind: 'cut', afterEvents: 7, how: 'fin' },
+      { kind: 'throttle', bytesPerS: 10_240 },
+    ])
+  })
+  it.each([
+    ['faults: []', /faults/],
+    ['faults: [{ at: 1s, for: 1s }]', /needs one action, it has none/],
+    ['faults: [{ at: 1s, for: 1s, reset: {}, stop: { pid: 1 } }]', /stop and reset/],
+    ['faults: [{ at: 1s, for: 1h, reset: {} }]', /forMs/],
+    ['faults: [{ at: 1s, reset: {} }]', /for/],
+    ['faults: [{ at: 1s, for: 1s, stop: { pid: 1, deployment: x } }]', /name one of/],
+    ['faults: [{ at: 1s, for: 1s, status: { code: 200 } }]', /code/],
+    ['{', /can't read/],
+  ])('refuses %s', async (text, message) => {
+    await expect(read(text)).rejects.toThrow(message)
+  })
+})

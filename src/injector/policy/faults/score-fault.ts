@@ -1,0 +1,75 @@
+import type { FaultRecord, FaultSpec, Slo } from '../../../contract/injection.ts'
+import { isGood } from '../measurement/latency.ts'
+import type { RequestRecord } from '../measurement/record.ts'
+
+/** What came of a fault, on the clock of the run. */
+export interface FaultWindow {
+  readonly spec: FaultSpec
+  readonly fromMs: number
+  readonly toMs: number
+  readonly isUndone: boolean
+  readonly note: string
+}
+
+/** Recovered: this share of requests is good again over the recovery time. */
+const recoveredShare = 0.95
+const recoveryMs = 5000
+/** So many in a row have to be good first: a few good ones within an outage are no recovery. */
+const firstGood = 10
+
+/** What a fault did to users, from the records of the run alone. */
+export function scoreFault(
+  { spec, fromMs, toMs, isUndone, note }: FaultWindow,
+  records: readonly RequestRecord[],
+  slo: Slo,
+): FaultRecord {
+  const bad = records.filter((record) => !isGood(record, slo))
+  const seen = bad
+    .filter(({ endedMs }) => endedMs >= fromMs)
+    .reduce((first, { endedMs }) => Math.min(first, endedMs), Infinity)
+  const recoveredMs = recoveryOf(records, slo, fromMs)
+  const until = Math.max(recoveredMs ?? Infinity, toMs)
+  const isHit = ({ intendedMs, endedMs }: RequestRecord) => endedMs >= fromMs && intendedMs < until
+  const wasSeen = seen < until
+  return {
+    name: spec.name,
+    action: spec.action.kind,
+    fromMs,
+    toMs,
+    isUndone,
+    lost: bad.filter(isHit).length,
+    detectedAfterMs: wasSeen ? seen - fromMs : null,
+    recoveredAfterMs: recoveredMs === null ? null : Math.max(0, recoveredMs - fromMs),
+    note,
+  }
+}
+
+/**
+ * The first moment after the onset from which on, for the recovery time, requests were good again. Requests that were
+ * under way at the onset count for what became of them. Null: not within the run.
+ */
+function recoveryOf(records: readonly RequestRecord[], slo: Slo, fromMs: number): number | null {
+  const later = records
+    .filter(({ endedMs, intendedMs }) => endedMs >= fromMs || intendedMs >= fromMs)
+    .toSorted((a, b) => a.intendedMs - b.intendedMs)
+  const lastMs = later.at(-1)?.intendedMs ?? fromMs
+  const candidates = [
+    fromMs,
+    ...later.filter((record) => !isGood(record, slo)).map(({ intendedMs }) => intendedMs + 0.001),
+  ].map((atMs) => Math.max(fromMs, atMs))
+  for (const atMs of candidates.toSorted((a, b) => a - b)) {
+    const window = later.filter(
+      ({ intendedMs }) => (intendedMs >= atMs || atMs === fromMs) && intendedMs < atMs + recoveryMs,
+    )
+    const good = window.filter((record) => isGood(record, slo)).length
+    const beginsWell = window.slice(0, firstGood).every((record) => isGood(record, slo))
+    if (
+      window.length > 0 &&
+      beginsWell &&
+      atMs + recoveryMs <= lastMs + 1000 &&
+      good / window.length >= recoveredShare
+    )
+      return atMs
+  }
+  return null
+}
