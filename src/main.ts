@@ -1,6 +1,11 @@
-import { run } from './cli/run.ts'
-import { watchSignals } from './cli/signals.ts'
-import { readEnvironment } from './server/environment.ts'
+import { enableCompileCache } from 'node:module'
+import { compileCacheDirectory } from './server/compile-cache.ts'
+
+// Before anything else is read: hence the imports below.
+enableCompileCache(compileCacheDirectory)
+const { run } = await import('./cli/run.ts')
+const { watchSignals } = await import('./cli/signals.ts')
+const { readEnvironment } = await import('./server/environment.ts')
 
 const { first, second } = watchSignals(process, () => performance.now())
 const isServing = process.argv.includes('serve')

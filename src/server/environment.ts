@@ -1,4 +1,5 @@
 import { bootVariable, dataVariable, roleVariable, type Boot } from '../contract/boot.ts'
+import { compileCacheDirectory, compileCacheVariable } from './compile-cache.ts'
 
 /** Everything Baleen reads from the environment. Only this file touches `process.env`. */
 export interface Environment {
@@ -48,7 +49,11 @@ export function readEnvironment(variables: Variables = process.env): Environment
 }
 
 /** Whole environment for a child process: this one's, with `added` on top. */
-export const childEnvironment = (added: Variables): Variables => ({ ...process.env, ...added })
+export const childEnvironment = (added: Variables): Variables => ({
+  [compileCacheVariable]: compileCacheDirectory,
+  ...process.env,
+  ...added,
+})
 
 /** What engines inherit: everything but the secrets, which are none of their business. */
 export const engineEnvironment = (): Variables =>

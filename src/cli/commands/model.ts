@@ -1,3 +1,4 @@
+import { join } from 'node:path'
 import { formatBytes } from '../../core/units.ts'
 import type { ModelEntry } from '../../models/entry.ts'
 import { defineCommand, type FlagValues, type Flags } from '../command.ts'
@@ -152,7 +153,6 @@ async function findModel(name: string, directory: string): Promise<ModelEntry> {
 }
 
 async function modelsDirectory(flags: FlagValues<typeof placeFlags>, io: Io): Promise<string> {
-  const { join } = await import('node:path')
   const { configPathOf, readConfigFile } = await import('../../server/config-file.ts')
   const path = configPathOf(io.environment, flags.config)
   const named = path === null ? undefined : readConfigFile(path, io.environment).models.directory
