@@ -5,6 +5,7 @@ import type { AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, describe, expect, it } from 'vitest'
+import { runCommand } from '../../cli/cli.fixture.ts'
 import { findProcesses, signalProcess, startTimeOf } from '../process-table.ts'
 
 const stubServe = join(import.meta.dirname, '../../../test/fixtures/supervisor/stub-serve.ts')
@@ -185,6 +186,18 @@ describe('a supervisor with stub children', () => {
     await serve.ended
     expect(findProcesses(directory)).toEqual([])
     expect(diary(directory)).not.toContain('control ended')
+  })
+})
+
+describe('baleen stop --all', () => {
+  it('ends the supervisor of the data directory and waits for it, or says that there is none', async () => {
+    const directory = createDirectory()
+    const serve = start(directory)
+    await serve.event('ready')
+    expect(await runCommand(['stop', '--all', '--data', directory])).toMatchObject({ code: 0 })
+    expect(findProcesses(directory)).toEqual([])
+    expect(await serve.ended).toBe(0)
+    expect(await runCommand(['stop', '--all', '--data', directory])).toMatchObject({ code: 6 })
   })
 })
 
