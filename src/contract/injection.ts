@@ -1,7 +1,7 @@
 import { z } from 'zod'
 
 /** A length in tokens, drawn once a request. */
-export const lengthSpec = z.discriminatedUnion('kind', [
+const lengthSpec = z.discriminatedUnion('kind', [
   z.strictObject({ kind: z.literal('fixed'), value: z.int().min(0) }),
   z.strictObject({ kind: z.literal('uniform'), min: z.int().min(0), max: z.int().min(0) }),
   z.strictObject({
@@ -16,14 +16,14 @@ export const lengthSpec = z.discriminatedUnion('kind', [
 ])
 export type LengthSpec = z.infer<typeof lengthSpec>
 
-export const endpoints = ['chat', 'completions', 'responses', 'embeddings'] as const
+const endpoints = ['chat', 'completions', 'responses', 'embeddings'] as const
 export type Endpoint = (typeof endpoints)[number]
 
 /** Which columns of a file mean what; a name missing here is looked for under its usual names. */
 const columns = z.record(z.string(), z.string())
 
 /** What is broken on purpose. The first five touch processes of this machine, the rest the connections of the run. */
-export const faultAction = z.discriminatedUnion('kind', [
+const faultAction = z.discriminatedUnion('kind', [
   z.strictObject({ kind: z.literal('kill'), pid: z.int().positive() }),
   /** SIGSTOP, and SIGCONT when it is over: alive for the system, dead for its users. */
   z.strictObject({ kind: z.literal('stop'), pid: z.int().positive() }),
@@ -181,7 +181,7 @@ export type Percentile = z.infer<typeof percentile>
 const figure = z.number().nullable()
 
 /** Null: nothing was measured. */
-export const metricSummary = z.object({
+const metricSummary = z.object({
   count: z.int(),
   mean: figure,
   p50: figure,
@@ -196,7 +196,7 @@ export const metricSummary = z.object({
 })
 export type MetricSummary = z.infer<typeof metricSummary>
 
-export const validity = z.object({
+const validity = z.object({
   /** False: one of `problems` makes the figures those of the client or the machine, not of the server. */
   isTrustworthy: z.boolean(),
   problems: z.array(z.string()),
@@ -227,7 +227,7 @@ export const validity = z.object({
 })
 export type Validity = z.infer<typeof validity>
 
-export const steadyState = z.object({
+const steadyState = z.object({
   verdict: z.enum(['steady', 'no steady state', 'too short']),
   reason: z.string(),
   /** End of the start-up, milliseconds from the start of the run. */
@@ -236,7 +236,7 @@ export const steadyState = z.object({
 })
 export type SteadyState = z.infer<typeof steadyState>
 
-export const injectionSummary = z.object({
+const injectionSummary = z.object({
   ttftMs: metricSummary,
   ttftServiceMs: metricSummary,
   tpotMs: metricSummary,
@@ -266,7 +266,7 @@ export const injectionSummary = z.object({
 export type InjectionSummary = z.infer<typeof injectionSummary>
 
 /** One second of a run. */
-export const injectionSecond = z.object({
+const injectionSecond = z.object({
   second: z.int(),
   scheduled: z.int(),
   handed: z.int(),
@@ -280,7 +280,7 @@ export const injectionSecond = z.object({
 })
 export type InjectionSecond = z.infer<typeof injectionSecond>
 
-export const faultRecord = z.object({
+const faultRecord = z.object({
   name: z.string(),
   action: z.string(),
   fromMs: z.number(),

@@ -145,9 +145,12 @@ describe('open loop', () => {
   it('never asks for more tokens than it may use', async () => {
     const server = await golden(quick)
     const result = await drive(server, {
-      limits: { tokensMax: 500 },
-      workload: { inputTokens: { kind: 'fixed', value: 100 } },
-      load: { kind: 'open', arrivals: 'constant', ratePerS: 20 },
+      limits: { tokensMax: 1000 },
+      workload: {
+        inputTokens: { kind: 'fixed', value: 10 },
+        outputTokens: { kind: 'fixed', value: 10 },
+      },
+      load: { kind: 'open', arrivals: 'constant', ratePerS: 100 },
       durationMs: 20_000,
     })
     expect(result.stoppedBy).toBe('tokens')
@@ -155,8 +158,8 @@ describe('open loop', () => {
       (sum, record) => sum + record.promptTokens! + record.outputTokens!,
       0,
     )
-    expect(used).toBeLessThanOrEqual(500)
-    expect(used).toBeGreaterThan(300)
+    expect(used).toBeLessThanOrEqual(1000)
+    expect(used).toBeGreaterThan(400)
   })
 
   it.each([

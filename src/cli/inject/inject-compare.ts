@@ -1,4 +1,5 @@
 import type { InjectionSpec } from '../../contract/injection.ts'
+import { injectionComparison } from '../../contract/injection-study.ts'
 import { readSources } from '../../injector/data/sources.ts'
 import { compareTargets } from '../../injector/compare-targets.ts'
 import { formatMs } from '../../injector/report/figures.ts'
@@ -43,7 +44,7 @@ export async function injectCompare(
     },
   }).finally(() => view.end())
   folder.write(id, 'comparison.html', htmlComparison(comparison))
-  folder.write(id, 'comparison.json', `${JSON.stringify(comparison)}\n`)
+  folder.write(id, 'comparison.json', `${JSON.stringify(injectionComparison.parse(comparison))}\n`)
   output.data(comparison, () =>
     [
       formatTable(...comparisonTable(comparison), output.style),

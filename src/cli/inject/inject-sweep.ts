@@ -1,4 +1,5 @@
 import type { InjectionSpec } from '../../contract/injection.ts'
+import { injectionSweep } from '../../contract/injection-study.ts'
 import { formatMs, formatRate, formatShare } from '../../injector/report/figures.ts'
 import { htmlSweep, sweepSentence, sweepTable } from '../../injector/report/html-study.ts'
 import { readSources } from '../../injector/data/sources.ts'
@@ -34,7 +35,7 @@ export async function injectSweep(context: InjectContext, spec: InjectionSpec): 
     },
   }).finally(() => view.end())
   folder.write(id, 'sweep.html', htmlSweep(sweep))
-  folder.write(id, 'sweep.json', `${JSON.stringify(sweep)}\n`)
+  folder.write(id, 'sweep.json', `${JSON.stringify(injectionSweep.parse(sweep))}\n`)
   output.data(sweep, () =>
     [
       formatTable(...sweepTable(sweep), output.style),

@@ -86,7 +86,7 @@ export function parseModel(text: string): { name: string; weight: number } {
 }
 
 /** "ttft=2s,tpot=100ms", or the name of a preset. */
-export function parseSlo(text: string | undefined): Slo {
+function parseSlo(text: string | undefined): Slo {
   if (text === undefined) return {}
   const preset = sloPresets[text]
   if (preset) return preset

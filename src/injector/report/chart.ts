@@ -102,7 +102,7 @@ export const escapeHtml = (text: string): string =>
     .replaceAll('"', '&quot;')
 
 /** Round values that cover the range. */
-export function ticks(low: number, high: number): number[] {
+function ticks(low: number, high: number): number[] {
   const span = high - low || Math.abs(high) || 1
   const magnitude = 10 ** Math.floor(Math.log10(span / 5))
   const step = [1, 2, 5, 10].find((factor) => span / (factor * magnitude) <= 6)! * magnitude

@@ -1,6 +1,6 @@
 import type { InjectionSummary, MetricSummary, Percentile } from '../../contract/injection.ts'
 
-export const metricNames = [
+const metricNames = [
   ['ttftMs', 'TTFT'],
   ['ttftServiceMs', 'TTFT service'],
   ['tpotMs', 'TPOT'],

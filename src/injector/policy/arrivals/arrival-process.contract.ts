@@ -36,7 +36,7 @@ export function arrivalProcessContract(
   })
 }
 
-export const defaultsOf = (arrivals: ArrivalProcess): ArrivalParameters =>
+const defaultsOf = (arrivals: ArrivalProcess): ArrivalParameters =>
   Object.fromEntries(
     Object.entries(arrivals.parameters).map(([name, parameter]) => [name, parameter.default]),
   )

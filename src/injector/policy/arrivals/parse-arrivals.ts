@@ -25,7 +25,7 @@ export function parseArrivals(text: string): {
   return { arrivals, parameters: Object.fromEntries(parameters) as ArrivalParameters }
 }
 
-export function findArrivals(name: string): ArrivalProcess {
+function findArrivals(name: string): ArrivalProcess {
   const found = arrivalProcesses.find((candidate) => candidate.name === name)
   if (found) return found
   const names = arrivalProcesses.map((candidate) => candidate.name)

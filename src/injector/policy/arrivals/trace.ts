@@ -36,7 +36,7 @@ export function traceArrivals(input: ArrivalInput): {
 }
 
 /** Requests a second over the span of the recording. */
-export function meanRatePerS(recordedMs: Float64Array): number {
+function meanRatePerS(recordedMs: Float64Array): number {
   const spanMs = (recordedMs.at(-1) ?? 0) - (recordedMs[0] ?? 0)
   return spanMs > 0 ? ((recordedMs.length - 1) * 1000) / spanMs : 1
 }

@@ -84,7 +84,7 @@ export function measure(
 }
 
 /** What the tokens so far cost; null where no price is set. */
-export function costOf(spec: InjectionSpec, records: readonly RequestRecord[]): number | null {
+function costOf(spec: InjectionSpec, records: readonly RequestRecord[]): number | null {
   const { inputPricePerMillion, outputPricePerMillion } = spec.limits
   if (inputPricePerMillion === 0 && outputPricePerMillion === 0) return null
   const input = sumOf(records, ({ promptTokens }) => promptTokens) ?? 0
@@ -92,7 +92,7 @@ export function costOf(spec: InjectionSpec, records: readonly RequestRecord[]): 
   return (input * inputPricePerMillion + output * outputPricePerMillion) / 1e6
 }
 
-export function countOutcomes(records: readonly RequestRecord[]): Partial<Record<Outcome, number>> {
+function countOutcomes(records: readonly RequestRecord[]): Partial<Record<Outcome, number>> {
   const counts: Partial<Record<Outcome, number>> = {}
   for (const outcome of outcomes) {
     const count = records.filter((record) => record.outcome === outcome).length

@@ -76,7 +76,7 @@ export function recordOf(exchange: Exchange, hasDoneMarker: boolean): RequestRec
  * Exactly one outcome. A stream is only `ok` with a finish reason, `[DONE]` and no error event: an answer that just
  * stops is truncated however clean the connection closed.
  */
-export function judge(exchange: Exchange, hasDoneMarker: boolean): Outcome {
+function judge(exchange: Exchange, hasDoneMarker: boolean): Outcome {
   const { ending, status } = exchange
   if (exchange.hasErrorEvent && status < 300) return 'sse_error'
   const isWhole = !Number.isNaN(exchange.finishMs) && !Number.isNaN(exchange.doneMs)

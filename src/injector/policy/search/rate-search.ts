@@ -42,7 +42,7 @@ export interface Observation {
   readonly isTrustworthy: boolean
 }
 
-export interface RateSearchResult {
+interface RateSearchResult {
   /** Highest rate that meets the target; null: not even the lowest tried does. */
   readonly ratePerS: number | null
   /** Bootstrap interval of it. */
@@ -57,7 +57,7 @@ export interface RateSearchResult {
   readonly requests: number
 }
 
-export type Verdict = 'meets' | 'misses' | 'open'
+type Verdict = 'meets' | 'misses' | 'open'
 
 export interface RateSearch {
   /** The next rate to try; null: the answer is known. */

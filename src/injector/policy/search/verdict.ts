@@ -25,7 +25,7 @@ export interface MetricVerdict {
   readonly pairs: number
 }
 
-export const pairsMin = 5
+const pairsMin = 5
 const equivalenceShare = 0.03
 
 /**

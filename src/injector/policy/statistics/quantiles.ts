@@ -1,7 +1,7 @@
 import { incompleteBeta, binomialAtLeast } from './special.ts'
 
 /** Confidence of the bounds, as in MLPerf's early stopping. */
-export const boundConfidence = 0.99
+const boundConfidence = 0.99
 
 /** Nearest rank: the smallest sample that at least a share `p` of all samples do not exceed. NaN where empty. */
 export function quantile(sorted: Float64Array, p: number): number {

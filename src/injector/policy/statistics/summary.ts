@@ -1,7 +1,7 @@
 import type { MetricSummary, Percentile } from '../../../contract/injection.ts'
 import { lowerBound, quantile, samplesNeeded, upperBound } from './quantiles.ts'
 
-export const percentiles = { p50: 0.5, p90: 0.9, p95: 0.95, p99: 0.99 } as const
+const percentiles = { p50: 0.5, p90: 0.9, p95: 0.95, p99: 0.99 } as const
 
 /**
  * Mean, percentiles and maximum of sorted samples. A percentile with too few samples behind it is not claimed: its
@@ -37,7 +37,7 @@ export function summarise(sorted: Float64Array): MetricSummary {
 }
 
 /** Samples a percentile needs, spelled out once: the search takes a while for the high ones. */
-export const floors: Readonly<Record<Percentile, number>> = {
+const floors: Readonly<Record<Percentile, number>> = {
   p50: samplesNeeded(percentiles.p50),
   p90: samplesNeeded(percentiles.p90),
   p95: samplesNeeded(percentiles.p95),

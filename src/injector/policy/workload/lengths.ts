@@ -53,12 +53,3 @@ export function parseLength(text: string): LengthSpec {
     hint: 'Write 128, uniform:min=10,max=20, lognormal:median=500,sigma=0.8 or empirical:values=10/20/30.',
   })
 }
-
-/** The same length in the form that `parseLength` reads. */
-export function formatLength(spec: LengthSpec): string {
-  if (spec.kind === 'fixed') return String(spec.value)
-  if (spec.kind === 'empirical') return `empirical:values=${spec.values.join('/')}`
-  const { kind, ...pairs } = spec
-  const parts = Object.entries(pairs).map(([name, value]) => `${name}=${value}`)
-  return `${kind}:${parts.join(',')}`
-}

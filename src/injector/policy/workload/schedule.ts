@@ -81,8 +81,6 @@ export function buildSchedule(spec: InjectionSpec, sources: Sources = {}): Sched
   return schedule
 }
 
-export const requestCount = (schedule: Schedule): number => schedule.timesMs.length
-
 function arrivalsOf(
   spec: InjectionSpec,
   recording: Recording | undefined,
