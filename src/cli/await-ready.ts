@@ -17,14 +17,18 @@ export async function awaitReady(
   io: Io,
   timeoutMs: number,
 ): Promise<DeploymentView> {
+  let failure: string | null = null
   const look = async () => {
     const view = await control.deployment(name)
     const state = stateOf(view)
+    failure = failureIn(view) ?? failure
     if (state === 'ready' || state === 'stopped') return view
     if (hasFailed(view)) {
-      progress.fail(name, `${name}: ${reasonOf(view)}`)
+      // By now the next try may have begun: what ended the last one is the reason.
+      const reason = failure ?? reasonOf(view)
+      progress.fail(name, `${name}: ${reason}`)
       throw new AppError('deployment/failed', {
-        message: `${name} does not get ready: ${reasonOf(view)}`,
+        message: `${name} does not get ready: ${reason}`,
         hint: `\`baleen logs ${name}\` shows what its engine said; \`baleen stop ${name}\` gives up.`,
       })
     }
@@ -42,6 +46,10 @@ export async function awaitReady(
   progress.done(name, `${name}: ${view.status}`)
   return view
 }
+
+/** Control names what ended an engine while it waits to try again. */
+const failureIn = (view: DeploymentView): string | null =>
+  /^(.+); next try in /.exec(reasonOf(view))?.[1] ?? null
 
 const hasFailed = (view: DeploymentView): boolean =>
   stateOf(view) === 'failed' || view.replicas.some(({ restarts }) => restarts >= attemptsMax)

@@ -112,6 +112,22 @@ describe('deploy', () => {
     expect(stderr).toContain('baleen logs broken')
   })
 
+  it('remembers what ended the last try, even when the next one has begun', async () => {
+    const views = [
+      deploymentOf({ name: 'broken' }, [], '0 of 1 ready: no memory; next try in 2s'),
+      deploymentOf(
+        { name: 'broken' },
+        [{ state: 'starting', restarts: 2 }],
+        '0 of 1 ready: starting',
+      ),
+    ]
+    answer('PUT /api/v1/deployments/broken', views[0])
+    control.routes.set('GET /api/v1/deployments/broken', () => views.shift())
+    expect((await baleen(['deploy', 'broken'])).stderr).toContain(
+      'error: deployment/failed: broken does not get ready: no memory\n',
+    )
+  })
+
   it('gives up waiting after --ready-timeout', async () => {
     answer('PUT /api/v1/deployments/large', loading)
     answer('GET /api/v1/deployments/large', loading)
