@@ -39,6 +39,10 @@ export class RequestTable {
   preemptions = new Int32Array(firstCapacity)
   /** Times it was thrown out of a batch or a replica: results of steps from before are void. */
   epoch = new Int32Array(firstCapacity)
+  /** Membership of a decode lane: first step, or -1; context before step 0; last step. */
+  laneFrom = new Int32Array(firstCapacity)
+  laneOffset = new Int32Array(firstCapacity)
+  laneEnd = new Int32Array(firstCapacity)
   /** Where it is or was last, by index; -1: nowhere. */
   replica = new Int32Array(firstCapacity)
   attempts = new Int32Array(firstCapacity)
@@ -63,6 +67,7 @@ export class RequestTable {
     this.answerTokens[id] = request.answerTokens
     this.priority[id] = request.priority ?? 0
     this.replica[id] = -1
+    this.laneFrom[id] = -1
     this.outcome[id] = open
     this.blockHashes.push(request.blockHashes ?? null)
     this.blocks.push(noBlocks)

@@ -165,6 +165,35 @@ describe('any engine, any workload', () => {
     )
   })
 
+  /**
+   * Sequences that only decode are kept in a lane; with priorities there is none. Where all are equally important both
+   * have to do the same.
+   */
+  test('sequences in the lane get what they would get one by one', () => {
+    fc.assert(
+      fc.property(setups, (setup) => {
+        const workload = [...setup.workload].map(({ after: _, ...rest }) => ({
+          ...rest,
+          priority: 0,
+        }))
+        workload.sort((a, b) => a.atMs - b.atMs)
+        const linesOf = (order: 'fcfs' | 'priority') => {
+          const lines: string[] = []
+          const pools = setup.pools.map((one) => ({
+            ...one,
+            role: 'both' as const,
+            // Nobody is sent on because a queue is full: then they come in the order of their ids.
+            engine: { ...one.engine, order, speculation: null, queueMax: 1000 },
+          }))
+          simulate({ ...setup, workload, pools, faults: [], log: (line) => lines.push(line) })
+          return lines
+        }
+        expect(linesOf('fcfs')).toEqual(linesOf('priority'))
+      }),
+      { numRuns: 200 },
+    )
+  })
+
   test('a step never has more sequences or prompt tokens than the engine takes', () => {
     fc.assert(
       fc.property(engines, workloads, (engine, workload) => {

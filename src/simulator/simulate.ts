@@ -99,6 +99,7 @@ class Simulation {
         this.#handle(this.#queue.kind, this.#queue.subject)
       }
     }
+    for (const replica of this.#cluster.replicas) replica.settle()
     return {
       requests: this.#requests,
       replicas: this.#cluster.replicas,

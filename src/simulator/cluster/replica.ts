@@ -119,6 +119,11 @@ export class Replica {
     return this.ranks.flatMap((rank) => rank.evict())
   }
 
+  /** Makes the columns of its requests tell what they have. */
+  settle(): void {
+    for (const rank of this.ranks) rank.settle()
+  }
+
   #plan(): boolean {
     for (const [at, rank] of this.ranks.entries())
       if (rank.plan(this.#next.batches[at]!)) this.#isPlanned = true

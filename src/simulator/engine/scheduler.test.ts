@@ -27,14 +27,14 @@ function run(parameters: Partial<EngineParameters>, requests: readonly Partial<W
   const batch = createBatch(engine.sequencesMax)
   const steps: string[] = []
   for (; steps.length < 500 && scheduler.plan(batch); scheduler.complete(batch)) {
+    scheduler.settle()
     const live = Array.from({ length: batch.count }, (_, at) => at).filter(
       (at) => table.epoch[batch.requests[at]!] === batch.epochs[at],
     )
-    steps.push(
-      live
-        .map((at) => `${batch.requests[at]}:${batch.tokens[at]}${batch.works[at] === 0 ? '' : '+'}`)
-        .join(' '),
-    )
+    live.sort((a, b) => batch.requests[a]! - batch.requests[b]!)
+    const tell = (at: number) =>
+      `${batch.requests[at]}:${batch.tokens[at]}${batch.works[at] === 0 ? '' : '+'}`
+    steps.push(live.map(tell).join(' '))
   }
   return { steps, told, table, scheduler, refusals }
 }

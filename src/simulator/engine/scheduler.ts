@@ -1,6 +1,15 @@
 import type { Random } from '../../core/random.ts'
 import type { RequestTable } from '../request-table.ts'
-import { type Batch, liveTokens, measureBatch, work } from './batch.ts'
+import {
+  type Batch,
+  clearBatch,
+  isEmptyBatch,
+  liveTokens,
+  measureBatch,
+  putInBatch,
+  work,
+} from './batch.ts'
+import { DecodeLane } from './decode-lane.ts'
 import { KvCache } from './kv-cache.ts'
 import type { EngineParameters } from './parameters.ts'
 import { comesAfter, createWaitingQueue, type WaitingQueue } from './waiting-queue.ts'
@@ -31,7 +40,11 @@ export class Scheduler {
   readonly #requests: RequestTable
   readonly #listener: SchedulerListener
   readonly #random: Random
+  /** All that run, in the order they were admitted; and those of them that are not in the lane. */
   readonly #ids: Int32Array
+  #loose: number[] = []
+  readonly #lane: DecodeLane
+  readonly #hasLane: boolean
   #preemptions = 0
   // The head of the queue that did not fit, and the count of releases then.
   #blocked = -1
@@ -50,6 +63,9 @@ export class Scheduler {
     this.kv = new KvCache(parameters, requests)
     this.waiting = createWaitingQueue(parameters.order, requests)
     this.#ids = new Int32Array(parameters.sequencesMax)
+    this.#lane = new DecodeLane(requests, this.kv, parameters.blockTokens)
+    // With priorities anybody may be thrown out at any time; with drafts steps bring different numbers of tokens.
+    this.#hasLane = parameters.order === 'fcfs' && parameters.speculation === null
   }
 
   /** Takes a request in; else says why not. */
@@ -66,7 +82,7 @@ export class Scheduler {
   plan(batch: Batch): boolean {
     for (;;) {
       const preemptions = this.#preemptions
-      batch.count = 0
+      clearBatch(batch)
       if (this.#plan(batch)) return true
       // Else all that were planned have been thrown out again, and nobody was let in instead.
       if (this.#preemptions === preemptions) return false
@@ -77,6 +93,11 @@ export class Scheduler {
   complete(batch: Batch): void {
     const { epoch, promised, produced, goalTokens, computed } = this.#requests
     let hasFinished = false
+    if (batch.laneStep >= 0)
+      for (const id of this.#lane.complete(batch)) {
+        this.#finish(id)
+        hasFinished = true
+      }
     for (let at = 0; at < batch.count; at++) {
       const id = batch.requests[at]!
       if (batch.works[at] === work.partOfPrompt || epoch[id] !== batch.epochs[at]) continue
@@ -96,31 +117,55 @@ export class Scheduler {
 
   /** Gives up all requests, say because the engine died: those that ran, then those that waited. */
   evict(): number[] {
+    this.settle()
     const evicted = [...this.#ids.subarray(0, this.running)]
     for (const id of evicted) this.#forget(id)
     this.running = 0
+    this.#loose = []
     for (; this.waiting.size > 0; this.waiting.shift()) evicted.push(this.waiting.peek())
     return evicted
+  }
+
+  /** Makes the columns of all requests tell what they have. */
+  settle(): void {
+    this.#lane.dissolve()
+    this.#loose = [...this.#ids.subarray(0, this.running)]
   }
 
   #plan(batch: Batch): boolean {
     const { mixing, batchTokens } = this.#parameters
     const preemptions = this.#preemptions
-    const budget = this.#planRunning(batch, batchTokens, mixing === 'mixed' ? 'all' : 'prompts')
+    if (mixing === 'mixed') this.#planLane(batch, batchTokens)
+    const budget = this.#planLoose(batch, batchTokens, mixing === 'mixed' ? 'all' : 'prompts')
     if (budget > 0 && this.#preemptions === preemptions) this.#admit(batch, budget)
     if (measureBatch(batch, this.#requests)) return true
     if (mixing === 'mixed') return false
-    this.#planRunning(batch, decodesUnlimited, 'decodes')
+    this.#planLane(batch, decodesUnlimited)
+    this.#planLoose(batch, decodesUnlimited, 'decodes')
     return measureBatch(batch, this.#requests)
   }
 
-  #planRunning(batch: Batch, tokensMax: number, which: 'all' | 'prompts' | 'decodes'): number {
+  #planLane(batch: Batch, tokensMax: number): void {
+    if (!this.#hasLane) return
+    const { produced, promised, goalTokens, promptTokens, computed } = this.#requests
+    let kept = 0
+    for (const id of this.#loose) {
+      const reached = produced[id]! + promised[id]!
+      const isDecode = reached > 0 && promptTokens[id]! + reached - computed[id]! === 1
+      if (isDecode && reached < goalTokens[id]!) this.#lane.join(id)
+      else this.#loose[kept++] = id
+    }
+    this.#loose.length = kept
+    if (!this.#lane.plan(batch, tokensMax)) this.settle()
+  }
+
+  #planLoose(batch: Batch, tokensMax: number, which: 'all' | 'prompts' | 'decodes'): number {
     const { computed, produced, promised, promptTokens, goalTokens, capacity } = this.#requests
-    const ids = this.#ids
     const queries = 1 + (this.#parameters.speculation?.draftTokens ?? 0)
-    let budget = tokensMax
-    for (let at = 0; at < this.running && budget > 0; at++) {
-      const id = ids[at]!
+    let budget = tokensMax - (batch.laneStep < 0 ? 0 : batch.laneTokens)
+    for (const id of this.#loose) {
+      if (budget <= 0) break
+      if (capacity[id] === 0) continue // thrown out by one before it
       const reached = produced[id]! + promised[id]!
       const left = goalTokens[id]! - reached
       if (left <= 0) continue // its last token is on the way
@@ -132,11 +177,9 @@ export class Scheduler {
       if (end > capacity[id]!) {
         const preemptions = this.#preemptions
         if (!this.#makeRoom(id, end)) break
-        if (this.#preemptions !== preemptions) {
-          // With priorities a sequence that was planned already may be gone.
-          at = ids.indexOf(id)
+        // With priorities a sequence that was planned already may be gone.
+        if (this.#preemptions !== preemptions)
           budget = tokensMax - liveTokens(batch, this.#requests)
-        }
       }
       this.#put(batch, id, tokens, kindOf(isDecode, rest > tokens))
       budget -= tokens
@@ -155,7 +198,7 @@ export class Scheduler {
       const received = this.#requests.receivedTokens[id]!
       const cached = Math.max(received, this.kv.match(id, known))
       const rest = known - cached
-      if (!hasChunkedPrefill && rest > budget && batch.count > 0) return
+      if (!hasChunkedPrefill && rest > budget && !isEmptyBatch(batch)) return
       const tokens = hasChunkedPrefill ? Math.min(rest, budget) : rest
       if (!this.#fits(id, known, cached + tokens)) {
         this.#blocked = id
@@ -165,6 +208,7 @@ export class Scheduler {
       this.waiting.shift()
       this.kv.admit(id, cached + tokens)
       this.#ids[this.running++] = id
+      this.#loose.push(id)
       this.#requests.computed[id] = cached
       if (this.#requests.preemptions[id] === 0) this.#requests.cachedTokens[id] = cached - received
       this.#listener.admitted(id)
@@ -176,11 +220,7 @@ export class Scheduler {
 
   #put(batch: Batch, id: number, tokens: number, what: number): void {
     const { computed, promised, epoch } = this.#requests
-    const at = batch.count++
-    batch.requests[at] = id
-    batch.tokens[at] = tokens
-    batch.works[at] = what
-    batch.epochs[at] = epoch[id]!
+    putInBatch(batch, id, epoch[id]!, tokens, what)
     // Drafts count only once they are accepted.
     computed[id]! += what === work.decode ? 1 : tokens
     if (what !== work.partOfPrompt) promised[id]!++
@@ -189,18 +229,19 @@ export class Scheduler {
 
   #fits(id: number, known: number, planned: number): boolean {
     const { reserve, reserveAnswer, mixing } = this.#parameters
-    const { goalTokens, produced, promptTokens, blocks } = this.#requests
+    const { goalTokens, promptTokens, blocks } = this.#requests
     const isWhole = reserve === 'prompt' || mixing === 'prefill-first'
     const atOnce = isWhole ? Math.max(known, planned) : planned
     if (reserveAnswer === 0) return this.kv.cost(atOnce) <= this.kv.pool.free
     let promisedBlocks = 0
     for (let at = 0; at < this.running; at++) {
       const other = this.#ids[at]!
-      const left = (goalTokens[other]! - produced[other]!) * reserveAnswer
-      const target = this.kv.blocksFor(promptTokens[other]! + produced[other]! + left)
+      const produced = this.#lane.producedOf(other)
+      const left = (goalTokens[other]! - produced) * reserveAnswer
+      const target = this.kv.blocksFor(promptTokens[other]! + produced + left)
       promisedBlocks += Math.max(0, target - blocks[other]!.length)
     }
-    const own = known + (goalTokens[id]! - produced[id]!) * reserveAnswer
+    const own = known + (goalTokens[id]! - this.#requests.produced[id]!) * reserveAnswer
     return this.kv.cost(own) + promisedBlocks <= this.kv.pool.free
   }
 
@@ -208,6 +249,7 @@ export class Scheduler {
   #makeRoom(id: number, tokens: number): boolean {
     this.kv.nameFilled(id, this.#requests.computed[id]!)
     while (!this.kv.grow(id, tokens)) {
+      this.settle()
       const at = this.#victim()
       const victim = this.#ids[at]!
       this.#ids.copyWithin(at, at + 1, this.running--)
@@ -216,6 +258,7 @@ export class Scheduler {
       this.kv.nameFilled(victim, this.#requests.computed[victim]!)
       this.#forget(victim)
       this.#preemptions++
+      this.#loose.splice(at, 1)
       this.waiting.putBack(victim)
       this.#listener.preempted(victim)
       if (victim === id) return false
@@ -263,6 +306,7 @@ export class Scheduler {
       if (this.#requests.capacity[id] !== 0) this.#ids[kept++] = id
     }
     this.running = kept
+    this.#loose = this.#loose.filter((id) => this.#requests.capacity[id] !== 0)
   }
 }
 
