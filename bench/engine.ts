@@ -22,6 +22,8 @@ const { values } = parseArgs({
     threads: { type: 'string', default: '1' },
     rounds: { type: 'string', default: '5' },
     streams: { type: 'string', default: '1,4,8,16' },
+    /** Only the model of this title's beginning. */
+    only: { type: 'string', default: '' },
   },
 })
 const streamCounts = values.streams.split(',').map(Number)
@@ -57,6 +59,7 @@ interface Subject {
 }
 
 async function compare({ title, setup: model, tokens, wrap }: Subject): Promise<void> {
+  if (!title.startsWith(values.only)) return
   const setup: Setup = {
     ...model,
     sequences: Math.max(...streamCounts),

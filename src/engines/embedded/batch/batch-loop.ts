@@ -2,9 +2,10 @@ import type { Clock } from '../../../core/clock.ts'
 import { AppError, toAppError } from '../../../core/errors.ts'
 import type { ModelSession } from '../model/session.ts'
 import { chooseSequence } from './choose-sequence.ts'
+import { createDelivery, type Outcome, type Waiting } from './delivery.ts'
 import type { Generation, GenerationEnd } from './generation.ts'
 import { runStep, type Sampled, type StepResult } from './run-step.ts'
-import type { Part, Sequence, Work } from './sequence.ts'
+import type { Part, Sequence } from './sequence.ts'
 import { arrange, planStep, type StepLimits } from './step-plan.ts'
 import type { StepMode, StepTuner } from './step-tuner.ts'
 
@@ -45,18 +46,6 @@ export interface BatchLoop {
   state(): BatchLoopState
 }
 
-interface Waiting {
-  readonly generation: Generation
-  readonly arrivedMs: number
-}
-
-/** One sampled token on its way to its generation. */
-interface Outcome extends Sampled {
-  readonly work: Work
-  readonly isEnd: boolean
-  readonly isLast: boolean
-}
-
 const failuresMax = 3
 
 export function createBatchLoop(config: BatchLoopConfig, deps: BatchLoopDeps): BatchLoop {
@@ -67,6 +56,7 @@ export function createBatchLoop(config: BatchLoopConfig, deps: BatchLoopDeps): B
     usedMs: -Infinity,
     work: null,
   }))
+  const delivery = createDelivery(deps)
   const queue: Waiting[] = []
   let isLooping = false
   let failures = 0
@@ -74,7 +64,6 @@ export function createBatchLoop(config: BatchLoopConfig, deps: BatchLoopDeps): B
   let stepStartedMs: number | null = null
   const counters = {
     promptTokens: 0,
-    generatedTokens: 0,
     prefixQueryTokens: 0,
     prefixHitTokens: 0,
     steps: 0,
@@ -89,47 +78,14 @@ export function createBatchLoop(config: BatchLoopConfig, deps: BatchLoopDeps): B
     sequence.usedMs = clock.monotonicMs()
   }
 
-  function report(
-    work: Work,
-    reason: GenerationEnd['reason'],
-    error: AppError | null = null,
-  ): void {
-    if (work.isReported) return
-    work.isReported = true
-    const { generation, arrivedMs, startedMs, firstTokenMs, cachedTokens } = work
-    tell(generation, {
-      reason,
-      error,
-      generatedTokens: work.deliveredTokens,
-      cachedTokens,
-      timing: { arrivedMs, startedMs, firstTokenMs, endedMs: clock.monotonicMs() },
-    })
-  }
-
-  function dropWaiting({ generation, arrivedMs }: Waiting, error: AppError | null): void {
-    const endedMs = clock.monotonicMs()
-    tell(generation, {
-      reason: error ? 'failed' : 'cancelled',
-      error,
-      generatedTokens: 0,
-      cachedTokens: 0,
-      timing: { arrivedMs, startedMs: null, firstTokenMs: null, endedMs },
-    })
-  }
-
-  function tell(generation: Generation, end: GenerationEnd): void {
-    deps.onEnd(end, generation)
-    generation.onEnd(end)
-  }
-
   function sweep(): void {
     for (const sequence of sequences) {
       const { work } = sequence
-      if (work?.generation.isCancelled) report(work, 'cancelled')
+      if (work?.generation.isCancelled) delivery.report(work, 'cancelled')
       if (work?.isReported) release(sequence)
     }
     for (let index = queue.length - 1; index >= 0; index--)
-      if (queue[index]!.generation.isCancelled) dropWaiting(queue.splice(index, 1)[0]!, null)
+      if (queue[index]!.generation.isCancelled) delivery.dropWaiting(queue.splice(index, 1)[0]!)
   }
 
   function admit(): void {
@@ -141,7 +97,7 @@ export function createBatchLoop(config: BatchLoopConfig, deps: BatchLoopDeps): B
       try {
         start(sequences[choice.id]!, waiting, choice.reusable)
       } catch (thrown) {
-        dropWaiting(waiting, toAppError(thrown))
+        delivery.dropWaiting(waiting, toAppError(thrown))
       }
     }
   }
@@ -197,19 +153,6 @@ export function createBatchLoop(config: BatchLoopConfig, deps: BatchLoopDeps): B
     return outcomes
   }
 
-  function deliver({ work, token, distribution, isEnd, isLast }: Outcome): void {
-    const { generation } = work
-    if (work.isReported) return
-    if (generation.isCancelled) return report(work, 'cancelled')
-    if (token < 0) return report(work, 'failed', noToken())
-    if (generation.maxTokens === 0) return report(work, 'length')
-    work.deliveredTokens++
-    counters.generatedTokens++
-    if (isEnd) report(work, 'stop')
-    else if (!generation.onToken(token, distribution)) report(work, 'stop')
-    else if (isLast) report(work, 'length')
-  }
-
   function failStep(thrown: unknown): void {
     const message = `a step failed: ${toAppError(thrown).message}`
     const error = new AppError('engine/failed', { message, cause: thrown })
@@ -217,11 +160,11 @@ export function createBatchLoop(config: BatchLoopConfig, deps: BatchLoopDeps): B
     for (const sequence of busy()) {
       // What is in memory after a failed step is unknown.
       sequence.tokens.length = session.truncate(sequence.id, 0)
-      report(sequence.work!, 'failed', error)
+      delivery.report(sequence.work!, 'failed', error)
       release(sequence)
     }
     if (failures < failuresMax) return
-    for (const waiting of queue.splice(0)) dropWaiting(waiting, error)
+    for (const waiting of queue.splice(0)) delivery.dropWaiting(waiting, error)
     deps.onBroken(error)
   }
 
@@ -248,7 +191,7 @@ export function createBatchLoop(config: BatchLoopConfig, deps: BatchLoopDeps): B
   /** Starts the model on the next step, then hands out what the one before brought, then waits for the model. */
   async function step(working: readonly Sequence[], earlier: Outcome[]): Promise<Outcome[]> {
     if (working.length === 0) {
-      for (const outcome of earlier) deliver(outcome)
+      for (const outcome of earlier) delivery.deliver(outcome)
       return []
     }
     stepStartedMs = clock.monotonicMs()
@@ -259,7 +202,7 @@ export function createBatchLoop(config: BatchLoopConfig, deps: BatchLoopDeps): B
     try {
       running = runStep(session, parts, mode.threads, () => clock.monotonicMs())
     } finally {
-      for (const outcome of earlier) deliver(outcome)
+      for (const outcome of earlier) delivery.deliver(outcome)
     }
     const { decodeMs, sampled } = await running
     observe(parts, mode, decodeMs)
@@ -279,13 +222,14 @@ export function createBatchLoop(config: BatchLoopConfig, deps: BatchLoopDeps): B
       if (isLooping) return
       isLooping = true
       // After this turn of the event loop, so that requests that came together start together.
-      setImmediate(() => void loop())
+      setImmediate(() => void loop().catch((thrown: unknown) => deps.onBroken(toAppError(thrown))))
     },
     state() {
       const running = busy()
       const held = running.reduce((sum, sequence) => sum + sequence.tokens.length, 0)
       return {
         ...counters,
+        generatedTokens: delivery.deliveredTokens,
         running: running.length,
         waiting: queue.length,
         kvUsage: held / (session.sequences * session.contextTokens),
@@ -298,9 +242,6 @@ export function createBatchLoop(config: BatchLoopConfig, deps: BatchLoopDeps): B
     return sequences.length - busy().length
   }
 }
-
-const noToken = (): AppError =>
-  new AppError('engine/failed', { message: 'the model gave no token: it has no logits' })
 
 const sizeOf = (parts: readonly Part[]): number =>
   parts.reduce((sum, part) => sum + part.tokens.length, 0)

@@ -1,7 +1,7 @@
 import type { ServerResponse } from 'node:http'
 import { AppError } from '../../../core/errors.ts'
 import type { EmbedLoop, Embedding } from '../batch/embed-loop.ts'
-import { sendJson } from './chat.ts'
+import { sendJson } from './json.ts'
 import { contextExceeded } from './errors.ts'
 import { embeddingRequest, parseRequest, type EmbeddingRequest } from './requests.ts'
 import type { Handler, Serving } from './serving.ts'
