@@ -20,10 +20,18 @@ import { createPromptReader } from './model/prompt.ts'
 
 export interface EngineProcess {
   readonly url: string
-  /** Rejects with a coded error where the model can't be loaded. */
-  readonly loaded: Promise<void>
+  /** What was loaded, for the log. Rejects with a coded error where the model can't be. */
+  readonly loaded: Promise<LoadSummary>
   /** Takes nothing new, resolves when the last answer has left or the time is up. */
   drain(limitMs: number): Promise<void>
+}
+
+export interface LoadSummary {
+  readonly architecture: string
+  /** False: CPU. */
+  readonly gpu: string | false
+  readonly sequences: number
+  readonly contextTokens: number
 }
 
 /** One engine: listens at once, loads the model, answers. `onBroken`: it can't go on. */
@@ -46,7 +54,7 @@ export async function startEngine(
   })
   const port = await listen(engineServer.server, flags)
 
-  async function load(): Promise<void> {
+  async function load(): Promise<LoadSummary> {
     try {
       const model = await loadModel({
         ...flags,
@@ -61,6 +69,13 @@ export async function startEngine(
       await warmUp(model, tuner)
       ;({ serving, metrics } = serve(model, flags, tuner, onBroken))
       if (state.kind === 'loading') state = { kind: 'ready' }
+      const { session, facts } = model
+      return {
+        architecture: facts.architecture,
+        gpu: facts.gpu,
+        sequences: session.sequences,
+        contextTokens: session.contextTokens,
+      }
     } catch (thrown) {
       state = { kind: 'failed', error: toAppError(thrown) }
       throw thrown

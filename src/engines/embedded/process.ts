@@ -46,8 +46,8 @@ try {
   if (dataDirectory) watchSupervisor(dataDirectory, () => end('no supervisor is left'))
 
   const startedMs = performance.now()
-  await engine.loaded
-  log.info({ loadMs: Math.round(performance.now() - startedMs) }, 'ready')
+  const summary = await engine.loaded
+  log.info({ loadMs: Math.round(performance.now() - startedMs), ...summary }, 'ready')
 } catch (thrown) {
   await fail(thrown)
 }

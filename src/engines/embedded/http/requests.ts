@@ -32,13 +32,11 @@ const tool = z.looseObject({
     parameters: z.record(z.string(), z.unknown()).nullish(),
   }),
 })
-export type Tool = z.infer<typeof tool>
 
 const toolChoice = z.union([
   z.enum(['auto', 'none', 'required']),
   z.looseObject({ type: z.literal('function'), function: z.looseObject({ name: z.string() }) }),
 ])
-export type ToolChoice = z.infer<typeof toolChoice>
 
 const responseFormat = z.discriminatedUnion('type', [
   z.looseObject({ type: z.literal('text') }),
@@ -51,7 +49,6 @@ const responseFormat = z.discriminatedUnion('type', [
     }),
   }),
 ])
-export type ResponseFormat = z.infer<typeof responseFormat>
 
 const stopString = z.string().min(1).max(512)
 const generation = {
