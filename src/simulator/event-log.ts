@@ -21,14 +21,33 @@ export type EventName =
   | 'replica-slowed'
   | 'autoscaler-decided'
 
-/** One JSON line an event, times in ms with three decimals: the same run gives the same bytes. */
-export function formatEvent(
-  atMs: number,
-  event: EventName,
-  fields: Readonly<Record<string, string | number>>,
-): string {
-  let line = `{"atMs":${atMs.toFixed(3)},"event":"${event}"`
-  for (const [name, value] of Object.entries(fields))
-    line += `,"${name}":${typeof value === 'number' ? value : JSON.stringify(value)}`
-  return `${line}}`
+export type EventFields = Readonly<Record<string, string | number>>
+
+/** The time of the run, as all of its parts see it. */
+export interface Now {
+  ms: number
 }
+
+export interface EventLog {
+  request(event: EventName, request: number, fields?: EventFields): void
+  other(event: EventName, fields: EventFields): void
+}
+
+/** One JSON line an event, times in ms with three decimals: the same run gives the same bytes. */
+export function createEventLog(sink: EventSink | undefined, now: Now): EventLog {
+  const write = (event: EventName, fields: string) =>
+    sink?.(`{"atMs":${now.ms.toFixed(3)},"event":"${event}"${fields}}`)
+  return {
+    request(event, request, fields) {
+      if (sink) write(event, `,"request":${request}${format(fields)}`)
+    },
+    other(event, fields) {
+      if (sink) write(event, format(fields))
+    },
+  }
+}
+
+const format = (fields: EventFields = {}): string =>
+  Object.entries(fields)
+    .map(([name, value]) => `,"${name}":${JSON.stringify(value)}`)
+    .join('')

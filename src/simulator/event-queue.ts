@@ -1,3 +1,19 @@
+/** What can happen; the subject of an event is a request, a replica, a pool or the number of a fault. */
+export const eventKinds = {
+  arrival: 0,
+  enqueue: 1,
+  wake: 2,
+  stepEnd: 3,
+  transferred: 4,
+  ready: 5,
+  fault: 6,
+  slowEnd: 7,
+  heldAgain: 8,
+  restart: 9,
+  scale: 10,
+  sample: 11,
+} as const
+
 /** Coming events by time; those of the same time in the order they were added. A binary heap in flat arrays. */
 export class EventQueue {
   size = 0

@@ -172,11 +172,14 @@ describe('any engine, any workload', () => {
   test('sequences in the lane get what they would get one by one', () => {
     fc.assert(
       fc.property(setups, (setup) => {
-        const workload = [...setup.workload].map(({ after: _, ...rest }) => ({
-          ...rest,
-          priority: 0,
-        }))
-        workload.sort((a, b) => a.atMs - b.atMs)
+        const workload = [...setup.workload]
+          .map(({ atMs, promptTokens, answerTokens, blockHashes = [] }) => ({
+            atMs,
+            promptTokens,
+            answerTokens,
+            blockHashes,
+          }))
+          .toSorted((a, b) => a.atMs - b.atMs)
         const linesOf = (order: 'fcfs' | 'priority') => {
           const lines: string[] = []
           const pools = setup.pools.map((one) => ({

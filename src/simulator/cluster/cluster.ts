@@ -57,6 +57,11 @@ export class Cluster {
     return routes[request % routes.length]!
   }
 
+  /** Where a request is or was last. */
+  replicaOf(request: number): Replica {
+    return this.replicas[this.#requests.replica[request]!]!
+  }
+
   /** Which route brings requests to a replica. */
   phaseOf(replica: Replica): 'entry' | 'decode' {
     return this.pools[replica.pool]!.role === 'decode' ? 'decode' : 'entry'
