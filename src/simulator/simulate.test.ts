@@ -143,6 +143,8 @@ describe('any engine, any workload', () => {
           const times = [arrivalMs[id]!, admittedMs[id]!, firstTokenMs[id]!, endMs[id]!]
           expect(times).toEqual(times.toSorted((a, b) => a - b))
         }
+        const came = replicas.reduce((sum, { outputs }) => sum + outputs, 0)
+        expect(came).toBe(requests.produced.reduce((sum, tokens) => sum + tokens, 0))
         for (const replica of replicas) {
           expect(replica).toMatchObject({ inFlight: 0, running: 0, waiting: 0 })
           for (const { kv } of replica.ranks) expect(kv.pool.free).toBe(kv.pool.blocks)

@@ -227,7 +227,7 @@ class Simulation {
   }
 
   #sample(): void {
-    const tokens = this.#cluster.replicas.reduce((sum, { totals }) => sum + totals.outputs, 0)
+    const tokens = this.#cluster.replicas.reduce((sum, { outputs }) => sum + outputs, 0)
     const counts = { arrivals: this.#arrivals, tokens, held: this.#gateway.holding }
     this.#samples.take(this.#now.ms, this.#cluster, counts)
     this.#periodic--

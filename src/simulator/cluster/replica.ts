@@ -35,7 +35,7 @@ export class Replica {
     steps: 0,
     busyMs: 0,
     tokens: 0,
-    outputs: 0,
+
     kvUsageMs: 0,
     kvUsageMax: 0,
     runningMs: 0,
@@ -80,6 +80,11 @@ export class Replica {
 
   get waiting(): number {
     return this.ranks.reduce((sum, rank) => sum + rank.waiting.size, 0)
+  }
+
+  /** Answer tokens that have come out of it. */
+  get outputs(): number {
+    return this.ranks.reduce((sum, rank) => sum + rank.outputs, 0)
   }
 
   get kvUsage(): number {
@@ -140,10 +145,9 @@ export class Replica {
     if (kvUsage > totals.kvUsageMax) totals.kvUsageMax = kvUsage
     for (const [
       at,
-      { decodes, decodeTokens, prefillTokens, chunks, sampled },
+      { decodes, decodeTokens, prefillTokens, chunks },
     ] of this.#current.loads.entries()) {
       totals.tokens += prefillTokens + decodeTokens
-      totals.outputs += sampled
       this.itl.add(durationMs + this.#stallsMs[at]!, decodes)
       const isStalled = decodes === 0 && this.ranks[at]!.running > chunks
       this.#stallsMs[at] = isStalled ? this.#stallsMs[at]! + durationMs : 0

@@ -24,7 +24,7 @@ export class DecodeLane {
   /** By step: whose last token it brings. */
   readonly #ends = new Map<number, number[]>()
   /** By step modulo block: who may need a block then. */
-  readonly #growth: number[][]
+  readonly #growth = new Map<number, number[]>()
   /** Those under way. */
   #batches: Batch[] = []
 
@@ -32,7 +32,6 @@ export class DecodeLane {
     this.#requests = requests
     this.#kv = kv
     this.#blockTokens = blockTokens
-    this.#growth = Array.from({ length: blockTokens }, () => [])
   }
 
   /** Takes in a sequence that has at least one token to go, all computed but its last one. */
@@ -45,12 +44,10 @@ export class DecodeLane {
     laneFrom[id] = this.#planned
     laneOffset[id] = offset
     laneEnd[id] = end
-    const enders = this.#ends.get(end)
-    if (enders) enders.push(id)
-    else this.#ends.set(end, [id])
-    const phase = ((-offset % this.#blockTokens) + this.#blockTokens) % this.#blockTokens
-    this.#growth[phase]!.push(id)
+    addTo(this.#ends, end, id)
+    addTo(this.#growth, modulo(-offset, this.#blockTokens), id)
     this.#members.push(id)
+    if (this.#members.length > 2 * this.#count + 64) this.#forgetLeavers()
     this.#count++
     this.#offsets += offset
     if (this.#count === 1 || offset > this.#longest) this.#longest = offset
@@ -112,7 +109,7 @@ export class DecodeLane {
       laneFrom[id] = -1
     }
     for (const batch of this.#batches) batch.laneStep = -1
-    for (const bucket of this.#growth) bucket.length = 0
+    this.#growth.clear()
     this.#batches = []
     this.#members = []
     this.#ends.clear()
@@ -135,21 +132,25 @@ export class DecodeLane {
     this.#count--
     this.#offsets -= offset
     if (offset < this.#longest) return
-    // The longest has gone: look for the next, and forget the others that have gone before.
+    // The longest has gone: look for the next.
     const { laneEnd, laneOffset } = this.#requests
-    this.#members = this.#members.filter((other) => this.isMember(other))
+    this.#forgetLeavers()
     this.#longest = Number.NEGATIVE_INFINITY
     for (const other of this.#members)
       if (other !== id && laneEnd[other]! > laneEnd[id]! && laneOffset[other]! > this.#longest)
         this.#longest = laneOffset[other]!
   }
 
+  #forgetLeavers(): void {
+    this.#members = this.#members.filter((id) => this.isMember(id))
+  }
+
   #grow(step: number): boolean {
     const { capacity, laneOffset, laneEnd } = this.#requests
-    const phase = step % this.#blockTokens
+    const bucket = this.#growth.get(step % this.#blockTokens)
+    if (!bucket) return true
     const isDue = (id: number) =>
       this.isMember(id) && laneEnd[id]! >= step && laneOffset[id]! + step >= capacity[id]!
-    const bucket = this.#growth[phase]!
     let due = 0
     for (const id of bucket) if (isDue(id)) due++
     if (due > this.#kv.pool.free) return false
@@ -180,3 +181,11 @@ export class DecodeLane {
     computed[id] = laneOffset[id]! + reached
   }
 }
+
+function addTo(lists: Map<number, number[]>, key: number, id: number): void {
+  const list = lists.get(key)
+  if (list) list.push(id)
+  else lists.set(key, [id])
+}
+
+const modulo = (value: number, by: number): number => ((value % by) + by) % by

@@ -36,6 +36,8 @@ export class Scheduler {
   readonly kv: KvCache
   readonly waiting: WaitingQueue
   running = 0
+  /** Answer tokens that have come out of it. */
+  outputs = 0
   readonly #parameters: EngineParameters
   readonly #requests: RequestTable
   readonly #listener: SchedulerListener
@@ -93,11 +95,13 @@ export class Scheduler {
   complete(batch: Batch): void {
     const { epoch, promised, produced, goalTokens, computed } = this.#requests
     let hasFinished = false
-    if (batch.laneStep >= 0)
+    if (batch.laneStep >= 0) {
+      this.outputs += batch.laneTokens
       for (const id of this.#lane.complete(batch)) {
         this.#finish(id)
         hasFinished = true
       }
+    }
     for (let at = 0; at < batch.count; at++) {
       const id = batch.requests[at]!
       if (batch.works[at] === work.partOfPrompt || epoch[id] !== batch.epochs[at]) continue
@@ -106,6 +110,7 @@ export class Scheduler {
       const after = before + 1 + accepted
       promised[id]!--
       produced[id] = after
+      this.outputs += after - before
       computed[id]! += accepted
       if (before === 0) this.#listener.firstToken(id)
       if (after < goalTokens[id]!) continue
