@@ -39,6 +39,8 @@ export async function startEngine(
   flags: EngineFlags,
   deps: { readonly log: Logger; readonly isSerial: boolean; onBroken(error: AppError): void },
 ): Promise<EngineProcess> {
+  // A step has to hold a token of every answer and still have room for a prompt.
+  const batchTokens = Math.max(flags.batchTokens, flags.sequencesMax + 32)
   let state: EngineState = { kind: 'loading', share: 0 }
   let serving: Serving | null = null
   let metrics: EngineMetrics | null = null
@@ -58,6 +60,7 @@ export async function startEngine(
     try {
       const model = await loadModel({
         ...flags,
+        batchTokens,
         path: flags.model,
         isSerial: deps.isSerial,
         onProgress: (share) => {
@@ -67,7 +70,7 @@ export async function startEngine(
       })
       const tuner = createTuner(flags, model)
       await warmUp(model, tuner)
-      ;({ serving, metrics } = serve(model, flags, tuner, onBroken))
+      ;({ serving, metrics } = serve(model, { ...flags, batchTokens }, tuner, onBroken))
       if (state.kind === 'loading') state = { kind: 'ready' }
       const { session, facts } = model
       return {

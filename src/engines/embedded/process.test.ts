@@ -25,6 +25,7 @@ interface Running {
 const started: ChildProcess[] = []
 let directory: string
 let chatModel: string
+let embeddingModel: string
 let generate: Running
 let embed: Running
 
@@ -32,7 +33,7 @@ beforeAll(async () => {
   directory = await mkdtemp(join(tmpdir(), 'baleen-engine-'))
   const models = join(tmpdir(), 'baleen-test-models')
   chatModel = await prepareBundled('minimind2-small', models)
-  const embeddingModel = await prepareBundled('all-minilm-l6-v2', models)
+  embeddingModel = await prepareBundled('all-minilm-l6-v2', models)
   ;[generate, embed] = await Promise.all([
     launch(chatModel, 'generate'),
     launch(embeddingModel, 'embed'),
@@ -201,6 +202,12 @@ describe('the engine process', () => {
     expect(reason).toContain(path)
     expect((await exited)[0]).toBe(1)
     expect(engine.errors()).toMatch(/^engine\/bad-model: [^\n]+\n$/)
+  })
+
+  it('does not generate with a model that only embeds', async () => {
+    const engine = await launch(embeddingModel, 'generate')
+    expect((await once(engine.child, 'exit'))[0]).toBe(1)
+    expect(engine.errors()).toMatch(/^engine\/bad-model: .*task: embed/)
   })
 
   it('says so where the port is taken', async () => {

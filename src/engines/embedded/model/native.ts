@@ -56,11 +56,13 @@ export async function loadModel(options: LoadOptions): Promise<LoadedModel> {
         cause: thrown,
       })
     })
-  const contextTokens =
-    options.contextTokens === 'auto'
-      ? Math.min(model.trainContextSize, 4096)
-      : options.contextTokens
   const isEmbedding = options.task === 'embed'
+  if (!isEmbedding && model.fileInfo.architectureMetadata.attention?.causal === false)
+    throw new AppError('engine/bad-model', {
+      message: `${options.path}: this model makes embeddings and can't generate`,
+      hint: 'Set `task: embed`.',
+    })
+  const contextTokens = chooseContext(options, model.trainContextSize)
   const context = await model
     .createContext({
       sequences: isEmbedding ? 1 : options.sequencesMax,
@@ -85,6 +87,12 @@ export async function loadModel(options: LoadOptions): Promise<LoadedModel> {
     facts: readFacts(llama, model),
     acceptsGrammar: (grammar) => acceptsGrammar(llama, grammar),
   }
+}
+
+function chooseContext({ task, contextTokens }: LoadOptions, trainedTokens: number): number {
+  if (contextTokens === 'auto') return Math.min(trainedTokens, 4096)
+  // An encoder has no positions beyond those it was trained with: llama.cpp would abort the process.
+  return task === 'embed' ? Math.min(contextTokens, trainedTokens) : contextTokens
 }
 
 /** llama.cpp's own function names before what it has to say. */
