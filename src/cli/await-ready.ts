@@ -29,7 +29,10 @@ export async function awaitReady(
       progress.fail(name, `${name}: ${reason}`)
       throw new AppError('deployment/failed', {
         message: `${name} does not get ready: ${reason}`,
-        hint: `\`baleen logs ${name}\` shows what its engine said; \`baleen stop ${name}\` gives up.`,
+        hint:
+          state === 'updating'
+            ? `What ran before still serves. \`baleen logs ${name}\` shows what the new engine said; deploying the former settings gives up.`
+            : `\`baleen logs ${name}\` shows what its engine said; \`baleen stop ${name}\` gives up.`,
       })
     }
     progress.update(name, `${name}: ${view.status}`)
@@ -49,7 +52,7 @@ export async function awaitReady(
 
 /** Control names what ended an engine while it waits to try again. */
 const failureIn = (view: DeploymentView): string | null =>
-  /^(.+); next try in /.exec(reasonOf(view))?.[1] ?? null
+  /^(?:updating, )?(.+); next try in /.exec(reasonOf(view))?.[1] ?? null
 
 const hasFailed = (view: DeploymentView): boolean =>
-  stateOf(view) === 'failed' || view.replicas.some(({ restarts }) => restarts >= attemptsMax)
+  stateOf(view) === 'failed' || view.failures >= attemptsMax

@@ -112,6 +112,7 @@ export function deploymentOf(
   spec: Partial<DeploymentSpec> & { name: string },
   replicas: readonly Partial<ReplicaView>[] = [],
   status = '',
+  more: Partial<DeploymentView> = {},
 ): DeploymentView {
   return {
     spec: {
@@ -144,6 +145,9 @@ export function deploymentOf(
       restarts: 0,
       ...replica,
     })),
+    updated: replicas.filter(({ state }) => (state ?? 'ready') === 'ready').length,
+    failures: 0,
     status,
+    ...more,
   }
 }

@@ -3,13 +3,13 @@ import { formatDurationMs } from '../core/units.ts'
 import type { Style } from './io.ts'
 import { formatTable } from './table.ts'
 
-export type DeploymentState = 'ready' | 'starting' | 'degraded' | 'failed' | 'stopped'
+export type DeploymentState = 'ready' | 'updating' | 'starting' | 'degraded' | 'failed' | 'stopped'
 
-/** One word for a deployment; `degraded` serves with fewer replicas than desired. */
-export function stateOf({ spec, replicas }: DeploymentView): DeploymentState {
+/** One word for a deployment. `updating`: an older spec serves; `degraded`: fewer replicas than desired do. */
+export function stateOf({ spec, replicas, updated }: DeploymentView): DeploymentState {
   const ready = readyOf(replicas)
   if (spec.replicas === 0) return 'stopped'
-  if (ready >= spec.replicas) return 'ready'
+  if (ready >= spec.replicas) return updated >= spec.replicas ? 'ready' : 'updating'
   if (ready > 0) return 'degraded'
   const current = replicas.filter(({ state }) => state !== 'draining' && state !== 'stopped')
   return current.some(({ state }) => state === 'failed') ? 'failed' : 'starting'

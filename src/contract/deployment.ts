@@ -73,6 +73,10 @@ export const deploymentView = z.object({
   createdAtMs: z.number(),
   updatedAtMs: z.number(),
   replicas: z.array(replicaView),
+  /** Ready replicas of the newest spec; older ones serve until there are enough of these. */
+  updated: z.int(),
+  /** Starts of the newest spec that failed in a row. */
+  failures: z.int(),
   /** Desired against ready, in one sentence. */
   status: z.string(),
 })

@@ -159,10 +159,33 @@ describe('deployer', () => {
     const before = snapshots.length
     const settings = { ...wantedOf('ant').spec.settings, sequencesMax: 2 }
     deployer.setWanted([wantedOf('ant', { settings }, 2)])
+    expect(deployer.deployments()).toMatchObject([
+      { status: expect.stringMatching(/^1 of 1 ready: updating, /), updated: 0 },
+    ])
     await expect.poll(() => runtime.running.has(first!), wait).toBe(false)
     const counts = snapshots.slice(before).map((routes) => routes[0]?.targets[0]?.replicas.length)
     expect(Math.min(...counts.map(Number))).toBe(1)
     expect(deployer.replicas()).toHaveLength(1)
+    expect(deployer.deployments()).toMatchObject([{ status: '1 of 1 ready', updated: 1 }])
+  })
+
+  it('tells of an update that does not get ready while the older replicas serve', async () => {
+    const { deployer, answers, runtime, readyIds } = open([wantedOf('ant')])
+    await deployer.start()
+    await expect.poll(() => readyIds(), wait).toHaveLength(1)
+    const [first] = readyIds()
+    const settings = { ...wantedOf('ant').spec.settings, sequencesMax: 2 }
+    deployer.setWanted([wantedOf('ant', { settings }, 2)])
+    const failNew = () => {
+      for (const id of runtime.running.keys())
+        if (id !== first) answers.set(id, { state: 'failed', reason: 'no room' })
+      return deployer.deployments()[0]
+    }
+    await expect.poll(() => failNew()?.failures, wait).toBeGreaterThan(0)
+    expect(deployer.deployments()).toMatchObject([
+      { status: expect.stringMatching(/^1 of 1 ready: updating, no room; next try/), updated: 0 },
+    ])
+    expect(readyIds()).toEqual([first])
   })
 
   it('does not restart for a change of count or weight', async () => {

@@ -9,7 +9,13 @@ import { launchOf, type Launch } from './launch.ts'
 import { reconcile, type Action } from './policy/reconcile.ts'
 import type { ProbeAnswer, Replica } from './policy/replica.ts'
 import { snapshotRoutes } from './policy/snapshot.ts'
-import { replicaView, statusOf, type DeploymentCondition } from './policy/status.ts'
+import {
+  failuresOf,
+  replicaView,
+  statusOf,
+  updatedOf,
+  type DeploymentCondition,
+} from './policy/status.ts'
 import type { Preparations } from './preparation.ts'
 import type { Probe } from './probe.ts'
 import { createReplicaSet } from './replica-set.ts'
@@ -112,8 +118,16 @@ export function createDeployer(deps: DeployerDeps): Deployer {
     deployments: () =>
       look().map(({ wanted: { spec, revision, createdAtMs, updatedAtMs }, condition }) => {
         const replicas = condition.replicas.map((one) => replicaView(one, condition.restarts))
-        const status = statusOf(condition)
-        return { spec, revision, createdAtMs, updatedAtMs, replicas, status }
+        return {
+          spec,
+          revision,
+          createdAtMs,
+          updatedAtMs,
+          replicas,
+          updated: updatedOf(condition),
+          failures: failuresOf(condition),
+          status: statusOf(condition),
+        }
       }),
     replicas: () => set.all().map((one) => replicaView(one, set.restarts.get(one.deployment))),
     lastEnded: (name) => set.lastEnded.get(name) ?? null,

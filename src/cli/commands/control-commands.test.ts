@@ -115,17 +115,39 @@ describe('deploy', () => {
   it('remembers what ended the last try, even when the next one has begun', async () => {
     const views = [
       deploymentOf({ name: 'broken' }, [], '0 of 1 ready: no memory; next try in 2s'),
-      deploymentOf(
-        { name: 'broken' },
-        [{ state: 'starting', restarts: 2 }],
-        '0 of 1 ready: starting',
-      ),
+      deploymentOf({ name: 'broken' }, [{ state: 'starting' }], '0 of 1 ready: starting', {
+        failures: 2,
+      }),
     ]
     answer('PUT /api/v1/deployments/broken', views[0])
     control.routes.set('GET /api/v1/deployments/broken', () => views.shift())
     expect((await baleen(['deploy', 'broken'])).stderr).toContain(
       'error: deployment/failed: broken does not get ready: no memory\n',
     )
+  })
+
+  it('does not call an update done while the older replicas serve', async () => {
+    const update = (status: string, more: { updated: number; failures: number }) =>
+      deploymentOf({ name: 'large' }, [{ state: 'ready' }], status, more)
+    const views = [
+      update('1 of 1 ready: updating, loading the model', { updated: 0, failures: 0 }),
+      update('1 of 1 ready', { updated: 1, failures: 0 }),
+    ]
+    answer('PUT /api/v1/deployments/large', views[0])
+    control.routes.set('GET /api/v1/deployments/large', () => views.shift())
+    const done = await baleen(['deploy', 'large'])
+    expect(done.stderr).toBe(
+      '… large: 1 of 1 ready: updating, loading the model\n✓ large: 1 of 1 ready\n',
+    )
+
+    answer(
+      'GET /api/v1/deployments/large',
+      update('1 of 1 ready: updating, no room; next try in 2s', { updated: 0, failures: 2 }),
+    )
+    const failed = await baleen(['deploy', 'large'])
+    expect(failed.code).toBe(5)
+    expect(failed.stderr).toContain('large does not get ready: no room\n')
+    expect(failed.stderr).toContain('hint: What ran before still serves.')
   })
 
   it('gives up waiting after --ready-timeout', async () => {

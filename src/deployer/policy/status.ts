@@ -21,9 +21,25 @@ export function statusOf(condition: DeploymentCondition): string {
   if (deployment.replicas === 0 && replicas.length === 0) return 'scaled to 0'
   const counts = `${ready} of ${deployment.replicas} ready`
   const leaving = replicas.filter((replica) => replica.phase !== 'serving').length
-  if (ready >= deployment.replicas) return leaving > 0 ? `${counts}, ${leaving} leaving` : counts
-  return `${counts}: ${unreadyReason(condition)}`
+  if (ready < deployment.replicas) return `${counts}: ${unreadyReason(condition)}`
+  if (updatedOf(condition) < deployment.replicas)
+    return `${counts}: updating, ${unreadyReason(condition)}`
+  return leaving > 0 ? `${counts}, ${leaving} leaving` : counts
 }
+
+/** Ready replicas of the newest spec. Until its hash is known the revision stands in for it. */
+export const updatedOf = ({ deployment, replicas }: DeploymentCondition): number =>
+  replicas.filter(
+    (replica) =>
+      isReady(replica) &&
+      (deployment.specHash === null
+        ? replica.revision === deployment.revision
+        : replica.specHash === deployment.specHash),
+  ).length
+
+/** Starts of the newest spec that failed in a row. */
+export const failuresOf = ({ deployment, restarts }: DeploymentCondition): number =>
+  restarts?.specHash === deployment.specHash ? (restarts?.failures ?? 0) : 0
 
 /** Why nothing, or not enough, is ready. */
 export function unreadyReason(condition: DeploymentCondition): string {

@@ -40,6 +40,8 @@ export async function bench(): Promise<Bench> {
         registry.deployments().map((stored): DeploymentView => ({
           ...stored,
           replicas: replicas.filter((one) => one.deployment === stored.spec.name),
+          updated: 0,
+          failures: 0,
           status: '0 of 1 ready',
         })),
       replicas: () => replicas,
