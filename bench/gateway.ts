@@ -189,8 +189,8 @@ async function benchMemory(baleen: Contender, minutes: number): Promise<void> {
     await readStreams(baleen, 128)
   }
   clearInterval(watch)
-  for (const after of [0, 10, 20, 30]) {
-    await sleep(after === 0 ? 0 : 10_000)
+  for (const after of [0, 20, 40, 60]) {
+    await sleep(after === 0 ? 0 : 20_000)
     const now = rssMiB(baleen.pids)
     console.log(
       `  ${after} s after ${minutes} minutes of load: ${now.toFixed(0)} MiB = ${(now / idle).toFixed(2)} × idle`,

@@ -23,13 +23,13 @@ it('collects once after each time of work, when that has left something and is o
   heapBytes = 40e6
   pass(20, true)
   expect(collected).toEqual([])
-  pass(20, false)
-  expect(collected).toEqual([45_000])
+  pass(40, false)
+  expect(collected).toEqual([70_000])
   heapBytes = 25e6
   pass(20, false)
   expect(collected).toHaveLength(1)
   pass(1, true)
   heapBytes = 60e6
-  pass(10, false)
-  expect(collected).toEqual([45_000, 86_000])
+  pass(40, false)
+  expect(collected).toEqual([70_000, 131_000])
 })

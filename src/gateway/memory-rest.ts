@@ -7,7 +7,8 @@ export interface MemoryRest {
   observe(isBusy: boolean): void
 }
 
-const quietMs = 5000
+/** A shorter pause is ordinary, and code that was thrown away has to be compiled again. */
+const quietMs = 30_000
 /** Less is not worth the pause of some ten milliseconds. */
 const excessBytes = 16 * 2 ** 20
 

@@ -374,7 +374,9 @@ describe('requests one behind the other on a connection', () => {
       await until('the engine has them', () => slow.requests.length === 3)
       socket.destroy()
       await until('none is active', () => piped.gateway.state().activeRequests === 0)
-      await until('the engine is told', () => slow.requests.every(({ state }) => state === 'aborted'))
+      await until('the engine is told', () =>
+        slow.requests.every(({ state }) => state === 'aborted'),
+      )
       await until('all are recorded', () => piped.closes().length === 3)
     } finally {
       await piped.close()

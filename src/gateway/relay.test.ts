@@ -1,4 +1,4 @@
-import { createServer, type AddressInfo, type Server, type Socket } from 'node:net'
+import { connect, createServer, type AddressInfo, type Server, type Socket } from 'node:net'
 import { afterEach, describe, expect, it } from 'vitest'
 import {
   startFakeEngine,
@@ -344,5 +344,53 @@ describe('an error in a foreign form', () => {
     const ant = await engine({ refusal: { status: 401 } })
     const started = await gateway({ routes: { ant: [ant.url] } })
     expect((await started.post(chatPath, chat())).status).toBe(502)
+  })
+})
+
+describe('the transfer coding of a stream', () => {
+  const body = JSON.stringify(chat({ stream: true }))
+  const ask = (version: string) =>
+    `POST ${chatPath} HTTP/${version}\r\nhost: a\r\nauthorization: Bearer bln_test_key\r\ncontent-length: ${body.length}\r\n\r\n${body}`
+
+  function converse(
+    port: number,
+    bytes: string,
+    isOver: (seen: string) => boolean,
+  ): Promise<string> {
+    return new Promise((resolve, reject) => {
+      const socket = connect(port, '127.0.0.1')
+      let seen = ''
+      socket.on('data', (chunk) => {
+        seen += chunk.toString('latin1')
+        if (isOver(seen)) socket.destroy()
+      })
+      socket.on('error', reject)
+      socket.on('close', () => resolve(seen))
+      socket.write(bytes)
+    })
+  }
+
+  it('is chunked, and the connection serves the next request', async () => {
+    const ant = await engine()
+    const started = await gateway({ routes: { ant: [ant.url] } })
+    const seen = await converse(
+      started.port,
+      ask('1.1').repeat(3),
+      (text) => text.split('\r\n0\r\n\r\n').length === 4,
+    )
+    const answers = seen.split('\r\n0\r\n\r\n').slice(0, 3)
+    for (const answer of answers) {
+      expect(answer).toMatch(/^HTTP\/1.1 200 OK\r\n/)
+      expect(answer).toMatch(/\r\ntransfer-encoding: chunked\r\n/i)
+      expect(answer).toMatch(/\r\ne\r\ndata: \[DONE\]\n\n$|data: \[DONE\]\n\n$/)
+    }
+  })
+
+  it('is none for a client of HTTP/1.0', async () => {
+    const ant = await engine()
+    const started = await gateway({ routes: { ant: [ant.url] } })
+    const seen = await converse(started.port, ask('1.0'), () => false)
+    expect(seen).not.toMatch(/transfer-encoding/i)
+    expect(seen).toMatch(/\r\n\r\ndata: \{.*data: \[DONE\]\n\n$/s)
   })
 })

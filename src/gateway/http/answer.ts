@@ -13,6 +13,7 @@ export class Answer {
   readonly #response: ServerResponse
   readonly #onResume: () => void
   #source: Attempt | null = null
+  #isChunked = false
 
   /** `onResume`: the client reads again. */
   constructor(response: ServerResponse, onResume: () => void) {
@@ -20,9 +21,16 @@ export class Answer {
     this.#onResume = onResume
   }
 
-  /** Goes out with the first part, in one segment. */
+  /**
+   * Goes out with the first part, in one segment. The chunks of the body are framed here: Node would write the four
+   * pieces of each one by one, a fifth of all that relaying a frame costs.
+   */
   startStream(headers: HeaderList): void {
+    const response = this.#response
     this.isStreaming = true
+    // A client of HTTP/1.0 knows no chunks: the end of the connection is the end of the stream.
+    this.#isChunked = response.req.httpVersionMinor > 0
+    if (this.#isChunked) headers.push('transfer-encoding', 'chunked')
     headers.push(
       'content-type',
       'text/event-stream; charset=utf-8',
@@ -31,13 +39,14 @@ export class Answer {
       'x-accel-buffering',
       'no',
     )
-    this.#response.writeHead(200, headers)
+    response.writeHead(200, headers)
+    response.chunkedEncoding = false
   }
 
   /** Holds the engine back while the client is slower. */
   relay(source: Attempt, part: Buffer): void {
     this.bytes += part.length
-    if (this.#response.write(part)) return
+    if (this.#response.write(this.#isChunked ? frameChunk(part, false) : part)) return
     source.pause()
     this.#source = source
     if (this.isPaused) return
@@ -51,7 +60,8 @@ export class Answer {
 
   /** The last of a stream. */
   endStream(last: Buffer | null): void {
-    this.#response.end(last)
+    if (!this.#isChunked) this.#response.end(last)
+    else this.#response.end(last && last.length > 0 ? frameChunk(last, true) : lastChunk)
   }
 
   sendWhole(
@@ -70,4 +80,17 @@ export class Answer {
   cut(): void {
     this.#response.destroy()
   }
+}
+
+const lastChunk = Buffer.from('0\r\n\r\n')
+
+/** One chunk of HTTP/1.1's transfer coding, with the end of the body behind it where it is the last. */
+function frameChunk(part: Buffer, isLast: boolean): Buffer {
+  const size = part.length.toString(16)
+  const end = size.length + 2 + part.length
+  const chunk = Buffer.allocUnsafe(end + (isLast ? 7 : 2))
+  chunk.write(`${size}\r\n`, 0, 'latin1')
+  part.copy(chunk, size.length + 2)
+  chunk.write(isLast ? '\r\n0\r\n\r\n' : '\r\n', end, 'latin1')
+  return chunk
 }
