@@ -153,6 +153,7 @@ export const catalogue = {
   'injection/not-owned': bad('Faults end processes and cut connections: add --i-own-this.'),
 
   'planner/bad-model': bad('Give the config.json, safetensors or GGUF header of a language model.'),
+  'planner/bad-request': bad('`baleen plan --help` shows how to write it.'),
   'planner/bad-rows': bad(
     'Give a CSV file with a header line; `baleen predict --help` names the columns.',
   ),

@@ -74,6 +74,45 @@ export function prefillCost(
   }
 }
 
+/** What a request finds when it comes. */
+export interface Arrival {
+  /** Sequences that the engine works on. */
+  readonly running: number
+  readonly stepMs: number
+  /** Time until a place is free. */
+  readonly waitMs: number
+  /** Requests come at random, not as others leave. */
+  readonly isOpen: boolean
+}
+
+/** The time to the first token of a request whose prompt costs `alone` by itself. */
+export function firstTokenFeatures(
+  layout: Layout,
+  alone: PrefillCost,
+  osl: number,
+  { running, stepMs, waitMs, isOpen }: Arrival,
+): FirstTokenFeatures {
+  const own = alone.total - alone.attention
+  const cycleMs = stepMs * osl + alone.total
+  const busy = Math.min(0.95, (running / cycleMs) * alone.total)
+  // A burst prefills one prompt after another; those behind wait for about half of them.
+  const cohort = isOpen ? 0 : Math.max(0, running - 1)
+  return {
+    requestMs: 1,
+    layerMs: layout.model.layers,
+    prefill: own,
+    prefillAttention: alone.attention,
+    step: isOpen ? 0 : stepMs,
+    openStep: isOpen ? stepMs : 0,
+    cohort: cohort * own,
+    cohortAttention: cohort * alone.attention,
+    cohortShort: cohort * alone.total * Math.min(1, 128 / osl),
+    queue: (alone.total * busy) / (1 - busy),
+    wait: waitMs,
+    sequenceMs: running / layout.dp,
+  }
+}
+
 export const sumParts = (parts: StepParts): number =>
   Object.values(parts).reduce((sum: number, part: number) => sum + part, 0)
 

@@ -24,7 +24,9 @@ export interface Limits {
 }
 
 /** The engine's limits: what was asked for, else its defaults for a device of this size. */
-export function limitsOf(scenario: Scenario): Limits {
+export function limitsOf(
+  scenario: Pick<Scenario, 'engine' | 'layout' | 'maxSequences' | 'batchedTokens'>,
+): Limits {
   const { engine, layout } = scenario
   const { scheduling } = engine
   const { device } = layout

@@ -3,6 +3,7 @@ import { correction, type CorrectionSubject } from './correction.ts'
 import { eraOf, limitsOf, type Scenario } from './scenario.ts'
 import {
   type FirstTokenFeatures,
+  firstTokenFeatures,
   prefillCost,
   type StepFeatures,
   stepFeatures,
@@ -78,26 +79,8 @@ function createPoint(scenario: Scenario) {
     return { features, ms: weigh(features, era.step) * stepFactor }
   }
 
-  function firstToken(running: number, stepMs: number, wait: number, isOpen: boolean) {
-    const own = alone.total - alone.attention
-    const cycleMs = stepMs * osl + alone.total
-    const busy = Math.min(0.95, (running / cycleMs) * alone.total)
-    // A burst prefills one prompt after another; those behind wait for about half of them.
-    const cohort = isOpen ? 0 : Math.max(0, running - 1)
-    const features: FirstTokenFeatures = {
-      requestMs: 1,
-      layerMs: layout.model.layers,
-      prefill: own,
-      prefillAttention: alone.attention,
-      step: isOpen ? 0 : stepMs,
-      openStep: isOpen ? stepMs : 0,
-      cohort: cohort * own,
-      cohortAttention: cohort * alone.attention,
-      cohortShort: cohort * alone.total * Math.min(1, 128 / osl),
-      queue: (alone.total * busy) / (1 - busy),
-      wait,
-      sequenceMs: running / layout.dp,
-    }
+  function firstToken(running: number, stepMs: number, waitMs: number, isOpen: boolean) {
+    const features = firstTokenFeatures(layout, alone, osl, { running, stepMs, waitMs, isOpen })
     return { features, ms: weigh(features, era.firstToken) * firstTokenFactor }
   }
   return { budget, maxRunning, alone, step, firstToken }

@@ -55,10 +55,10 @@ export function predictRow(
   }
 }
 
-type Familiarity = keyof ErrorBar
+export type Familiarity = keyof ErrorBar
 
 /** How much of the combination was measured with this engine. */
-function familiarity({ layout, engine }: Scenario): Familiarity {
+export function familiarity({ layout, engine }: Pick<Scenario, 'layout' | 'engine'>): Familiarity {
   const { model, device } = layout
   const keys = Object.keys(engine.fitted.stepCorrections)
   const isNamed = (end: string) => keys.some((key) => key.endsWith(end))

@@ -1,0 +1,63 @@
+import { AppError } from '../../core/errors.ts'
+import type { Accelerator } from '../accelerator.ts'
+import { resolveAccelerator } from '../accelerators/resolve-accelerator.ts'
+import { type Ownership, ownedUsdPerHour, readOwnership } from './ownership.ts'
+
+export const tenancies = ['on-demand', 'spot', 'reserved', 'owned'] as const
+export type Tenancy = (typeof tenancies)[number]
+
+/** US dollars for one device and hour, and where that comes from; null: nobody has said. */
+export interface Price {
+  readonly usdPerHour: number | null
+  readonly source: string
+}
+
+/** What the user's file says, by device name. It wins over the catalogue. */
+export type PriceBook = ReadonlyMap<string, DevicePrices>
+
+interface DevicePrices {
+  readonly rents: ReadonlyMap<Tenancy, number>
+  readonly owned: Ownership | null
+}
+
+export function priceOf(device: Accelerator, tenancy: Tenancy, book: PriceBook): Price {
+  const own = book.get(device.name)
+  const rent = own?.rents.get(tenancy)
+  if (rent !== undefined) return { usdPerHour: rent, source: 'your price file' }
+  if (tenancy === 'owned' && own?.owned)
+    return { usdPerHour: ownedUsdPerHour(own.owned, device), source: 'your price file' }
+  if (tenancy === 'on-demand' && device.priceUsdH !== null)
+    return { usdPerHour: device.priceUsdH, source: device.source }
+  return {
+    usdPerHour: null,
+    source: `no ${tenancy} price of ${device.name} is known: name it with --prices FILE`,
+  }
+}
+
+/**
+ * Reads a price file (parsed JSON): `{ "h100": { "on-demand": 2.1, "spot": 1.2, "reserved": 1.6, "owned": { "priceUsd":
+ * 28000, … } } }`. Errors: `planner/bad-request`.
+ */
+export function readPrices(json: unknown): PriceBook {
+  if (typeof json !== 'object' || json === null || Array.isArray(json))
+    throw bad('a price file is one object, by device')
+  const book = new Map<string, DevicePrices>()
+  for (const [name, entry] of Object.entries(json)) {
+    const device = resolveAccelerator(name)
+    const key = device?.name ?? name
+    if (typeof entry !== 'object' || entry === null) throw bad(`${name}: prices by tenancy`)
+    const rents = new Map<Tenancy, number>()
+    let owned: Ownership | null = null
+    for (const [tenancy, value] of Object.entries(entry)) {
+      if (!(tenancies as readonly string[]).includes(tenancy))
+        throw bad(`${name}: "${tenancy}" is none of ${tenancies.join(', ')}`)
+      if (tenancy === 'owned' && typeof value === 'object') owned = readOwnership(name, value)
+      else if (typeof value === 'number' && value >= 0) rents.set(tenancy as Tenancy, value)
+      else throw bad(`${name}: ${tenancy} is US dollars an hour, not ${JSON.stringify(value)}`)
+    }
+    book.set(key, { rents, owned })
+  }
+  return book
+}
+
+const bad = (message: string) => new AppError('planner/bad-request', { message })

@@ -1,0 +1,121 @@
+import { acceleratorCatalogue } from '../accelerators/resolve-accelerator.ts'
+import type { DeviceGroup } from '../workload/fleet.ts'
+import { type SloTarget, sloName } from '../workload/slo.ts'
+import type { Candidate } from './candidate.ts'
+import { lightest, operate, valueOf } from './operate.ts'
+import { pareto, ranked } from './rank.ts'
+import { relax, repair } from './repair.ts'
+import type { CurveCache } from './replica.ts'
+import { type Request, screen, type Screened } from './screen.ts'
+import { type Split, splitRate } from './split.ts'
+
+/** The recommendation: never empty unless nothing in the catalogue holds the model. */
+export interface Plan {
+  /** What was planned in the end; differs from what was asked where `reasons` say so. */
+  readonly request: Request
+  /** `nearest`: something that was asked for cannot be, and this comes closest. */
+  readonly status: 'meets' | 'nearest' | 'impossible'
+  readonly reasons: readonly string[]
+  readonly candidates: readonly Candidate[]
+  readonly pareto: readonly Candidate[]
+  /** Best of those whose loss of quality nobody has measured, where it is better by a tenth. */
+  readonly unmeasured: Candidate | null
+  /** Several types of devices: which replicas go where, with the shares of the route. */
+  readonly split: readonly Split[]
+  readonly points: number
+}
+
+export function plan(asked: Request, curves: CurveCache = new Map()): Plan {
+  const repaired = repair(asked)
+  const reasons = [...repaired.reasons]
+  let request = repaired.request
+  let screened: Screened = screen(request, curves)
+  let isAsked = repaired.reasons.length === 0
+  if (screened.candidates.length === 0) {
+    isAsked = false
+    const relaxed = relax(request, others(), curves)
+    if (!relaxed) return impossible(request, reasons)
+    screened = relaxed
+    request = relaxed.request
+    reasons.push(...relaxed.reasons)
+  }
+  const { candidates } = screened
+  const best = candidates[0]
+  const split = splitRate(request, candidates)
+  if (best && !best.meetsSlo && split.length < 2) {
+    isAsked = false
+    reasons.push(...shortfall(request, candidates, best))
+  }
+  return {
+    request,
+    status: isAsked ? 'meets' : 'nearest',
+    reasons,
+    candidates,
+    pareto: pareto(candidates),
+    unmeasured: best ? unmeasured(request, best, curves) : null,
+    split,
+    points: screened.points,
+  }
+}
+
+const impossible = (request: Request, reasons: readonly string[]): Plan => ({
+  request,
+  status: 'impossible',
+  reasons: [...reasons, `no devices of the catalogue hold ${request.model.name}`],
+  candidates: [],
+  pareto: [],
+  unmeasured: null,
+  split: [],
+  points: 0,
+})
+
+/** Whole nodes of what can be rented, cheapest memory first. */
+function others(): DeviceGroup[] {
+  return acceleratorCatalogue
+    .map(({ accelerator }) => ({ device: accelerator, count: 8 }))
+    .filter(({ device }) => device.priceUsdH !== null)
+    .sort(
+      (a, b) =>
+        (a.device.priceUsdH ?? 0) / a.device.memoryBytes -
+        (b.device.priceUsdH ?? 0) / b.device.memoryBytes,
+    )
+    .flatMap((group) => [group, { ...group, count: 64 }])
+    .sort((a, b) => a.count - b.count)
+}
+
+/** Why no candidate keeps the limits at the rate: the floor of each limit, or the devices that it takes. */
+function shortfall(request: Request, candidates: readonly Candidate[], best: Candidate): string[] {
+  const { slo, rateRps, workload } = request
+  if (best.mostRps > 0 && rateRps !== null) {
+    const each = best.mostRps / best.settings.devices
+    const needed = Math.ceil(rateRps / each)
+    return [
+      `${rate(rateRps)} within the limits takes about ${needed} × ${best.settings.device}; ${best.settings.devices} carry ${rate(best.mostRps)}`,
+    ]
+  }
+  const floors = slo.flatMap((target) => {
+    const floor = Math.min(
+      ...candidates.map(({ curve, operating }) =>
+        valueOf(operate(curve, operating.places, workload, lightest), target),
+      ),
+    )
+    return floor > target.limitMs ? [below(target, floor)] : []
+  })
+  return floors.length > 0
+    ? floors
+    : ['no configuration keeps all limits at once; this one misses them least']
+}
+
+const below = (target: SloTarget, floorMs: number): string =>
+  `${sloName(target)} ≤ ${target.limitMs} ms is below what these devices can do: ${floorMs.toPrecision(3)} ms for a request that is all but alone`
+
+const rate = (rps: number): string => `${Number(rps.toPrecision(3))} requests/s`
+
+function unmeasured(request: Request, best: Candidate, curves: CurveCache): Candidate | null {
+  if (request.minQuality <= 0) return null
+  const found = screen({ ...request, minQuality: 0 }, curves).candidates[0]
+  if (!found || found.quality.loss !== null || !found.meetsSlo) return null
+  const { objective, slo } = request
+  const isBetter = !best.meetsSlo || ranked([best, found], objective, slo)[0] === found
+  return isBetter ? found : null
+}

@@ -1,0 +1,86 @@
+import type { SloTarget } from '../workload/slo.ts'
+import type { Candidate, Objective } from './candidate.ts'
+import { valueOf } from './operate.ts'
+
+/** Smaller is better. */
+export function score(candidate: Candidate, objective: Objective): number {
+  return (
+    plainScore(candidate, objective) *
+    (objective === 'throughput' ? 1 / doubt(candidate) : doubt(candidate))
+  )
+}
+
+function plainScore(candidate: Candidate, objective: Objective): number {
+  switch (objective) {
+    case 'cost': {
+      // Where nobody knows a price, the fewest devices for the work.
+      const cost =
+        candidate.usdPerMillionTokens ??
+        candidate.settings.devices / candidate.outputTokensPerSecond
+      return cost * (1 + hasteWorth * patience(p95(candidate)))
+    }
+    case 'latency':
+      return p95(candidate)
+    case 'throughput':
+      return -candidate.mostRps || -candidate.servedRps
+    case 'energy':
+      return candidate.joulesPerToken ?? Number.MAX_VALUE
+    case 'quality':
+      return (candidate.quality.loss ?? 1) * 1e6 + (candidate.usdPerMillionTokens ?? 0)
+  }
+}
+
+/** A fiftieth of the price is worth a much faster answer. */
+const hasteWorth = 0.02
+const patience = (ms: number): number => ms / (ms + 10_000)
+
+/** Few runs with pipeline stages over a fast link were ever published: they have to be better by a tenth. */
+function doubt({ copy: { layout } }: Candidate): number {
+  const isLinked = layout.device.link.kind !== 'pcie' && layout.device.link.kind !== 'none'
+  return layout.pp > 1 && isLinked && layout.device.architecture !== 'cpu' ? 1.1 : 1
+}
+
+/** How far the worst limit is missed: 1 is met exactly. */
+export const worstMiss = ({ operating }: Candidate, slo: readonly SloTarget[]): number =>
+  Math.max(0, ...slo.map((target) => valueOf(operating, target) / target.limitMs))
+
+/** Those that keep the limits first, best objective first; then those that miss them least. */
+export function ranked(
+  candidates: readonly Candidate[],
+  objective: Objective,
+  slo: readonly SloTarget[],
+): Candidate[] {
+  const keyed = candidates.map((candidate) => ({
+    candidate,
+    isShort: candidate.meetsSlo ? 0 : candidate.mostRps > 0 ? 1 : 2,
+    score: candidate.meetsSlo
+      ? score(candidate, objective)
+      : candidate.mostRps > 0
+        ? -candidate.mostRps
+        : worstMiss(candidate, slo),
+  }))
+  return keyed
+    .sort((a, b) => a.isShort - b.isShort || a.score - b.score)
+    .map(({ candidate }) => candidate)
+}
+
+/** Nobody else is at once cheaper, faster and truer to the model. */
+export function pareto(candidates: readonly Candidate[]): Candidate[] {
+  const axes = candidates
+    .filter(({ meetsSlo }) => meetsSlo)
+    .map((candidate) => ({
+      candidate,
+      cost: score(candidate, 'cost'),
+      latency: p95(candidate),
+      loss: candidate.quality.loss ?? 1,
+    }))
+    .sort((a, b) => a.cost - b.cost || a.latency - b.latency || a.loss - b.loss)
+  const front: typeof axes = []
+  for (const one of axes)
+    if (!front.some((other) => other.latency <= one.latency && other.loss <= one.loss))
+      front.push(one)
+  return front.map(({ candidate }) => candidate)
+}
+
+const p95 = ({ operating }: Candidate): number =>
+  valueOf(operating, { figure: 'e2e', statistic: 'p95', limitMs: 0 })

@@ -1,0 +1,158 @@
+import type { Kernel } from '../kernel-precision.ts'
+import { weightBytesPerDevice } from '../memory/weights.ts'
+import type { DeviceGroup } from '../workload/fleet.ts'
+import { canRun, copies, divides, weightChoices } from './grid.ts'
+import type { CurveCache } from './replica.ts'
+import { type Request, screen, type Screened } from './screen.ts'
+import { hasKernel, type Pinned } from './settings.ts'
+
+/** A request that can be planned, and what had to give. */
+export interface Repaired {
+  readonly request: Request
+  readonly reasons: readonly string[]
+}
+
+/** Lets go of what was asked for and cannot be: each with its reason. */
+export function repair(request: Request): Repaired {
+  const reasons: string[] = []
+  let pinned = request.pinned
+  for (const group of request.fleet) {
+    const before = pinned
+    pinned = withWeights(request, group, pinned, reasons)
+    pinned = withRanks(request, group, pinned, reasons)
+    pinned = withKv(group, pinned, reasons)
+    if (pinned !== before) break
+  }
+  const engines = pinned.engines.filter((engine) =>
+    request.fleet.some(({ device }) => engine.capabilities.vendors.includes(device.vendor)),
+  )
+  if (engines.length < pinned.engines.length && engines.length === 0)
+    reasons.push(
+      `${pinned.engines.map(({ name }) => name).join(', ')} does not run on ${request.fleet.map(({ device }) => device.name).join(', ')}`,
+    )
+  const { contextMax } = request.model
+  if ((pinned.contextMax ?? 0) > contextMax) {
+    reasons.push(
+      `${request.model.name} was made for ${contextMax} tokens, not ${pinned.contextMax}`,
+    )
+    pinned = { ...pinned, contextMax }
+  }
+  return { request: { ...request, pinned }, reasons }
+}
+
+function withWeights(
+  { model }: Request,
+  { device }: DeviceGroup,
+  pinned: Pinned,
+  reasons: string[],
+): Pinned {
+  const { weights } = pinned
+  if (weights === undefined || hasKernel(device, weights)) return pinned
+  const choices = weightChoices(model, device)
+  const nearest = (['int8', 'int4', 'bf16'] satisfies Kernel[]).find((one) => choices.includes(one))
+  reasons.push(`${device.name} does not multiply ${weights}; nearest: ${nearest ?? 'bf16'}`)
+  return { ...pinned, weights: nearest ?? 'bf16' }
+}
+
+function withKv({ device }: DeviceGroup, pinned: Pinned, reasons: string[]): Pinned {
+  if (pinned.kvPrecision !== 'fp8' || device.tflops.fp8 !== null) return pinned
+  reasons.push(`${device.name} has no FP8 units for an FP8 cache; nearest: bf16`)
+  return { ...pinned, kvPrecision: 'bf16' }
+}
+
+function withRanks(
+  { model }: Request,
+  { count }: DeviceGroup,
+  pinned: Pinned,
+  reasons: string[],
+): Pinned {
+  const { tp = 1, pp = 1, dp = 1 } = pinned
+  const fitsFleet = tp * pp * dp * (pinned.replicas ?? 1) <= count
+  const why = divides(model, { tp, pp, dp })
+  if (why === null && fitsFleet) return pinned
+  const { tp: _tp, pp: _pp, dp: _dp, ep: _ep, replicas: _replicas, ...rest } = pinned
+  if (why === null) {
+    reasons.push(
+      `${tp * pp * dp * (pinned.replicas ?? 1)} devices are asked for, ${count} are there`,
+    )
+    return rest
+  }
+  // The largest number of tensor ranks below the one asked for that does divide.
+  const nearest = Array.from({ length: tp }, (_, at) => tp - at).find(
+    (size) => divides(model, { tp: size, pp: 1, dp: 1 }) === null,
+  )
+  reasons.push(`${why}; nearest: ${nearest}`)
+  return pinned.tp === undefined || nearest === undefined ? rest : { ...rest, tp: nearest }
+}
+
+/** What was found for a request that holds nothing, by giving way one step at a time. */
+export interface Relaxed extends Screened {
+  readonly request: Request
+  readonly reasons: readonly string[]
+}
+
+/** Nothing fits: lower precision, then any engine and layout, then more devices, then other devices. */
+export function relax(
+  request: Request,
+  others: readonly DeviceGroup[],
+  curves: CurveCache,
+): Relaxed | null {
+  const reasons = [tooLarge(request)]
+  const engines = request.pinned.engines
+  const free: Pinned = { engines }
+  for (const attempt of attempts(request, free, others)) {
+    const found = screen(attempt.request, curves)
+    if (found.candidates.length > 0)
+      return { ...found, request: attempt.request, reasons: [...reasons, attempt.gave] }
+  }
+  return null
+}
+
+interface Attempt {
+  readonly request: Request
+  readonly gave: string
+}
+
+function* attempts(
+  request: Request,
+  free: Pinned,
+  others: readonly DeviceGroup[],
+): Generator<Attempt> {
+  yield {
+    request: { ...request, minQuality: 0 },
+    gave: 'nearest: weights of lower precision, whose loss of quality is named beside them',
+  }
+  const short = { ...free, contextMax: Math.min(4096, request.model.contextMax) }
+  yield {
+    request: { ...request, minQuality: 0, pinned: short },
+    gave: 'nearest: without the engine settings that were asked for, lower precision, and a shorter context',
+  }
+  for (const minQuality of [request.minQuality, 0])
+    for (const factor of [2, 4, 8, 16, 32, 64]) {
+      const fleet = request.fleet.map(({ device, count }) => ({ device, count: count * factor }))
+      yield {
+        request: { ...request, minQuality, fleet, pinned: free },
+        gave: `nearest: ${fleet.map(({ device, count }) => `${count} × ${device.name}`).join(' or ')}`,
+      }
+    }
+  for (const group of others)
+    yield {
+      request: { ...request, minQuality: 0, fleet: [group], pinned: free },
+      gave: `nearest: ${group.count} × ${group.device.name}, other devices than those asked for`,
+    }
+}
+
+function tooLarge({ model, fleet, pinned }: Request): string {
+  const told = fleet.map((group) => {
+    const has = `${group.count} × ${(group.device.memoryBytes / 1e9).toFixed(0)} GB`
+    const laid = copies(model, group, pinned)
+    const runs = laid.filter((copy) => pinned.engines.some((engine) => canRun(engine, copy)))
+    const of = runs.length > 0 ? runs : laid
+    if (of.length === 0)
+      return `${group.device.name}: no way to divide the model over ${group.count}`
+    if (runs.length === 0) return `no engine asked for runs ${model.name} on ${group.device.name}`
+    const least = Math.min(...of.map(({ layout, ranks }) => weightBytesPerDevice(layout) * ranks))
+    return `${group.device.name}: ${(least / 1e9).toFixed(1)} GB of weights at the least and a cache for one sequence, on ${has}`
+  })
+  return `${model.name} does not fit: ${told.join('; ')}`
+}

@@ -1,0 +1,167 @@
+import { deviceWatts } from '../cost/energy.ts'
+import type { Price } from '../cost/prices.ts'
+import type { SloTarget } from '../workload/slo.ts'
+import type { Workload } from '../workload/workload.ts'
+import type { Candidate, Objective } from './candidate.ts'
+import {
+  attainment,
+  lightest,
+  meets,
+  mostRunning,
+  operate,
+  type Operating,
+  runningAt,
+} from './operate.ts'
+import type { Quality } from './quality.ts'
+import type { Replica } from './replica.ts'
+import type { Pinned, Settings } from './settings.ts'
+
+/** What a replica is sized for. */
+export interface Demand {
+  readonly workload: Workload
+  readonly slo: readonly SloTarget[]
+  /** Null: as much as the devices can do within the limits. */
+  readonly rateRps: number | null
+  readonly objective: Objective
+  readonly devices: number
+  readonly price: Price
+  readonly quality: Quality
+  readonly pinned: Pinned
+}
+
+/** Sets the number of sequences and of replicas, and works out the figures. */
+export function size(replica: Replica, demand: Demand): Candidate {
+  const { workload, slo, rateRps, pinned, devices } = demand
+  const places = placesOf(replica, demand)
+  const most = pinned.replicas ?? Math.max(1, Math.floor(devices / replica.copy.ranks))
+  const highest = operate(
+    replica.curve,
+    places,
+    workload,
+    Math.max(lightest, mostRunning(replica.curve, places, workload, slo)),
+  )
+  const isPossible = meets(highest, slo)
+  const count = pinned.replicas ?? replicaCount(demand, isPossible ? highest.rateRps : 0, most)
+  const operating = operatingPoint(replica, demand, places, count, isPossible ? highest : null)
+  const servedRps = operating.rateRps * count
+  return candidate(replica, demand, {
+    places,
+    count,
+    operating,
+    servedRps,
+    mostRps: isPossible ? highest.rateRps * most : 0,
+    meetsSlo:
+      isPossible && meets(operating, slo) && (rateRps === null || servedRps >= rateRps * 0.999),
+  })
+}
+
+/** Running sequences beyond this would break the limit on TPOT: better that a request waits. */
+function placesOf(replica: Replica, { slo, pinned }: Demand): number {
+  const { curve, capacity, batchedTokens, copy } = replica
+  if (pinned.maxSequences !== undefined)
+    return Math.max(1, Math.min(pinned.maxSequences * copy.layout.dp, capacity))
+  const ceiling = Math.max(1, Math.min(capacity, batchedTokens, 2048) | 0)
+  const limit = Math.min(
+    ...slo.filter(({ figure }) => figure === 'tpot').map(({ limitMs }) => limitMs),
+  )
+  if (!Number.isFinite(limit) || curve.stepMs(ceiling) <= limit) return ceiling
+  let low = 1
+  let high = ceiling
+  while (high - low > 1) {
+    const middle = (low + high) >> 1
+    if (curve.stepMs(middle) <= limit) low = middle
+    else high = middle
+  }
+  return low
+}
+
+function replicaCount(demand: Demand, eachRps: number, most: number): number {
+  const { rateRps, objective } = demand
+  if (rateRps === null || objective === 'latency' || objective === 'throughput' || eachRps <= 0)
+    return most
+  return Math.min(most, Math.max(1, Math.ceil(rateRps / eachRps)))
+}
+
+function operatingPoint(
+  { curve }: Replica,
+  { workload, rateRps, objective }: Demand,
+  places: number,
+  count: number,
+  highest: Operating | null,
+): Operating {
+  if (rateRps === null)
+    return objective === 'latency' || highest === null
+      ? operate(curve, places, workload, highest === null ? lightest : 1)
+      : highest
+  const running = runningAt(curve, places, workload.outputTokens.mean, rateRps / count)
+  // More than it can do within the limits: it is shown at what it can.
+  if (running === null) return highest ?? operate(curve, places, workload, places * 0.9)
+  return operate(curve, places, workload, Math.max(running, 1e-3))
+}
+
+interface Sized {
+  readonly places: number
+  readonly count: number
+  readonly operating: Operating
+  readonly servedRps: number
+  readonly mostRps: number
+  readonly meetsSlo: boolean
+}
+
+function candidate(replica: Replica, demand: Demand, sized: Sized): Candidate {
+  const { operating, count, servedRps } = sized
+  const { curve, copy, engine, budget } = replica
+  const devices = count * copy.ranks
+  const tokensPerSecond = servedRps * demand.workload.outputTokens.mean
+  const usdPerHour = demand.price.usdPerHour === null ? null : demand.price.usdPerHour * devices
+  const promptShare = (operating.rateRps / 1e3) * curve.device.alone.total
+  const watts = deviceWatts(copy.layout.device, promptShare, 1 - Math.exp(-operating.running))
+  return {
+    settings: settingsOf(replica, demand, sized, devices),
+    engine,
+    copy,
+    curve,
+    budget,
+    quality: demand.quality,
+    operating,
+    meetsSlo: sized.meetsSlo,
+    servedRps,
+    mostRps: sized.mostRps,
+    attainment: attainment(operating, demand.slo),
+    outputTokensPerSecond: tokensPerSecond,
+    usdPerHour,
+    usdPerMillionTokens: usdPerHour === null ? null : usdPerHour / (tokensPerSecond * 3600e-6),
+    joulesPerToken: watts === null ? null : (watts * devices) / tokensPerSecond,
+  }
+}
+
+function settingsOf(
+  replica: Replica,
+  demand: Demand,
+  { places, count }: Sized,
+  devices: number,
+): Settings {
+  const { copy, engine, budget } = replica
+  const { tp, pp, dp, ep, device } = copy.layout
+  const perRank = Math.max(1, Math.floor(places / dp))
+  return {
+    engine: engine.name,
+    device: device.name,
+    devices,
+    replicas: count,
+    tensorParallel: tp,
+    pipelineParallel: pp,
+    dataParallel: dp,
+    expertParallel: ep,
+    weights: copy.weights,
+    kvPrecision: copy.kvPrecision,
+    contextMax: replica.contextMax,
+    maxSequences:
+      demand.pinned.maxSequences ?? Math.min(perRank, Math.max(1, replica.batchedTokens)),
+    batchedTokens: replica.batchedTokens,
+    memoryShare: budget.share,
+    prefixCaching: engine.capabilities.prefixCaching,
+    chunkedPrefill: replica.chunkedPrefill,
+    speculative: 'off',
+  }
+}

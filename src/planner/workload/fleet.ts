@@ -1,0 +1,92 @@
+import { AppError } from '../../core/errors.ts'
+import { parseBytes } from '../../core/units.ts'
+import type { Accelerator } from '../accelerator.ts'
+import { resolveAccelerator } from '../accelerators/resolve-accelerator.ts'
+
+/** Devices of one type that may be used. */
+export interface DeviceGroup {
+  readonly device: Accelerator
+  readonly count: number
+}
+
+/**
+ * "h100:8", "h100:4,l40s:8", or numbers: "mine/memory=48GB/bandwidth=864/bf16=181:2", with fp8, int8, fp4 (TFLOP/s), link
+ * (GB/s one way), watts and price (USD an hour) where they are known. `local` stands for `here`. Errors:
+ * `planner/bad-request`.
+ */
+export function parseFleet(text: string, here: () => DeviceGroup | null): DeviceGroup[] {
+  const groups = text.split(',').map((part) => {
+    const [, name = '', digits] = /^\s*(.*?)\s*(?::\s*(\d{1,6}))?\s*$/.exec(part) ?? []
+    const count = digits === undefined ? 1 : Number(digits)
+    if (count < 1) throw bad(`"${part.trim()}" is no device at all`)
+    if (name.toLowerCase() === 'local') return hereOr(here)
+    const device = name.includes('/') ? customDevice(name) : resolveAccelerator(name)
+    if (!device) throw bad(`no accelerator "${name}" is known`)
+    return { device, count }
+  })
+  const merged = new Map<string, DeviceGroup>()
+  for (const { device, count } of groups)
+    merged.set(device.name, { device, count: count + (merged.get(device.name)?.count ?? 0) })
+  return [...merged.values()]
+}
+
+function hereOr(here: () => DeviceGroup | null): DeviceGroup {
+  const found = here()
+  if (!found) throw bad('nothing to run a model on was detected here')
+  return found
+}
+
+function customDevice(text: string): Accelerator {
+  const [name = '', ...pairs] = text.split('/')
+  const given = new Map(pairs.map((pair) => pair.split('=') as [string, string | undefined]))
+  const number = (key: string): number | null => {
+    const told = given.get(key)
+    if (told === undefined) return null
+    const value = Number(told)
+    if (!(value > 0)) throw bad(`${name}: ${key}=${told} is no positive number`)
+    return value
+  }
+  const needed = (key: string): number => {
+    const value = number(key)
+    if (value === null) throw bad(`${name}: ${key} is missing`)
+    return value
+  }
+  for (const key of given.keys())
+    if (!known.includes(key)) throw bad(`${name}: "${key}" is none of ${known.join(', ')}`)
+  const link = number('link')
+  return {
+    name: name || 'custom',
+    vendor: 'nvidia',
+    architecture: number('fp4') ? 'blackwell' : number('fp8') ? 'hopper' : 'ampere',
+    memoryBytes: memoryOf(name, given.get('memory')),
+    bandwidthGBs: needed('bandwidth'),
+    tflops: {
+      bf16: needed('bf16'),
+      fp8: number('fp8'),
+      int8: number('int8'),
+      fp4: number('fp4'),
+    },
+    link: { kind: link === null ? 'none' : link > 64 ? 'nvlink' : 'pcie', GBs: link ?? 0 },
+    hostGBs: 32,
+    tdpW: number('watts'),
+    priceUsdH: number('price'),
+    source: 'as given',
+  }
+}
+
+const known = ['memory', 'bandwidth', 'bf16', 'fp8', 'int8', 'fp4', 'link', 'watts', 'price']
+
+function memoryOf(name: string, text: string | undefined): number {
+  if (text === undefined) throw bad(`${name}: memory is missing`)
+  try {
+    return parseBytes(text)
+  } catch (cause) {
+    throw bad(`${name}: ${(cause as Error).message}`)
+  }
+}
+
+const bad = (message: string) =>
+  new AppError('planner/bad-request', {
+    message,
+    hint: 'Write --gpu h100:8, h100:4,l40s:8, local, or name/memory=48GB/bandwidth=864/bf16=181:2.',
+  })
