@@ -55,7 +55,7 @@ interface Subject {
   /** A stream. */
   readonly tokens: number
   /** The model's chat form: left to babble it writes what llama-server refuses to send. */
-  wrap(question: string): string
+  readonly wrap: (question: string) => string
 }
 
 async function compare({ title, setup: model, tokens, wrap }: Subject): Promise<void> {

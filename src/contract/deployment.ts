@@ -30,7 +30,6 @@ export const engineSettings = z.strictObject({
   /** `auto`: a GPU where the engine finds one. `off`: CPU only. */
   gpu: z.enum(['auto', 'off']).default('auto'),
 })
-export type EngineSettings = z.infer<typeof engineSettings>
 
 /** Desired state of one model: what runs, how often, under which public name. */
 export const deploymentSpec = z.strictObject({
