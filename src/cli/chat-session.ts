@@ -14,15 +14,21 @@ export interface ChatSession {
 /** One question, one answer: the answer alone on stdout. */
 export async function askOnce(session: ChatSession, prompt: string): Promise<void> {
   const { io, output } = session
+  let isMidLine = false
   const answered = await answer(session, [...opening(session), { role: 'user', content: prompt }], {
     interrupt: io.interrupt,
     onText: (text) => {
-      if (!output.json) io.stdout.write(text)
+      if (output.json) return
+      io.stdout.write(text)
+      isMidLine = true
     },
+  }).catch((thrown: unknown) => {
+    if (isMidLine && io.stdout.isTTY) io.stdout.write('\n')
+    throw thrown
   })
   output.data({ model: session.model, text: answered.text, usage: answered.usage }, () => '')
   if (!output.json) io.stdout.write('\n')
-  output.note(output.noteStyle('dim', speedOf(answered)))
+  output.note(output.noteStyle('dim', `${session.model} · ${speedOf(answered)}`))
 }
 
 /** Questions and answers until Ctrl-D. Ctrl-C ends the answer that is being written. */

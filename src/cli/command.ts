@@ -45,7 +45,14 @@ interface Positional {
   /** Takes all that is left; only the last one may. */
   readonly repeats?: boolean
   /** What shell completion offers. */
-  readonly completes?: 'deployment' | 'model' | 'file' | 'shell' | 'command'
+  readonly completes?:
+    | 'deployment'
+    | 'model'
+    | 'model-or-file'
+    | 'key'
+    | 'file'
+    | 'shell'
+    | 'command'
 }
 export type Positionals = readonly Positional[]
 

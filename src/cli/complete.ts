@@ -9,8 +9,8 @@ export interface Completion {
   readonly files: boolean
 }
 
-/** Names that only a running Baleen knows. */
-export type NamesOf = (kind: 'deployment' | 'model') => Promise<readonly string[]>
+/** Names that only a running Baleen or its data directory knows. */
+export type NamesOf = (kind: 'deployment' | 'model' | 'key') => Promise<readonly string[]>
 
 /** A Tab must not wait: what is not told at once is not offered. */
 const namesTimeoutMs = 1000
@@ -21,9 +21,15 @@ export const namesFrom =
     const { connect } = await import('./connection.ts')
     const none = { url: undefined, token: undefined, data: undefined, config: undefined }
     try {
+      if (kind === 'model') {
+        const { listModels } = await import('../models/library.ts')
+        const { modelsDirectory } = await import('./commands/model.ts')
+        return (await listModels(await modelsDirectory(none, io))).map(({ name }) => name)
+      }
       const control = await connect({ ...none, timeout: namesTimeoutMs }, io)
-      const deployments = await control.deployments()
-      return deployments.map(({ spec }) => (kind === 'model' ? spec.model : spec.name))
+      return kind === 'key'
+        ? (await control.keys()).map(({ name }) => name)
+        : (await control.deployments()).map(({ spec }) => spec.name)
     } catch {
       return []
     }
@@ -64,8 +70,10 @@ async function completePositional(
   const expected = command.positionals[position] ?? (last?.repeats ? last : undefined)
   switch (expected?.completes) {
     case 'deployment':
-      return { words: starting(await namesOf('deployment'), typed), files: false }
     case 'model':
+    case 'key':
+      return { words: starting(await namesOf(expected.completes), typed), files: false }
+    case 'model-or-file':
       return { words: starting(await namesOf('model'), typed), files: true }
     case 'shell':
       return { words: starting(['bash', 'zsh', 'fish'], typed), files: false }

@@ -15,7 +15,7 @@ import {
 } from '../contract/api.ts'
 import { deploymentView, type DeploymentSpec, type DeploymentView } from '../contract/deployment.ts'
 import { AppError } from '../core/errors.ts'
-import { asConnectionError, send, type Call } from './http.ts'
+import { asConnectionError, send as sendAnywhere, type Call } from './http.ts'
 
 /** Control's REST API as commands use it. Answers are checked against the contract. */
 export interface ControlClient {
@@ -95,6 +95,17 @@ export function createControlClient(options: ControlOptions): ControlClient {
       (await ask(usageList, 'GET', `/usage?by=${by}&sinceMs=${sinceMs}`)).usage,
   }
 }
+
+/** What is not control, such as a gateway, knows none of its paths. */
+const send = (call: Call): Promise<Response> =>
+  sendAnywhere(call).catch((thrown: unknown) => {
+    if (!(thrown instanceof AppError) || thrown.code !== 'request/unknown-path') throw thrown
+    throw new AppError('cli/bad-answer', {
+      message: `${new URL(call.url).origin} is not the control API`,
+      hint: 'Name its port (8081 unless the config says otherwise), not that of the gateway.',
+      cause: thrown,
+    })
+  })
 
 /** Lines of a body as they come. Ends quietly where the person ends it. */
 export async function* linesOf(

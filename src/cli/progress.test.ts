@@ -26,6 +26,8 @@ describe('createProgress', () => {
     progress.done('pull', 'here')
     progress.update('pull', 'fetching, 1 %')
     expect(seen()).toBe('… fetching, 1 %\n… checking\n✓ here\n… fetching, 1 %\n')
+    for (const bar of ['░░ 0 %', '█░ 50 %  2 MiB/s']) progress.update('b', `b ${bar}`, 'fetching b')
+    expect(seen().endsWith('1 %\n… b ░░ 0 %\n')).toBe(true)
   })
 
   it('rewrites one line of a terminal, no wider than it is', () => {

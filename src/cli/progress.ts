@@ -2,7 +2,8 @@ import type { Io, Output } from './io.ts'
 
 /** One line a step on stderr: rewritten in place on a terminal, told at its start and end elsewhere. */
 export interface Progress {
-  update(topic: string, text: string): void
+  /** The phase is what stays while numbers and bars move. */
+  update(topic: string, text: string, phase?: string): void
   /** Ends the topic's line with a mark. */
   done(topic: string, text: string): void
   fail(topic: string, text: string): void
@@ -36,12 +37,11 @@ export function createProgress(io: Io, output: Output): Progress {
     draw()
   }
   return {
-    update(topic, text) {
+    update(topic, text, phase = text.replace(/[\d.,%]+/g, '#')) {
       if (output.isQuiet) return
       open.set(topic, text)
       draw()
       // A log file wants each phase once, not each per cent of it.
-      const phase = text.replace(/[\d.,%]+/g, '#')
       if (!isLive && lastTexts.get(topic) !== phase) stderr.write(`… ${text}\n`)
       lastTexts.set(topic, phase)
     },

@@ -50,7 +50,7 @@ describe('the command line', () => {
     [['usage', '--by', 'moon'], '--by is one of route, deployment, key, not "moon"', ''],
     [['usage', '--since', 'long'], '--since: "long" is not a duration', ''],
     [['serve', '--port', '70000'], '--port is at most 65535', ''],
-    [['stop'], 'name a DEPLOYMENT, or give --all', ''],
+    [['stop'], 'name a DEPLOYMENT, or give --all', 'See `baleen stop --help`.'],
     [['stop', 'x', '--all'], 'name a DEPLOYMENT, or give --all', ''],
     [['deploy'], 'name a MODEL, or give --file', ''],
     [['deploy', 'x', '--set', 'contxtTokens=1'], 'no setting', 'Did you mean contextTokens?'],

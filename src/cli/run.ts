@@ -1,4 +1,4 @@
-import { AppError, toAppError } from '../core/errors.ts'
+import { AppError, catalogue, toAppError } from '../core/errors.ts'
 import { nearest } from '../core/nearest.ts'
 import { globalFlags, parseCommandLine, usageError, type Command } from './command.ts'
 import { exitCodeOf } from './exit-code.ts'
@@ -7,11 +7,13 @@ import { registry, type Entry } from './registry.ts'
 
 /** Runs one command line, and returns the exit code. Never throws. */
 export async function run(argv: readonly string[], io: Io): Promise<number> {
+  let help: string | undefined
   let output = createOutput(io, { json: false, quiet: false, noColor: argv.includes('--no-color') })
   try {
     if (argv[0] === '__complete') return await answerShell(argv.slice(1), io, output)
     const { entry, rest } = findCommand(argv)
     if (!entry) return await showHelp(argv, rest, output)
+    help = `See \`baleen ${entry.name} --help\`.`
     const command = await entry.load()
     const { flags, globals, positionals } = parseCommandLine(command, rest)
     output = createOutput(io, {
@@ -22,7 +24,7 @@ export async function run(argv: readonly string[], io: Io): Promise<number> {
     if (globals.help) return await showCommandHelp(command, output)
     return (await command.run({ flags, positionals, io, output })) ?? 0
   } catch (thrown) {
-    return report(thrown, argv.includes('--debug'), io, output)
+    return report(withHelp(thrown, help), argv.includes('--debug'), io, output)
   }
 }
 
@@ -46,7 +48,7 @@ async function showHelp(
   output: Output,
 ): Promise<number> {
   const { overview } = await import('./help.ts')
-  if (argv.includes('--version') || argv.includes('-V')) {
+  if (['--version', '-V', '-v'].some((flag) => argv.includes(flag))) {
     const { version } = await import('./version.ts')
     output.line(version())
     return 0
@@ -94,6 +96,15 @@ const isGlobalFlag = (flag: string): boolean =>
     ([name, definition]) =>
       flag === `--${name}` || ('short' in definition && flag === `-${definition.short}`),
   )
+
+/** The catalogue can only name the help of everything. */
+const withHelp = (thrown: unknown, hint: string | undefined): unknown =>
+  hint !== undefined &&
+  thrown instanceof AppError &&
+  thrown.code === 'cli/usage' &&
+  thrown.hint === catalogue['cli/usage'].hint
+    ? new AppError('cli/usage', { message: thrown.message, hint, cause: thrown })
+    : thrown
 
 function report(thrown: unknown, hasDebug: boolean, io: Io, output: Output): number {
   const isInterrupted = io.interrupt.aborted && !(thrown instanceof AppError)

@@ -105,6 +105,45 @@ describe('chat', () => {
     ])
   })
 
+  it('takes a first word for a prompt where no model has that name', async () => {
+    control.routes.set('GET /api/v1/deployments', () => ({
+      deployments: [deploymentOf({ name: 'small' })],
+    }))
+    const prompts: unknown[] = []
+    control.routes.set('POST /v1/chat/completions', (_, body, response) => {
+      prompts.push(body)
+      response.end(piece('Hi'))
+    })
+    const say = (...words: string[]) =>
+      runCommand(['chat', '--key', control.token, ...words], {
+        variables: { BALEEN_DATA: control.dataDirectory },
+      })
+    expect(await say('Hello')).toMatchObject({ code: 0, stdout: 'Hi\n' })
+    expect(await say('small', 'Hello')).toMatchObject({ code: 0 })
+    const asks = { model: 'small', messages: [{ role: 'user', content: 'Hello' }] }
+    expect(prompts).toMatchObject([asks, asks])
+    const { code, stderr } = await say('smal', 'Hello')
+    expect(code).toBe(3)
+    expect(stderr).toContain('there is no model "smal"\nhint: Did you mean small?')
+  })
+
+  it('deletes the key that it made after Ctrl-C too', async () => {
+    const view = { id: 'key_2', name: 'baleen chat', prefix: 'bln_', routes: null, isAdmin: false }
+    const limits = { requestsPerMinute: null, tokensPerMinute: null, expiresAtMs: null }
+    const key = { key: 'bln_made', view: { ...view, ...limits, createdAtMs: 0 } }
+    control.routes.set('POST /api/v1/keys', () => key)
+    control.routes.set('DELETE /api/v1/keys/key_2', () => ({}))
+    handle = (_, response) => response.write(piece('Hel'))
+    const interrupt = new AbortController()
+    const { code } = await runCommand(['chat', '--gateway', gatewayUrl, '-m', 'tiny', 'Hi'], {
+      variables: { BALEEN_DATA: control.dataDirectory },
+      interrupt: interrupt.signal,
+      onOutput: () => interrupt.abort(),
+    })
+    expect(code).toBe(130)
+    expect(control.calls.at(-1)).toMatchObject({ method: 'DELETE', path: '/api/v1/keys/key_2' })
+  })
+
   it('gives JSON', async () => {
     expect(JSON.parse((await chat(['-m', 'tiny', 'Hi', '--json'])).stdout)).toEqual({
       model: 'tiny',

@@ -1,6 +1,13 @@
 import { AppError } from '../../core/errors.ts'
+import { nearest } from '../../core/nearest.ts'
 import { defineCommand, usageError } from '../command.ts'
-import { connect, connectionFlags, dataDirectory, readRecord } from '../connection.ts'
+import {
+  connect,
+  connectionFlags,
+  dataDirectory,
+  readRecord,
+  type ConnectionFlags,
+} from '../connection.ts'
 import type { ControlClient } from '../control-client.ts'
 import { routeOf } from '../deployment-table.ts'
 import type { Io } from '../io.ts'
@@ -9,12 +16,13 @@ import type { Io } from '../io.ts'
 const keyLifeMs = 3_600_000
 /** A model that is loading holds the request that long, and a bit. */
 const answerTimeoutMs = 120_000
+const removeTimeoutMs = 3000
 
 export const chat = defineCommand({
   name: 'chat',
   summary: 'Talk to a model',
   details:
-    'With a prompt, or something piped in, it answers once; else it starts a conversation. Without an API key it makes one for as long as it runs. A lone - in a prompt stands for what is piped in.',
+    'With a prompt, or something piped in, it answers once; else it starts a conversation. A first word that is the name of a model is that. Without an API key it makes one for as long as it runs. A lone - in a prompt stands for what is piped in.',
   examples: [
     'chat',
     'chat "What is a whale?"',
@@ -25,7 +33,7 @@ export const chat = defineCommand({
   positionals: [
     {
       name: 'words',
-      summary: 'MODEL, or with --model the prompt',
+      summary: 'MODEL, the prompt, or both',
       isOptional: true,
       repeats: true,
       completes: 'deployment',
@@ -44,16 +52,17 @@ export const chat = defineCommand({
     ...connectionFlags,
   },
   async run({ flags, positionals, io, output }) {
-    const [first, ...others] = positionals.words
-    // A model's name has no blanks: what has some can only be a prompt.
-    const named = flags.model ?? (/\s/.test(first ?? '') ? undefined : first)
-    const words = named === first && flags.model === undefined ? others : positionals.words
-    const prompt = await promptFrom(words, io)
-    if (prompt === '' && !io.stdin.isTTY) throw usageError('there is no prompt')
-
     // Control is needed only for what was not given.
     let known: ControlClient | null = null
     const control = async () => (known ??= await connect(flags, io))
+    const [first = '', ...others] = positionals.words
+    const isFirstModel =
+      flags.model === undefined &&
+      /^[^-\s]\S*$/.test(first) &&
+      (flags.gateway !== undefined || (await isModel(first, await control())))
+    const named = isFirstModel ? first : flags.model
+    const prompt = await promptFrom(isFirstModel ? others : positionals.words, io)
+    if (prompt === '' && !io.stdin.isTTY) throw usageError('there is no prompt')
     const model = named ?? (await firstModel(await control()))
     const url = flags.gateway ?? (await gatewayUrl(flags, io, control))
     const given = flags.key ?? io.environment.apiKey
@@ -74,14 +83,13 @@ export const chat = defineCommand({
     try {
       await (prompt === '' ? converse(session) : askOnce(session, prompt))
     } finally {
-      // Even after Ctrl-C; a key that is left over expires.
-      if (made) await made.remove().catch(() => {})
+      if (made) await removeKey(made.view.id, flags, io)
     }
   },
 })
 
 async function gatewayUrl(
-  flags: Parameters<typeof connect>[0],
+  flags: ConnectionFlags,
   io: Io,
   control: () => Promise<ControlClient>,
 ): Promise<string> {
@@ -100,12 +108,26 @@ async function firstModel(control: ControlClient): Promise<string> {
   })
 }
 
-async function makeKey(control: ControlClient) {
-  const { key, view } = await control.createKey({
-    name: 'baleen chat',
-    expiresAtMs: Date.now() + keyLifeMs,
+/** Whether a word names a model. Error: it nearly does, so it is hardly a prompt. */
+async function isModel(word: string, control: ControlClient): Promise<boolean> {
+  const routes = (await control.deployments()).map(routeOf)
+  if (routes.includes(word)) return true
+  const meant = nearest(word, routes)
+  if (meant === null) return false
+  throw new AppError('deployment/not-found', {
+    message: `there is no model "${word}"`,
+    hint: `Did you mean ${meant}? A prompt that looks like a name needs --model.`,
   })
-  return { key, remove: () => control.removeKey(view.id) }
+}
+
+const makeKey = (control: ControlClient) =>
+  control.createKey({ name: 'baleen chat', expiresAtMs: Date.now() + keyLifeMs })
+
+/** Also after Ctrl-C, which ends all that the other client does. A key that is left over expires. */
+async function removeKey(id: string, flags: ConnectionFlags, io: Io): Promise<void> {
+  const interrupt = AbortSignal.timeout(removeTimeoutMs)
+  const control = await connect(flags, { ...io, interrupt }).catch(() => null)
+  await control?.removeKey(id).catch(() => {})
 }
 
 /** Empty: a conversation. Stdin is read only where that is meant: a pipe that never ends must not hold a prompt up. */

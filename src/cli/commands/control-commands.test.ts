@@ -216,16 +216,36 @@ describe('scale, stop, logs', () => {
     expect(control.calls[0]?.path).toBe('/api/v1/logs/small?lines=3&follow=false')
   })
 
+  it('puts what engines write as JSON into words, or keeps it with --json', async () => {
+    control.routes.set('GET /api/v1/logs/small', (_, __, response) => {
+      response.end('small-a1  {"level":30,"time":0,"msg":"ready"}\nsmall-a1  text\n')
+    })
+    expect((await baleen(['logs', 'small'])).stdout).toBe(
+      '1970-01-01T00:00:00.000Z  small-a1  ready\nsmall-a1  text\n',
+    )
+    const lines = (await baleen(['logs', 'small', '--json'])).stdout.trim().split('\n')
+    expect(lines.map((one) => JSON.parse(one) as unknown)).toEqual([
+      { replica: 'small-a1', level: 30, time: 0, msg: 'ready' },
+      { replica: 'small-a1', text: 'text' },
+    ])
+  })
+
+  it('says so where the URL is not that of control', async () => {
+    const { code, stderr } = await baleen(['scale', 'nowhere', '1'])
+    expect(code).toBe(1)
+    expect(stderr).toContain('is not the control API\nhint: Name its port')
+  })
+
   it('follows a log until Ctrl-C', async () => {
     control.routes.set('GET /api/v1/logs/small', (_, __, response) => {
       response.write('line\n')
     })
     const interrupt = new AbortController()
-    const { code, stdout } = await baleen(['logs', '-f', 'small'], {
+    const { code, stdout, stderr } = await baleen(['logs', '-f', 'small'], {
       interrupt: interrupt.signal,
       onOutput: () => interrupt.abort(),
     })
-    expect({ code, stdout }).toEqual({ code: 130, stdout: 'line\n' })
+    expect({ code, stdout, stderr }).toEqual({ code: 130, stdout: 'line\n', stderr: '' })
   })
 })
 

@@ -27,7 +27,7 @@ export const deploy = defineCommand({
       name: 'model',
       summary: '`bundled:NAME`, a GGUF file, or a name of `baleen model list`',
       isOptional: true,
-      completes: 'model',
+      completes: 'model-or-file',
     },
   ],
   flags: {

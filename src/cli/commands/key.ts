@@ -73,7 +73,14 @@ export const keyRemove = defineCommand({
   name: 'key rm',
   summary: 'Delete API keys',
   examples: ['key rm team-a', 'key rm key_0a1b2c'],
-  positionals: [{ name: 'key', summary: 'Id, or a name that only one key has', repeats: true }],
+  positionals: [
+    {
+      name: 'key',
+      summary: 'Id, or a name that only one key has',
+      repeats: true,
+      completes: 'key',
+    },
+  ],
   flags: connectionFlags,
   async run({ flags, positionals, io, output }) {
     const control = await connect(flags, io)
@@ -90,7 +97,7 @@ export const keyEdit = defineCommand({
   name: 'key edit',
   summary: 'Change the limits of an API key',
   examples: ['key edit team-a --requests-per-minute 1200', 'key edit ci --expires never'],
-  positionals: [{ name: 'key', summary: 'Id, or a name that only one key has' }],
+  positionals: [{ name: 'key', summary: 'Id, or a name that only one key has', completes: 'key' }],
   flags: {
     name: { kind: 'text', summary: 'New name' },
     ...limitFlags,

@@ -41,7 +41,7 @@ export const modelPull = defineCommand({
     const { hubEndpoint, hubToken } = io.environment
     try {
       const entry = await pullModel(positionals.reference, await modelsDirectory(flags, io), {
-        onProgress: (step) => progress.update('pull', lineOf(step)),
+        onProgress: (step) => progress.update('pull', lineOf(step), `${step.step} ${step.text}`),
         signal: io.interrupt,
         ...(hubEndpoint === undefined ? {} : { endpoint: hubEndpoint }),
         ...(hubToken === undefined ? {} : { token: hubToken }),
@@ -152,7 +152,11 @@ async function findModel(name: string, directory: string): Promise<ModelEntry> {
   throw new AppError('model/not-found', { message: `there is no model "${name}" in ${directory}` })
 }
 
-async function modelsDirectory(flags: FlagValues<typeof placeFlags>, io: Io): Promise<string> {
+/** Where pulled models are. */
+export async function modelsDirectory(
+  flags: FlagValues<typeof placeFlags>,
+  io: Io,
+): Promise<string> {
   const { configPathOf, readConfigFile } = await import('../../server/config-file.ts')
   const path = configPathOf(io.environment, flags.config)
   const named = path === null ? undefined : readConfigFile(path, io.environment).models.directory

@@ -1,6 +1,7 @@
 import { defineCommand } from '../command.ts'
 import { connect, connectionFlags } from '../connection.ts'
 import { deploymentTable } from '../deployment-table.ts'
+import { exitCodes } from '../exit-code.ts'
 import { pause } from '../poll.ts'
 
 const watchEveryMs = 1000
@@ -17,7 +18,7 @@ export const ps = defineCommand({
   async run({ flags, io, output }) {
     const control = await connect(flags, io)
     let last = ''
-    for (;;) {
+    while (!io.interrupt.aborted) {
       const deployments = await control.deployments()
       const seen = JSON.stringify(deployments)
       if (seen !== last) {
@@ -29,8 +30,9 @@ export const ps = defineCommand({
         )
       }
       last = seen
-      if (!flags.watch) return
-      await pause(watchEveryMs, io.interrupt)
+      if (!flags.watch) return exitCodes.ok.code
+      await pause(watchEveryMs, io.interrupt).catch(() => {})
     }
+    return exitCodes.interrupted.code
   },
 })

@@ -21,12 +21,24 @@ export const usage = defineCommand({
       by,
       sinceMs: Math.max(0, Date.now() - Math.round(flags.since ?? dayMs)),
     })
-    const header = [by.toUpperCase(), 'REQUESTS', 'FAILED', 'PROMPT', 'COMPLETION', 'CACHED']
+    // A key's id says nothing to a person; one that was deleted has only that.
+    const keys = by === 'key' && !output.json ? await control.keys() : []
+    const names = new Map(keys.map(({ id, name }) => [id, name]))
+    const header = [
+      by.toUpperCase(),
+      ...(by === 'key' ? ['NAME'] : []),
+      'REQUESTS',
+      'FAILED',
+      'PROMPT',
+      'COMPLETION',
+      'CACHED',
+    ]
     output.data(rows, () =>
       formatTable(
         header,
         rows.map((row) => [
           row.group,
+          ...(by === 'key' ? [names.get(row.group) ?? '(deleted)'] : []),
           ...[
             row.requests,
             row.failed,
