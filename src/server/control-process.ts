@@ -12,11 +12,11 @@ const models = boot.config.models.directory ?? join(boot.dataDirectory, 'models'
 const manifest = join(import.meta.dirname, '..', '..', 'package.json')
 const { version } = JSON.parse(readFileSync(manifest, 'utf8')) as { version: string }
 
-await runControl(boot, (send) => ({
+await runControl(boot, () => ({
   version,
   databaseUrl: readEnvironment().databaseUrl,
   environment: engineEnvironment(),
   findEngine,
-  modelSource: createModelSource(models, send),
+  modelSource: createModelSource(models),
   checkModel: (spec) => checkModel(spec, models),
 }))

@@ -1,4 +1,3 @@
-import type { ChildMessage } from '../../contract/ipc.ts'
 import type { DeploymentSpec } from '../../contract/deployment.ts'
 import { AppError } from '../../core/errors.ts'
 import type { ModelSource } from '../../deployer/preparation.ts'
@@ -7,25 +6,12 @@ import { resolveModel } from '../../models/library.ts'
 import type { ModelProgress } from '../../models/progress.ts'
 import { parseReference } from '../../models/reference.ts'
 
-/** Models of a directory for the deployer. Long steps are told to the person at the terminal too. */
-export function createModelSource(
-  directory: string,
-  send: (message: ChildMessage) => void,
-): ModelSource {
+/** Models of a directory for the deployer. */
+export function createModelSource(directory: string): ModelSource {
   return async (model, { onProgress, signal }) => {
-    const topic = `model ${model}`
-    const startedAtMs = performance.now()
-    let wasLong = false
-    const tell = (progress: ModelProgress): void => {
-      const percent = percentOf(progress)
-      onProgress(`preparing the model${percent}`)
-      wasLong = true
-      send({ type: 'progress', topic, text: `preparing ${model}${percent}`, isDone: false })
-    }
+    const tell = (progress: ModelProgress): void =>
+      onProgress(`preparing the model${percentOf(progress)}`)
     const { path } = await resolveModel(model, directory, { onProgress: tell, signal })
-    const seconds = ((performance.now() - startedAtMs) / 1000).toFixed(1)
-    if (wasLong)
-      send({ type: 'progress', topic, text: `prepared ${model} in ${seconds} s`, isDone: true })
     return path
   }
 }

@@ -13,7 +13,7 @@ const heartbeatMs = 500
 /** The life of the control process: says that it lives, works, and ends when the supervisor says so or is gone. */
 export async function runControl(
   boot: Boot,
-  createDeps: (send: (message: ChildMessage) => void) => Omit<ControlDeps, 'log' | 'send'>,
+  createDeps: () => Omit<ControlDeps, 'log' | 'send'>,
 ): Promise<void> {
   const log = createLog({ name: 'control', ...boot.config.log })
   const recordPath = join(boot.dataDirectory, 'run', 'control.json')
@@ -46,7 +46,7 @@ export async function runControl(
     process.on(signal, () => void end(signal, 'handOn'))
 
   try {
-    starting = startControl(boot, { ...createDeps(send), log, send })
+    starting = startControl(boot, { ...createDeps(), log, send })
     const { url, port } = await starting
     if (isEnding) return
     const startTime = startTimeOf(process.pid) ?? ''
