@@ -34,6 +34,7 @@ export const registry: readonly Entry[] = [
     'injection show',
     async () => (await import('./commands/injection.ts')).injectionShow,
   ),
+  entry('Plan', 'plan', async () => (await import('./commands/plan.ts')).plan),
   entry('Plan', 'predict', async () => (await import('./commands/predict.ts')).predict),
   entry('Plan', 'simulate', async () => (await import('./commands/simulate.ts')).simulate),
   entry('Models', 'model pull', async () => (await import('./commands/model.ts')).modelPull),

@@ -154,6 +154,7 @@ export const catalogue = {
 
   'planner/bad-model': bad('Give the config.json, safetensors or GGUF header of a language model.'),
   'planner/bad-request': bad('`baleen plan --help` shows how to write it.'),
+  'planner/infeasible': conflict('Take more or larger devices, or a smaller model.'),
   'planner/bad-rows': bad(
     'Give a CSV file with a header line; `baleen predict --help` names the columns.',
   ),

@@ -1,0 +1,52 @@
+import { AppError } from '../../core/errors.ts'
+import { defineCommand } from '../command.ts'
+import { planFlags } from '../plan/plan-flags.ts'
+
+export const plan = defineCommand({
+  name: 'plan',
+  summary: 'Recommend how to run a model on given devices, with predicted figures',
+  details:
+    'Works out every engine, layout, precision and setting for the devices, keeps what stays within the limits, and ranks it. Every figure has the interval that 80 % of measured runs fall into. What can not be gets the nearest that can, and the reason.',
+  examples: [
+    'plan llama-3.1-70b --gpu h100:8 --workload chat --slo ttft.p95=500ms,tpot.p95=50ms',
+    'plan qwen3-32b --gpu h100:4,l40s:8 --rate 12/s --explain',
+    'plan ./model.gguf --gpu local --workload 200,100',
+    'plan llama-3.1-8b --gpu l40s:2 --emit vllm > serve.sh',
+  ],
+  positionals: [
+    {
+      name: 'model',
+      summary: 'Built-in name, hub id, directory, config.json, GGUF or safetensors file',
+      completes: 'model',
+    },
+  ],
+  flags: planFlags,
+  async run({ flags, positionals, io, output }) {
+    const { readModel } = await import('../plan/read-model.ts')
+    const { planRequest } = await import('../plan/plan-flags.ts')
+    const { engineModels } = await import('../../engines/models.ts')
+    const { plan: search } = await import('../../planner/search/plan.ts')
+    const model = await readModel(positionals.model, io.workingDirectory)
+    const request = planRequest(model, flags, engineModels, io.workingDirectory)
+    const curves = new Map()
+    const found = search(request, curves)
+    const [best] = found.candidates
+    if (flags.emit !== undefined) {
+      if (!best) throw new AppError('planner/infeasible', { message: found.reasons.join('; ') })
+      for (const reason of found.reasons) output.note(reason)
+      const { emit } = await import('../../planner/emit/index.ts')
+      const { settings, copy } = best
+      const { device } = copy.layout
+      return void io.stdout.write(
+        emit(flags.emit, { settings, model: request.model, device, source: model.source }),
+      )
+    }
+    const isFull = flags.explain || output.json
+    const { sensitivity } = await import('../../planner/explain/sensitivity.ts')
+    const { reportOf } = await import('../../planner/explain/report.ts')
+    const { planText } = await import('../plan/report-text.ts')
+    const shifts = isFull && best ? sensitivity(found.request, best, curves) : []
+    const report = reportOf(found, flags.top ?? 5, shifts)
+    output.data(report, () => planText(found, report, flags.explain, output.style))
+  },
+})

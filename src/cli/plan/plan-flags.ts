@@ -1,0 +1,146 @@
+import { readFileSync } from 'node:fs'
+import { resolve } from 'node:path'
+import { AppError } from '../../core/errors.ts'
+import type { EngineModel } from '../../core/engine-model.ts'
+import { type PriceBook, readPrices, tenancies } from '../../planner/cost/prices.ts'
+import { emitFormats, engineOfFormat } from '../../planner/emit/index.ts'
+import { findEngineModel } from '../../planner/predict/read-scenario.ts'
+import { objectives } from '../../planner/search/candidate.ts'
+import { defaultMinQuality } from '../../planner/search/quality.ts'
+import type { Request } from '../../planner/search/screen.ts'
+import type { Pinned } from '../../planner/search/settings.ts'
+import { parseFleet } from '../../planner/workload/fleet.ts'
+import { parseWorkload } from '../../planner/workload/parse-workload.ts'
+import { parseRate, parseSlo } from '../../planner/workload/slo.ts'
+import { type Flags, type FlagValues, usageError } from '../command.ts'
+import type { NamedModel } from './read-model.ts'
+import { thisMachine } from './this-machine.ts'
+
+export const planFlags = {
+  gpu: {
+    kind: 'text',
+    hint: 'TYPE:COUNT',
+    summary: 'Devices: h100:8, h100:4,l40s:8, local, or name/memory=48GB/bandwidth=864/bf16=181:2',
+  },
+  workload: {
+    kind: 'text',
+    hint: 'NAME|ISL,OSL',
+    summary:
+      'chat, rag, code, agents, summarisation, voice, customer-service, classification, reasoning, batch, or mean tokens in and out; default chat',
+  },
+  slo: {
+    kind: 'text',
+    hint: 'LIMITS',
+    summary:
+      'Like ttft.p95=500ms,tpot.p95=50ms; also e2e, mean, p50, p99. Default: those of the workload',
+  },
+  rate: {
+    kind: 'text',
+    hint: '12/s',
+    summary: 'Requests to carry; default: as many as the devices can within the limits',
+  },
+  objective: {
+    kind: 'text',
+    choices: objectives,
+    summary: 'What ranks the configurations; default cost',
+  },
+  'min-quality': {
+    kind: 'text',
+    hint: '0.99',
+    summary:
+      'Least share of the published quality; 0 takes precisions of unknown loss as well. Default 0.99',
+  },
+  engine: { kind: 'text', hint: 'NAME', summary: 'Only this engine' },
+  weights: {
+    kind: 'text',
+    choices: ['bf16', 'fp8', 'int8', 'int4', 'nvfp4', 'mxfp4'],
+    summary: 'Only this precision of the weights',
+  },
+  kv: { kind: 'text', choices: ['bf16', 'fp8'], summary: 'Only this precision of the cache' },
+  tp: { kind: 'integer', summary: 'Only this many tensor ranks' },
+  pp: { kind: 'integer', summary: 'Only this many pipeline stages' },
+  replicas: { kind: 'integer', summary: 'Exactly this many replicas' },
+  context: { kind: 'integer', hint: 'TOKENS', summary: 'Longest prompt and answer together' },
+  price: {
+    kind: 'text',
+    choices: tenancies,
+    summary: 'How devices are paid for; default on-demand',
+  },
+  prices: {
+    kind: 'text',
+    hint: 'FILE',
+    summary: 'Your prices as JSON; they win over the catalogue',
+  },
+  top: { kind: 'integer', summary: 'Configurations to show; default 5' },
+  explain: {
+    kind: 'boolean',
+    summary: 'Why each setting, what binds, the memory drawn, what moves with the limits',
+  },
+  emit: { kind: 'text', choices: emitFormats, summary: 'Write what to run in place of the table' },
+} as const satisfies Flags
+
+/** The request that the flags describe. */
+export function planRequest(
+  { facts }: NamedModel,
+  flags: FlagValues<typeof planFlags>,
+  engines: readonly EngineModel[],
+  directory: string,
+): Request {
+  if (flags.gpu === undefined)
+    throw usageError(
+      '--gpu TYPE:COUNT is missing',
+      'Write --gpu h100:8, or --gpu local for this machine.',
+    )
+  const workload = parseWorkload(flags.workload ?? 'chat')
+  return {
+    model: facts,
+    fleet: parseFleet(flags.gpu, thisMachine),
+    workload,
+    slo: flags.slo === undefined ? workload.slo : parseSlo(flags.slo),
+    rateRps: flags.rate === undefined ? null : parseRate(flags.rate),
+    objective: flags.objective ?? 'cost',
+    minQuality: minQuality(flags['min-quality']),
+    pinned: pinned(flags, engines),
+    tenancy: flags.price ?? 'on-demand',
+    prices: prices(flags.prices, directory),
+  }
+}
+
+function pinned(flags: FlagValues<typeof planFlags>, engines: readonly EngineModel[]): Pinned {
+  for (const name of ['tp', 'pp', 'replicas', 'context', 'top'] as const)
+    if (flags[name] === 0) throw usageError(`--${name} is at least 1`)
+  const wanted = flags.engine ?? (flags.emit === undefined ? null : engineOfFormat(flags.emit))
+  const engine = wanted === null ? undefined : findEngineModel(wanted, engines)
+  if (wanted !== null && !engine)
+    throw usageError(
+      `no engine "${wanted}"; there are ${engines.map(({ name }) => name).join(', ')}`,
+    )
+  const { tp, pp, replicas, context, weights, kv } = flags
+  return {
+    engines: engine ? [engine] : engines,
+    ...(tp === undefined ? {} : { tp }),
+    ...(pp === undefined ? {} : { pp }),
+    ...(replicas === undefined ? {} : { replicas }),
+    ...(context === undefined ? {} : { contextMax: context }),
+    ...(weights === undefined ? {} : { weights }),
+    ...(kv === undefined ? {} : { kvPrecision: kv }),
+  }
+}
+
+function minQuality(text: string | undefined): number {
+  if (text === undefined) return defaultMinQuality
+  const value = Number(text)
+  if (!(value >= 0 && value <= 1)) throw usageError(`--min-quality is from 0 to 1, not "${text}"`)
+  return value
+}
+
+function prices(file: string | undefined, directory: string): PriceBook {
+  if (file === undefined) return new Map()
+  let json: unknown
+  try {
+    json = JSON.parse(readFileSync(resolve(directory, file), 'utf8'))
+  } catch (cause) {
+    throw new AppError('planner/bad-request', { message: `can't read prices from ${file}`, cause })
+  }
+  return readPrices(json)
+}

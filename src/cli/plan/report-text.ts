@@ -1,0 +1,165 @@
+import { lossText } from '../../planner/explain/knobs.ts'
+import type { Estimate, TailEstimate } from '../../planner/explain/figures.ts'
+import { drawMemory } from '../../planner/explain/memory-drawing.ts'
+import type { ConfigurationReport, PlanReport } from '../../planner/explain/report.ts'
+import { layoutName } from '../../planner/explain/sensitivity.ts'
+import type { Plan } from '../../planner/search/plan.ts'
+import type { Style } from '../io.ts'
+import { formatTable } from '../table.ts'
+
+/** The plan for a person. */
+export function planText(
+  plan: Plan,
+  report: PlanReport,
+  isExplained: boolean,
+  style: Style,
+): string {
+  const { configurations, workload } = report
+  const [best] = configurations
+  const lines = [
+    `${style('bold', report.model)}  ${workload.name}: ${workload.inputTokens} tokens in, ${workload.outputTokens} out${limits(report)}`,
+    style('dim', workload.source),
+    ...report.reasons.map((reason) => style('yellow', reason)),
+    '',
+    formatTable(headers, configurations.map(row), style),
+    '',
+    style(
+      'dim',
+      '80 % of measured runs lie within ± of a mean; TTFT, TPOT and E2E are mean / p95.',
+    ),
+  ]
+  if (best) {
+    const { predicted } = best
+    lines.push(
+      `binds: ${best.binds.resource}: ${best.binds.because}`,
+      `energy: ${predicted.joulesPerToken ? `${amount(predicted.joulesPerToken)} J a token, ${predicted.gramsCo2PerMillionTokens?.value} g CO₂ a million` : 'unknown'}`,
+      ...report.prices.map(({ device, usdPerHour, source }) =>
+        style(
+          'dim',
+          `${device}: ${usdPerHour === null ? '' : `$${usdPerHour} an hour; `}${source}`,
+        ),
+      ),
+    )
+  }
+  lines.push(...alternatives(report))
+  if (isExplained && best) lines.push(...explanation(plan, report, best, style))
+  return lines.join('\n')
+}
+
+const headers = [
+  '',
+  'configuration',
+  'GPUs',
+  'seqs',
+  'batch',
+  'TTFT ms',
+  'TPOT ms',
+  'E2E s',
+  'req/s',
+  'tok/s',
+  'good',
+  '$/M tok',
+  'quality',
+]
+
+function row(report: ConfigurationReport, at: number): string[] {
+  const { settings, predicted, quality } = report
+  const loss =
+    quality.loss === 'unknown'
+      ? 'unknown'
+      : quality.loss === 0
+        ? '100 %'
+        : `≥ ${Math.round((1 - quality.loss) * 100)} %`
+  return [
+    report.meetsSlo ? String(at + 1) : '✗',
+    layoutName(settings),
+    `${settings.devices} ${settings.device}`,
+    String(settings.maxSequences),
+    String(settings.batchedTokens),
+    tail(predicted.ttftMs, 1),
+    tail(predicted.tpotMs, 1),
+    tail(predicted.e2eMs, 1e3),
+    String(Number(predicted.requestsPerSecond.toPrecision(3))),
+    amount(predicted.outputTokensPerSecond),
+    `${Math.round(predicted.attainment * 100)} %`,
+    predicted.usdPerMillionTokens === null ? 'unknown' : amount(predicted.usdPerMillionTokens),
+    loss,
+  ]
+}
+
+const short = (value: number): string => String(Number(value.toPrecision(3)))
+
+const tail = ({ mean, p95 }: TailEstimate, unit: number): string =>
+  `${short(mean.value / unit)} / ${short(p95.value / unit)} ${spread(mean)}`
+
+const amount = (estimate: Estimate): string => `${short(estimate.value)} ${spread(estimate)}`
+
+const spread = ({ value, high }: Estimate): string =>
+  value > 0 ? `±${Math.round((high / value - 1) * 100)}%` : ''
+
+function limits({ slo, rateRps, objective }: PlanReport): string {
+  const told = Object.entries(slo).map(([name, limitMs]) => `${name} ≤ ${limitMs} ms`)
+  if (rateRps !== null) told.push(`${rateRps} requests/s`)
+  return ` · ${[...told, `for ${objective}`].join(' · ')}`
+}
+
+function alternatives({ unmeasuredQuality, split }: PlanReport): string[] {
+  const lines: string[] = []
+  if (split.length > 1)
+    lines.push(
+      'together: ' +
+        split
+          .map(
+            ({ settings, replicas, requestsPerSecond, weight }) =>
+              `${layoutName({ ...settings, replicas })} on ${settings.device} (weight ${weight}, ${requestsPerSecond} req/s)`,
+          )
+          .join('; '),
+    )
+  if (unmeasuredQuality)
+    lines.push(
+      `with --min-quality 0: ${layoutName(unmeasuredQuality.settings)}, ${unmeasuredQuality.predicted.usdPerMillionTokens?.value ?? '?'} $/M, ${Number(unmeasuredQuality.predicted.mostRps.value.toPrecision(3))} req/s; ${lossText(null)}: ${unmeasuredQuality.quality.source}`,
+    )
+  return lines
+}
+
+function explanation(
+  plan: Plan,
+  report: PlanReport,
+  best: ConfigurationReport,
+  style: Style,
+): string[] {
+  const [candidate] = plan.candidates
+  const settings = best.settings as unknown as Readonly<Record<string, unknown>>
+  const lines = [
+    '',
+    style('bold', 'Memory of one device'),
+    ...(candidate ? drawMemory(candidate) : []),
+  ]
+  lines.push('', style('bold', 'Why'))
+  for (const [knob, why] of Object.entries(best.why))
+    lines.push(`  ${knob.padEnd(17)} ${String(settings[knob] ?? '').padEnd(8)} ${why}`)
+  lines.push('', style('bold', 'What binds'))
+  for (const [part, share] of Object.entries(best.binds.shares))
+    lines.push(
+      `  ${part.padEnd(17)} ${'■'.repeat(Math.round(share * 40))} ${Math.round(share * 100)} %`,
+    )
+  if (report.sensitivity.length > 0) lines.push('', style('bold', 'If a limit moves'))
+  for (const {
+    target,
+    limitMs,
+    settings: then,
+    isOther,
+    usdPerMillionTokens,
+    mostRps,
+  } of report.sensitivity)
+    lines.push(
+      `  ${`${target} ≤ ${limitMs} ms`.padEnd(24)} ${then === null ? 'nothing keeps it' : `${isOther ? layoutName(then) : 'the same'}, ${short(mostRps)} req/s at most, ${usdPerMillionTokens === null ? '?' : short(usdPerMillionTokens)} $/M`}`,
+    )
+  if (report.pareto.length > 1)
+    lines.push('', style('bold', 'No other is cheaper, faster and truer at once'))
+  for (const { settings: one, predicted } of report.pareto)
+    lines.push(
+      `  ${layoutName(one).padEnd(34)} ${predicted.usdPerMillionTokens === null ? '?' : short(predicted.usdPerMillionTokens.value)} $/M, E2E p95 ${short(predicted.e2eMs.p95.value / 1e3)} s`,
+    )
+  return lines
+}

@@ -1,0 +1,42 @@
+import type { Accelerator } from '../accelerator.ts'
+import type { ModelFacts } from '../model-facts.ts'
+import type { Settings } from '../search/settings.ts'
+
+/** What is written out: a plan's settings with the names that commands need. */
+export interface Emission {
+  readonly settings: Settings
+  readonly model: ModelFacts
+  readonly device: Accelerator
+  /** What engines are told to load: a hub repository or a path. */
+  readonly source: string
+}
+
+/** A command line with what has to be known before it is run. */
+export interface Command {
+  readonly argv: readonly string[]
+  readonly image: string
+  readonly port: number
+  readonly notes: readonly string[]
+  /** Files that the command names, by path. */
+  readonly files: Readonly<Record<string, string>>
+}
+
+/** What a checkpoint has to be where the published one is not it. */
+export function checkpointNote({ settings, model, source }: Emission): string[] {
+  if (settings.weights === model.nativePrecision || settings.weights === 'bf16') return []
+  return [
+    `${source} is published in ${model.nativePrecision}: name a checkpoint in ${settings.weights} in its place`,
+  ]
+}
+
+/** One word for a shell. */
+export const shellWord = (word: string): string =>
+  /^[\w@%+=:,./-]+$/.test(word) ? word : `'${word.replaceAll("'", "'\\''")}'`
+
+/** A name that Kubernetes and Baleen take: lower case, digits and dashes. */
+export const plainName = ({ model }: Emission): string =>
+  model.name
+    .toLowerCase()
+    .replace(/[^a-z0-9]+/g, '-')
+    .slice(0, 50)
+    .replace(/^-+|-+$/g, '') || 'model'

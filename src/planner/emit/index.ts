@@ -1,0 +1,70 @@
+import { baleenDeployment } from './baleen.ts'
+import { type Command, type Emission, shellWord } from './emission.ts'
+import { kubernetesManifest } from './kubernetes.ts'
+import { llamaCommand } from './llama.ts'
+import { rayConfig } from './ray.ts'
+import { sglangCommand } from './sglang.ts'
+import { trtllmCommand } from './trtllm.ts'
+import { vllmCommand } from './vllm.ts'
+
+/** Forms that a plan can be written in. */
+export const emitFormats = [
+  'vllm',
+  'sglang',
+  'trtllm',
+  'llama',
+  'ray',
+  'kubernetes',
+  'baleen',
+] as const
+export type EmitFormat = (typeof emitFormats)[number]
+
+/** The engine that a form is made for; null where any will do. */
+export const engineOfFormat = (format: EmitFormat): string | null =>
+  format === 'kubernetes' || format === 'baleen' ? null : format === 'ray' ? 'vllm' : format
+
+/** The text of a plan in a form: a script, a manifest or a config file. */
+export function emit(format: EmitFormat, emission: Emission): string {
+  if (format === 'ray') return rayConfig(emission)
+  if (format === 'baleen') return baleenDeployment(emission)
+  if (format === 'kubernetes')
+    return kubernetesManifest(emission, commandOf(emission.settings.engine, emission))
+  return script(commandOf(format, emission), emission)
+}
+
+const commands: Readonly<Record<string, (emission: Emission) => Command>> = {
+  vllm: vllmCommand,
+  sglang: sglangCommand,
+  trtllm: trtllmCommand,
+  llama: llamaCommand,
+}
+
+const commandOf = (engine: string, emission: Emission): Command =>
+  (commands[engine] ?? vllmCommand)(emission)
+
+function script(command: Command, { settings }: Emission): string {
+  const files = Object.entries(command.files).flatMap(([path, text]) => [
+    `cat > ${path} <<'END'`,
+    text.trimEnd(),
+    'END',
+  ])
+  // A flag starts a line, with its value beside it.
+  const lines = command.argv.reduce<string[]>((found, word) => {
+    const last = found.at(-1)
+    if (last === undefined || (/^-/.test(word) && !/^-\d/.test(word))) found.push(shellWord(word))
+    else found[found.length - 1] = `${last} ${shellWord(word)}`
+    return found
+  }, [])
+  const copies =
+    settings.replicas > 1
+      ? [`# ${settings.replicas} of these, each on devices of its own, behind one route.`]
+      : []
+  return [
+    '#!/bin/sh',
+    ...command.notes.map((note) => `# ${note}`),
+    ...copies,
+    ...files,
+    `exec ${lines.join(' \\\n  ')}`,
+    '',
+  ].join('\n')
+}

@@ -1,0 +1,32 @@
+import type { Command, Emission } from './emission.ts'
+
+const quantisations: Readonly<Record<string, string>> = {
+  bf16: 'BF16',
+  int8: 'Q8_0',
+  int4: 'Q4_K_M',
+  mxfp4: 'MXFP4',
+}
+
+/** Flags of `llama-server`: `--ctx-size` is of all slots together. */
+export function llamaCommand({ settings, source, device }: Emission): Command {
+  const wanted = quantisations[settings.weights] ?? 'BF16'
+  const isFile = /\.gguf$/i.test(source)
+  return {
+    argv: [
+      'llama-server',
+      ...(isFile ? ['-m', source] : ['-hf', `${source}:${wanted}`]),
+      ...['--host', '0.0.0.0', '--port', '8080'],
+      ...['--ctx-size', String(settings.contextMax * settings.maxSequences)],
+      ...['--parallel', String(settings.maxSequences)],
+      ...['--ubatch-size', String(settings.batchedTokens)],
+      ...['--batch-size', String(Math.max(2048, settings.batchedTokens))],
+      ...(settings.pipelineParallel > 1 ? ['--split-mode', 'layer'] : []),
+      ...(device.vendor === 'cpu' ? ['-ngl', '0'] : ['-ngl', 'all']),
+      '--metrics',
+    ],
+    image: `ghcr.io/ggml-org/llama.cpp:server${device.vendor === 'nvidia' ? '-cuda' : device.vendor === 'amd' ? '-rocm' : ''}`,
+    port: 8080,
+    notes: isFile ? [] : [`${source} has to be a repository of GGUF files with ${wanted}`],
+    files: {},
+  }
+}

@@ -1,0 +1,32 @@
+import { checkpointNote, type Command, type Emission } from './emission.ts'
+import { optional } from './vllm.ts'
+
+/** Flags of SGLang 0.5: data parallelism shares the tensor ranks there, so that `--tp-size` counts both. */
+export function sglangCommand(emission: Emission): Command {
+  const { settings, source, model } = emission
+  const isOnlineFp8 = settings.weights === 'fp8' && model.nativePrecision === 'bf16'
+  return {
+    argv: [
+      ...['python', '-m', 'sglang.launch_server', '--model-path', source],
+      ...['--served-model-name', model.name, '--host', '0.0.0.0', '--port', '30000'],
+      ...['--tp-size', String(settings.tensorParallel * settings.dataParallel)],
+      ...optional(settings.pipelineParallel > 1, '--pp-size', settings.pipelineParallel),
+      ...(settings.dataParallel > 1
+        ? ['--dp-size', String(settings.dataParallel), '--enable-dp-attention']
+        : []),
+      ...optional(settings.expertParallel > 1, '--ep-size', settings.expertParallel),
+      ...['--context-length', String(settings.contextMax)],
+      ...['--max-running-requests', String(settings.maxSequences * settings.dataParallel)],
+      ...['--chunked-prefill-size', String(settings.chunkedPrefill ? settings.batchedTokens : -1)],
+      ...['--mem-fraction-static', String(settings.memoryShare)],
+      ...(isOnlineFp8 ? ['--quantization', 'fp8'] : []),
+      ...(settings.kvPrecision === 'fp8' ? ['--kv-cache-dtype', 'fp8_e4m3'] : []),
+      ...(settings.prefixCaching ? [] : ['--disable-radix-cache']),
+      '--enable-metrics',
+    ],
+    image: 'lmsysorg/sglang:v0.5.20',
+    port: 30_000,
+    notes: isOnlineFp8 ? [] : checkpointNote(emission),
+    files: {},
+  }
+}

@@ -1,0 +1,34 @@
+import { stringify } from 'yaml'
+import { checkpointNote, type Command, type Emission } from './emission.ts'
+import { optional } from './vllm.ts'
+
+/** Flags and options file of `trtllm-serve`; no key stands in both, since versions differ in which one wins. */
+export function trtllmCommand(emission: Emission): Command {
+  const { settings, source } = emission
+  const options = {
+    kv_cache_config: {
+      dtype: settings.kvPrecision === 'fp8' ? 'fp8' : 'auto',
+      enable_block_reuse: settings.prefixCaching,
+    },
+    ...(settings.dataParallel > 1 ? { enable_attention_dp: true } : {}),
+    return_perf_metrics: true,
+  }
+  return {
+    argv: [
+      ...['trtllm-serve', source, '--host', '0.0.0.0', '--port', '8000'],
+      ...['--tp_size', String(settings.tensorParallel * settings.dataParallel)],
+      ...optional(settings.pipelineParallel > 1, '--pp_size', settings.pipelineParallel),
+      ...optional(settings.expertParallel > 1, '--ep_size', settings.expertParallel),
+      ...['--max_batch_size', String(settings.maxSequences)],
+      ...['--max_num_tokens', String(Math.max(settings.batchedTokens, settings.maxSequences))],
+      ...['--max_seq_len', String(settings.contextMax)],
+      ...['--free_gpu_memory_fraction', String(settings.memoryShare)],
+      ...(settings.chunkedPrefill ? ['--enable_chunked_prefill'] : []),
+      ...['--config', 'trtllm.yaml'],
+    ],
+    image: 'nvcr.io/nvidia/tensorrt-llm/release:1.3.0rc23',
+    port: 8000,
+    notes: checkpointNote(emission),
+    files: { 'trtllm.yaml': stringify(options) },
+  }
+}

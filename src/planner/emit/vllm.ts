@@ -1,0 +1,41 @@
+import { checkpointNote, type Command, type Emission } from './emission.ts'
+
+/** Flags of `vllm serve` as of 0.28. */
+export function vllmCommand(emission: Emission): Command {
+  const { settings, source, model } = emission
+  const isOnlineFp8 = settings.weights === 'fp8' && model.nativePrecision === 'bf16'
+  return {
+    argv: [
+      'vllm',
+      'serve',
+      source,
+      ...['--served-model-name', model.name, '--port', '8000'],
+      ...['--tensor-parallel-size', String(settings.tensorParallel)],
+      ...optional(
+        settings.pipelineParallel > 1,
+        '--pipeline-parallel-size',
+        settings.pipelineParallel,
+      ),
+      ...optional(settings.dataParallel > 1, '--data-parallel-size', settings.dataParallel),
+      ...(settings.expertParallel > 1 ? ['--enable-expert-parallel'] : []),
+      ...['--max-model-len', String(settings.contextMax)],
+      ...['--max-num-seqs', String(settings.maxSequences)],
+      ...[
+        '--max-num-batched-tokens',
+        String(Math.max(settings.batchedTokens, settings.maxSequences)),
+      ],
+      ...['--gpu-memory-utilization', String(settings.memoryShare)],
+      ...(isOnlineFp8 ? ['--quantization', 'fp8'] : []),
+      ...(settings.kvPrecision === 'fp8' ? ['--kv-cache-dtype', 'fp8'] : []),
+      ...(settings.prefixCaching ? [] : ['--no-enable-prefix-caching']),
+      ...(settings.chunkedPrefill ? [] : ['--no-enable-chunked-prefill']),
+    ],
+    image: 'vllm/vllm-openai:v0.28.0',
+    port: 8000,
+    notes: isOnlineFp8 ? [] : checkpointNote(emission),
+    files: {},
+  }
+}
+
+export const optional = (isOn: boolean, flag: string, value: number): string[] =>
+  isOn ? [flag, String(value)] : []

@@ -1,0 +1,87 @@
+import type { ErrorBar } from '../../core/engine-model.ts'
+import { gramsCo2PerMillion } from '../cost/energy.ts'
+import { energyErrorBar } from '../cost/energy.ts'
+import { familiarity } from '../predict/predict-row.ts'
+import type { Candidate } from '../search/candidate.ts'
+import { type Moments, tailOf } from '../search/tails.ts'
+
+/** A figure with the interval that 80 % of measured runs fall into. */
+export interface Estimate {
+  readonly value: number
+  readonly low: number
+  readonly high: number
+}
+
+export interface TailEstimate {
+  readonly mean: Estimate
+  readonly p50: Estimate
+  readonly p95: Estimate
+  readonly p99: Estimate
+}
+
+/** What a candidate will do. Energy, CO₂ and cost are null where power or price are not known. */
+export interface Figures {
+  readonly ttftMs: TailEstimate
+  readonly tpotMs: TailEstimate
+  readonly e2eMs: TailEstimate
+  readonly requestsPerSecond: number
+  readonly outputTokensPerSecond: Estimate
+  /** Requests a second within every limit. */
+  readonly goodputRps: Estimate
+  /** The most that could be served within the limits, requests a second. */
+  readonly mostRps: Estimate
+  readonly attainment: number
+  readonly usdPerHour: number | null
+  readonly usdPerMillionTokens: Estimate | null
+  readonly joulesPerToken: Estimate | null
+  readonly gramsCo2PerMillionTokens: Estimate | null
+}
+
+/** Tails are derived, not fitted: their own residuals on open-loop runs are this much wider than those of the means. */
+const tailWidening = { p50: 1, p95: 1.3, p99: 1.6 } as const
+
+export function figuresOf(candidate: Candidate): Figures {
+  const { engine, copy, operating } = candidate
+  const bars = engine.fitted.errorBars
+  const known = familiarity({ layout: copy.layout, engine })
+  const width = (bar: ErrorBar) => bar[known]
+  const throughput = width(bars.throughput)
+  return {
+    ttftMs: tail(operating.ttft, width(bars.ttft)),
+    tpotMs: tail(operating.tpot, width(bars.tpot)),
+    e2eMs: tail(operating.e2e, width(bars.e2e)),
+    requestsPerSecond: round(candidate.servedRps),
+    outputTokensPerSecond: around(candidate.outputTokensPerSecond, throughput),
+    goodputRps: around(candidate.servedRps * candidate.attainment, throughput),
+    mostRps: around(candidate.mostRps, throughput),
+    attainment: round(candidate.attainment),
+    usdPerHour: candidate.usdPerHour,
+    usdPerMillionTokens: orNull(candidate.usdPerMillionTokens, throughput),
+    joulesPerToken: orNull(candidate.joulesPerToken, energyErrorBar),
+    gramsCo2PerMillionTokens:
+      candidate.joulesPerToken === null
+        ? null
+        : around(gramsCo2PerMillion(candidate.joulesPerToken), energyErrorBar),
+  }
+}
+
+function tail(moments: Moments, halfWidth: number): TailEstimate {
+  const { mean, p50, p95, p99 } = tailOf(moments)
+  return {
+    mean: around(mean, halfWidth),
+    p50: around(p50, halfWidth * tailWidening.p50),
+    p95: around(p95, halfWidth * tailWidening.p95),
+    p99: around(p99, halfWidth * tailWidening.p99),
+  }
+}
+
+const around = (value: number, halfWidth: number): Estimate => ({
+  value: round(value),
+  low: round(value * Math.exp(-halfWidth)),
+  high: round(value * Math.exp(halfWidth)),
+})
+
+const orNull = (value: number | null, halfWidth: number): Estimate | null =>
+  value === null ? null : around(value, halfWidth)
+
+const round = (value: number): number => Number(value.toPrecision(4))

@@ -1,0 +1,103 @@
+import { priceOf } from '../cost/prices.ts'
+import type { Candidate } from '../search/candidate.ts'
+import type { Plan } from '../search/plan.ts'
+import { sloName } from '../workload/slo.ts'
+import { type Binding, bindingOf } from './binding.ts'
+import { type Figures, figuresOf } from './figures.ts'
+import { knobReasons } from './knobs.ts'
+import type { Shift } from './sensitivity.ts'
+
+/** A plan as JSON. */
+export interface PlanReport {
+  readonly model: string
+  readonly status: Plan['status']
+  readonly reasons: readonly string[]
+  readonly workload: {
+    readonly name: string
+    readonly inputTokens: number
+    readonly outputTokens: number
+    readonly prefixShare: number
+    readonly source: string
+  }
+  readonly slo: Readonly<Record<string, number>>
+  readonly rateRps: number | null
+  readonly objective: string
+  /** 80 % of measured runs lie between low and high. */
+  readonly confidence: 0.8
+  readonly gridPoints: number
+  readonly prices: readonly {
+    readonly device: string
+    readonly usdPerHour: number | null
+    readonly source: string
+  }[]
+  readonly configurations: readonly ConfigurationReport[]
+  readonly pareto: readonly ConfigurationReport[]
+  readonly unmeasuredQuality: ConfigurationReport | null
+  readonly split: readonly {
+    readonly settings: Candidate['settings']
+    readonly replicas: number
+    readonly requestsPerSecond: number
+    readonly weight: number
+  }[]
+  readonly sensitivity: readonly Shift[]
+}
+
+export interface ConfigurationReport {
+  readonly settings: Candidate['settings']
+  readonly meetsSlo: boolean
+  readonly predicted: Figures
+  readonly quality: { readonly loss: number | 'unknown'; readonly source: string }
+  readonly binds: Binding
+  readonly memory: Candidate['budget']
+  readonly why: Readonly<Record<string, string>>
+}
+
+export function reportOf(plan: Plan, top: number, sensitivity: readonly Shift[]): PlanReport {
+  const { request } = plan
+  const { workload } = request
+  const tell = (candidate: Candidate) => configuration(plan, candidate)
+  return {
+    model: request.model.name,
+    status: plan.status,
+    reasons: plan.reasons,
+    workload: {
+      name: workload.name,
+      inputTokens: workload.inputTokens.mean,
+      outputTokens: workload.outputTokens.mean,
+      prefixShare: workload.prefixShare,
+      source: workload.source,
+    },
+    slo: Object.fromEntries(request.slo.map((target) => [sloName(target), target.limitMs])),
+    rateRps: request.rateRps,
+    objective: request.objective,
+    confidence: 0.8,
+    gridPoints: plan.points,
+    prices: request.fleet.map(({ device }) => ({
+      device: device.name,
+      ...priceOf(device, request.tenancy, request.prices),
+    })),
+    configurations: plan.candidates.slice(0, top).map(tell),
+    pareto: plan.pareto.slice(0, top * 2).map(tell),
+    unmeasuredQuality: plan.unmeasured ? tell(plan.unmeasured) : null,
+    split: plan.split.map(({ candidate, replicas, rps, weight }) => ({
+      settings: candidate.settings,
+      replicas,
+      requestsPerSecond: Number(rps.toPrecision(4)),
+      weight,
+    })),
+    sensitivity,
+  }
+}
+
+function configuration({ request }: Plan, candidate: Candidate): ConfigurationReport {
+  const { quality } = candidate
+  return {
+    settings: candidate.settings,
+    meetsSlo: candidate.meetsSlo,
+    predicted: figuresOf(candidate),
+    quality: { loss: quality.loss ?? 'unknown', source: quality.source },
+    binds: bindingOf(candidate),
+    memory: candidate.budget,
+    why: knobReasons(candidate, request),
+  }
+}
