@@ -1,4 +1,5 @@
 import type { ServerResponse } from 'node:http'
+import type { Writable } from 'node:stream'
 import type { Attempt } from './attempt.ts'
 import type { Rejection } from './rejection.ts'
 import { addRetryHeaders, type HeaderList } from './response-head.ts'
@@ -14,6 +15,7 @@ export class Answer {
   readonly #onResume: () => void
   #source: Attempt | null = null
   #isChunked = false
+  #hasHead = false
 
   /** `onResume`: the client reads again. */
   constructor(response: ServerResponse, onResume: () => void) {
@@ -22,8 +24,9 @@ export class Answer {
   }
 
   /**
-   * Goes out with the first part, in one segment. The chunks of the body are framed here: Node would write the four
-   * pieces of each one by one, a fifth of all that relaying a frame costs.
+   * Goes out with the first part, in one segment. The chunks of the body are framed here and go straight to the
+   * socket: Node would hold each back to the end of the turn and write its four pieces, a fourth of all that relaying
+   * a frame costs.
    */
   startStream(headers: HeaderList): void {
     const response = this.#response
@@ -46,16 +49,28 @@ export class Answer {
   /** Holds the engine back while the client is slower. */
   relay(source: Attempt, part: Buffer): void {
     this.bytes += part.length
-    if (this.#response.write(this.#isChunked ? frameChunk(part, false) : part)) return
+    const target = this.#target()
+    if (target.write(this.#isChunked ? frameChunk(part, false) : part)) return
     source.pause()
     this.#source = source
     if (this.isPaused) return
     this.isPaused = true
-    this.#response.once('drain', () => {
+    target.once('drain', () => {
       this.isPaused = false
       this.#onResume()
       this.#source?.resume()
     })
+  }
+
+  /**
+   * The socket itself, once the head is out and nothing waits before it: not for the first part, nor where the answer
+   * to an earlier request of the connection is still under way.
+   */
+  #target(): Writable {
+    const { socket, writableLength } = this.#response
+    const isDirect = this.#hasHead && socket !== null && writableLength === socket.writableLength
+    this.#hasHead = true
+    return isDirect ? socket : this.#response
   }
 
   /** The last of a stream. */
