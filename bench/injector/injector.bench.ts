@@ -9,6 +9,9 @@ import { dispersionIndex } from '../../src/injector/policy/statistics/dispersion
 import { quantile, sortSamples } from '../../src/injector/policy/statistics/quantiles.ts'
 import { runInjection } from '../../src/injector/run-injection.ts'
 
+/** Short, so that there are enough bins: the standard error of an index over k of them is √(2/k). */
+const dispersionBinMs = 10
+
 type Changes = Parameters<typeof completeSpec>[0]
 interface Bench {
   readonly mode: 'small' | 'burst' | 'paced'
@@ -108,11 +111,18 @@ async function measure(name: string, bench: Bench): Promise<void> {
               serverWriteDelayMsP99: stats.writeDelayMsP99,
             }
           : {}),
+        dispersionOfSchedule: Number(
+          dispersionIndex(
+            Float64Array.from(records, ({ intendedMs }) => intendedMs),
+            dispersionBinMs,
+            spec.durationMs - 1000,
+          ).toFixed(3),
+        ),
         dispersionAtServer: Number(
           dispersionIndex(
             Float64Array.from(stats.arrivalsMs, (time) => time - firstArrival),
-            100,
-            spec.durationMs - 100,
+            dispersionBinMs,
+            spec.durationMs - 1000,
           ).toFixed(3),
         ),
         littleError: summary.validity.littleError,
@@ -127,6 +137,5 @@ async function measure(name: string, bench: Bench): Promise<void> {
 }
 
 function runLengthMs(records: readonly { handedMs: number; endedMs: number }[]): number {
-  const end = records.reduce((latest, { endedMs }) => Math.max(latest, endedMs), 0)
-  return end
+  return records.reduce((latest, { endedMs }) => Math.max(latest, endedMs), 0)
 }

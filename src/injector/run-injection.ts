@@ -1,6 +1,6 @@
 import type { InjectionReport, InjectionSpec } from '../contract/injection.ts'
 import { countMissingTokens, createEndpointCalls } from './drive/endpoint-calls.ts'
-import { startFleet, startLeadMs, type FleetProgress, type FleetResult } from './drive/fleet.ts'
+import { startFleet, type FleetProgress, type FleetResult } from './drive/fleet.ts'
 import { clientFacts, watchMachine } from './drive/machine-watch.ts'
 import { counterChange, readServerCounters } from './drive/server-counters.ts'
 import { resolveTarget } from './drive/target.ts'
@@ -9,6 +9,7 @@ import { scoreFault } from './policy/faults/score-fault.ts'
 import { measure } from './policy/measurement/measure.ts'
 import type { RequestRecord } from './policy/measurement/record.ts'
 import type { ServerCounters } from './policy/measurement/run-facts.ts'
+import type { Window } from './policy/measurement/window.ts'
 import { secondBySecond } from './policy/measurement/series.ts'
 import type { DatasetPrompt } from './policy/request-body.ts'
 import { buildSchedule, type Recording, type Schedule } from './policy/workload/schedule.ts'
@@ -64,7 +65,7 @@ export async function runInjection(
   const stop = () => fleet.stop()
   options.interrupt.addEventListener('abort', stop)
   void fleet.started.then(
-    () => setTimeout(() => faults?.start(), startLeadMs),
+    (startMs) => faults?.start(startMs),
     () => {},
   )
   try {
@@ -74,7 +75,7 @@ export async function runInjection(
     const calls = createEndpointCalls(spec.url, options.apiKey)
     await countMissingTokens(result.records, calls, ({ model }) => spec.models[model]!.name)
     const counters = await settledCounters(spec.url, before, result)
-    const window = { fromMs: spec.warmupMs, toMs: Math.max(spec.warmupMs + 1, result.stoppedAtMs) }
+    const window = windowOf(spec, result)
     const endMs = result.records.reduce((end, { endedMs }) => Math.max(end, endedMs), window.toMs)
     const report: InjectionReport = {
       kind: 'injection-report',
@@ -99,6 +100,13 @@ export async function runInjection(
     await faults?.end()
     options.interrupt.removeEventListener('abort', stop)
   }
+}
+
+/** A run that is bounded by a number of requests ends with its last answer, not with a duration it never fills. */
+function windowOf(spec: InjectionSpec, { records, stoppedAtMs }: FleetResult): Window {
+  const lastMs = records.reduce((last, { endedMs }) => Math.max(last, endedMs), 0)
+  const toMs = spec.requestsMax === null ? stoppedAtMs : Math.min(stoppedAtMs, lastMs)
+  return { fromMs: spec.warmupMs, toMs: Math.max(spec.warmupMs + 1, toMs) }
 }
 
 /** Servers publish their counters with a delay: read until they agree with usage, or for a short while. */

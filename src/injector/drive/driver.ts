@@ -226,8 +226,11 @@ export function createDriver(options: DriverOptions): Driver {
       })
       pacer.start(startMs)
       const sweep = setInterval(() => {
+        // The pacer wakes it in time; should that thread ever fail, requests are late and flagged, not lost.
+        due()
         launcher.sweep()
-        if (now() > stoppedAtMs + spec.graceMs) launcher.abortAll('unfinished_at_cutoff')
+        const isCut = stoppedBy === 'interrupt' || now() > stoppedAtMs + spec.graceMs
+        if (isCut) launcher.abortAll('unfinished_at_cutoff')
         if (now() >= stoppedAtMs && isOver()) finish()
       }, sweepEveryMs)
       const progress = setInterval(tell, progressEveryMs)

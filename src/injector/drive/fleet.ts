@@ -34,7 +34,7 @@ export interface FleetResult {
 }
 
 /** So that every thread has heard of the start before it comes. */
-export const startLeadMs = 50
+const startLeadMs = 50
 
 /** Shards one schedule over threads; what they measured is put together without loss: records, not averages. */
 export function startFleet({ workers, onProgress, ...data }: FleetOptions): Fleet {
@@ -56,7 +56,7 @@ export function startFleet({ workers, onProgress, ...data }: FleetOptions): Flee
       if (message.kind === 'done') wait.resolve(message.result)
       else if (message.kind === 'progress') {
         latest.set(index, message.progress)
-        if (index === 0 || latest.size === workers) report(index)
+        if (latest.size === workers) report()
       } else if (++readyCount === workers) {
         startMs = clock() + startLeadMs
         for (const other of threads) send(other, { kind: 'go', startMs })
@@ -73,9 +73,8 @@ export function startFleet({ workers, onProgress, ...data }: FleetOptions): Flee
     return thread
   })
 
-  /** One line for all, when the thread that reports last has done so. */
-  function report(index: number): void {
-    if (index !== workers - 1) return
+  /** One report for all, when every thread has sent its own. */
+  function report(): void {
     const parts = [...latest.values()]
     const sum = (value: (part: DriverProgress) => number) =>
       parts.reduce((total, part) => total + value(part), 0)

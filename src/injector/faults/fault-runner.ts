@@ -1,6 +1,7 @@
 import { isIP } from 'node:net'
 import type { FaultSpec } from '../../contract/injection.ts'
 import { AppError } from '../../core/errors.ts'
+import { createRunClock } from '../drive/run-clock.ts'
 import type { Target } from '../drive/target.ts'
 import type { FaultWindow } from '../policy/faults/score-fault.ts'
 import { startFaultProxy, type FaultProxy } from './fault-proxy.ts'
@@ -10,8 +11,8 @@ import { startKeeper, type Keeper } from './keeper-client.ts'
 export interface FaultRunner {
   /** Where the driver has to send: the target, or the proxy in front of it. */
   readonly target: Target
-  /** Time 0 of the run has come. */
-  start(): void
+  /** `startMs`: time 0 of the run, on the clock that all threads share; it may be a little ahead. */
+  start(startMs: number): void
   /** Undoes what is left; tells what was done when. */
   end(): Promise<FaultWindow[]>
 }
@@ -49,12 +50,13 @@ function createRunner(
   const timers: NodeJS.Timeout[] = []
   const pending: Promise<void>[] = []
   const undoNow: (() => void)[] = []
-  let startMs = 0
-  const now = () => performance.now() - startMs
+  const clock = createRunClock()
+  let zeroMs = 0
+  const now = () => clock() - zeroMs
 
   async function keepProcess(keeping: Keeper, id: number, spec: FaultSpec): Promise<void> {
-    const applied = await keeping.apply(id, spec.action, spec.forMs)
     const fromMs = now()
+    const applied = await keeping.apply(id, spec.action, spec.forMs)
     const undone = await keeping.undone(id)
     windows.push({
       spec,
@@ -78,15 +80,15 @@ function createRunner(
 
   return {
     target: proxy ? { ...target, address: '127.0.0.1', port: proxy.port } : target,
-    start() {
-      startMs = performance.now()
+    start(startMs) {
+      zeroMs = startMs
       for (const [id, spec] of faults.entries())
         timers.push(
           setTimeout(() => {
             const isProcess = processKinds.has(spec.action.kind)
             if (isProcess && keeper) pending.push(keepProcess(keeper, id, spec))
             else if (proxy) pending.push(keepConnections(proxy, spec))
-          }, spec.atMs),
+          }, spec.atMs - now()),
         )
     },
     async end() {

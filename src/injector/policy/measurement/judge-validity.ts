@@ -4,7 +4,7 @@ import { clientDelayMs, ttftMs } from './latency.ts'
 import type { RequestRecord } from './record.ts'
 import type { DriverFacts, ServerCounters } from './run-facts.ts'
 
-/** Limits beyond which the figures tell about the client. Sources: reference in docs/guides/inject.md. */
+/** Limits beyond which the figures tell about the client. docs/guides/inject.md names them for users. */
 const limits = {
   achievedMin: 0.99,
   delayMs: 5,
@@ -16,14 +16,15 @@ const limits = {
   stealShare: 0.05,
 }
 
-/** Whether the run may be believed, and why not. */
+/** Whether the run may be believed, and why not. `inside`: the records that are measured, without the warm-up. */
 export function judgeValidity(
   records: readonly RequestRecord[],
+  inside: readonly RequestRecord[],
   facts: DriverFacts,
   counters: ServerCounters | null,
 ): Validity {
-  const delays = sortSamples(records.map(clientDelayMs))
-  const ttft = sortSamples(records.map(ttftMs))
+  const delays = sortSamples(inside.map(clientDelayMs))
+  const ttft = sortSamples(inside.map(ttftMs))
   const answered = records.filter(({ outcome }) => outcome === 'ok')
   const unknown = answered.filter(
     ({ outputTokens, contentMs }) => outputTokens === null && contentMs.length > 0,
@@ -31,7 +32,8 @@ export function judgeValidity(
   const sources = new Set(answered.map(({ tokenSource }) => tokenSource))
   const delayP99 = at(delays, 0.99)
   const delayLimit = Math.max(limits.delayMs, limits.delayShareOfTtft * (at(ttft, 0.5) ?? 0))
-  const achieved = facts.scheduled === 0 ? null : delays.length / facts.scheduled
+  const handed = records.filter(({ handedMs }) => !Number.isNaN(handedMs)).length
+  const achieved = facts.scheduled === 0 ? null : handed / facts.scheduled
   const little = littleError(records, facts)
   const counter = counterError(records, counters)
   const isConserved = records.length === facts.scheduled

@@ -78,7 +78,7 @@ export function measure(
       : 0,
     cost: costOf(spec, records),
     outcomes: countOutcomes(inside),
-    validity: judgeValidity(records, facts, counters),
+    validity: judgeValidity(records, inside, facts, counters),
     steadyState: judgeSteadyState(inside, window),
   }
 }
