@@ -83,5 +83,8 @@ export function kubernetesManifest(emission: Emission, command: Command): string
   }
   const objects = [...(files.length > 0 ? [config] : []), deployment, service, budget]
   const notes = command.notes.map((note) => `# ${note}\n`).join('')
-  return notes + objects.map((object) => stringify(object)).join('---\n')
+  return (
+    notes +
+    objects.map((object) => stringify(object, { aliasDuplicateObjects: false })).join('---\n')
+  )
 }

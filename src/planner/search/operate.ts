@@ -87,7 +87,7 @@ export function mostRunning(
 }
 
 /** Share of the places that a closed form can still speak of: beyond it the queue decides. */
-const fullest = 0.9
+export const fullest = 0.9
 /** Running sequences of a service that is all but idle. */
 export const lightest = 0.05
 

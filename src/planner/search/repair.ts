@@ -1,7 +1,7 @@
-import type { Kernel } from '../kernel-precision.ts'
 import { weightBytesPerDevice } from '../memory/weights.ts'
 import type { DeviceGroup } from '../workload/fleet.ts'
 import { canRun, copies, divides, weightChoices } from './grid.ts'
+import { isGoodEnough, qualityOf } from './quality.ts'
 import type { CurveCache } from './replica.ts'
 import { type Request, screen, type Screened } from './screen.ts'
 import { hasKernel, type Pinned } from './settings.ts'
@@ -37,21 +37,29 @@ export function repair(request: Request): Repaired {
     )
     pinned = { ...pinned, contextMax }
   }
+  const { inputTokens, outputTokens } = request.workload
+  const tokens = inputTokens.mean + outputTokens.mean
+  if (tokens > contextMax)
+    reasons.push(
+      `a request of ${tokens} tokens is longer than the ${contextMax} that ${request.model.name} reaches: it will be cut`,
+    )
   return { request: { ...request, pinned }, reasons }
 }
 
 function withWeights(
-  { model }: Request,
+  { model, minQuality }: Request,
   { device }: DeviceGroup,
   pinned: Pinned,
   reasons: string[],
 ): Pinned {
   const { weights } = pinned
   if (weights === undefined || hasKernel(device, weights)) return pinned
-  const choices = weightChoices(model, device)
-  const nearest = (['int8', 'int4', 'bf16'] satisfies Kernel[]).find((one) => choices.includes(one))
-  reasons.push(`${device.name} does not multiply ${weights}; nearest: ${nearest ?? 'bf16'}`)
-  return { ...pinned, weights: nearest ?? 'bf16' }
+  const { weights: _weights, ...rest } = pinned
+  const nearest = weightChoices(model, device).findLast((one) =>
+    isGoodEnough(qualityOf(model, one, 'bf16'), minQuality),
+  )
+  reasons.push(`${device.name} does not multiply ${weights}; nearest: ${nearest ?? 'what it does'}`)
+  return nearest === undefined ? rest : { ...rest, weights: nearest }
 }
 
 function withKv({ device }: DeviceGroup, pinned: Pinned, reasons: string[]): Pinned {

@@ -40,7 +40,8 @@ export function screen(request: Request, curves: CurveCache = new Map()): Screen
     const price = priceOf(group.device, request.tenancy, request.prices)
     for (const copy of copies(model, group, pinned)) {
       const quality = qualityOf(model, copy.weights, copy.kvPrecision)
-      if (!isGoodEnough(quality, request.minQuality)) continue
+      // Whoever names a precision has settled the question.
+      if (pinned.weights === undefined && !isGoodEnough(quality, request.minQuality)) continue
       const demand = {
         workload,
         slo,

@@ -5,6 +5,7 @@ import type { Workload } from '../workload/workload.ts'
 import type { Candidate, Objective } from './candidate.ts'
 import {
   attainment,
+  fullest,
   lightest,
   meets,
   mostRunning,
@@ -64,7 +65,9 @@ function placesOf(replica: Replica, { slo, pinned }: Demand): number {
   const limit = Math.min(
     ...slo.filter(({ figure }) => figure === 'tpot').map(({ limitMs }) => limitMs),
   )
-  if (!Number.isFinite(limit) || curve.stepMs(ceiling) <= limit) return ceiling
+  // A limit that one sequence alone breaks is no reason to serve one at a time.
+  if (!Number.isFinite(limit) || curve.stepMs(ceiling) <= limit || curve.stepMs(1) > limit)
+    return ceiling
   let low = 1
   let high = ceiling
   while (high - low > 1) {
@@ -84,19 +87,30 @@ function replicaCount(demand: Demand, eachRps: number, most: number): number {
 
 function operatingPoint(
   { curve }: Replica,
-  { workload, rateRps, objective }: Demand,
+  { workload, slo, rateRps, objective }: Demand,
   places: number,
   count: number,
   highest: Operating | null,
 ): Operating {
-  if (rateRps === null)
-    return objective === 'latency' || highest === null
-      ? operate(curve, places, workload, highest === null ? lightest : 1)
-      : highest
+  if (rateRps === null) {
+    if (objective === 'latency' || highest === null)
+      return operate(curve, places, workload, Math.min(1, places * fullest))
+    return slo.length > 0 || objective === 'throughput'
+      ? highest
+      : operate(curve, places, workload, knee(curve, highest))
+  }
   const running = runningAt(curve, places, workload.outputTokens.mean, rateRps / count)
   // More than it can do within the limits: it is shown at what it can.
-  if (running === null) return highest ?? operate(curve, places, workload, places * 0.9)
+  if (running === null) return highest ?? operate(curve, places, workload, places * fullest)
   return operate(curve, places, workload, Math.max(running, 1e-3))
+}
+
+/** Without limits: where more sequences only add latency, at nine tenths of the highest throughput. */
+function knee(curve: Replica['curve'], { running }: Operating): number {
+  const rateOf = (sequences: number) => sequences / curve.stepMs(sequences)
+  let least = running
+  while (least > 1 && rateOf(least / 1.1) >= 0.9 * rateOf(running)) least /= 1.1
+  return least
 }
 
 interface Sized {

@@ -1,0 +1,212 @@
+import fc from 'fast-check'
+import { describe, expect, it } from 'vitest'
+import { engineModels } from '../../engines/models.ts'
+import { acceleratorCatalogue } from '../accelerators/resolve-accelerator.ts'
+import { readPrices } from '../cost/prices.ts'
+import { steadyState } from '../load/steady-state.ts'
+import { weightBytesPerDevice } from '../memory/weights.ts'
+import { modelCatalogue } from '../models/catalogue.ts'
+import { resolveModel } from '../models/resolve-model.ts'
+import { workloadPresets } from '../workload/presets.ts'
+import { parseFleet } from '../workload/fleet.ts'
+import { parseWorkload } from '../workload/parse-workload.ts'
+import { parseSlo } from '../workload/slo.ts'
+import { objectives } from './candidate.ts'
+import { meets, valueOf } from './operate.ts'
+import { plan } from './plan.ts'
+import type { Request } from './screen.ts'
+import type { Pinned } from './settings.ts'
+
+function request(model: string, gpu: string, change: Partial<Request> = {}): Request {
+  const facts = resolveModel(model)
+  if (!facts) throw new RangeError(`no model ${model}`)
+  const workload = parseWorkload('chat')
+  return {
+    model: facts,
+    fleet: parseFleet(gpu, () => null),
+    workload,
+    slo: parseSlo('ttft.p95=500ms,tpot.p95=50ms'),
+    rateRps: null,
+    objective: 'cost',
+    minQuality: 0.99,
+    pinned: { engines: engineModels },
+    tenancy: 'on-demand',
+    prices: new Map(),
+    ...change,
+  }
+}
+
+const pinned = (pins: Omit<Pinned, 'engines'>): Pinned => ({ engines: engineModels, ...pins })
+
+describe('plan', () => {
+  it('keeps the limits, the devices and the memory', () => {
+    const { status, candidates, request: planned } = plan(request('llama-3.1-70b', 'h100:8'))
+    expect(status).toBe('meets')
+    for (const { operating, settings, budget, meetsSlo, copy } of candidates) {
+      if (!meetsSlo) continue
+      expect(meets(operating, planned.slo)).toBe(true)
+      expect(settings.devices).toBeLessThanOrEqual(8)
+      expect(weightBytesPerDevice(copy.layout)).toBeLessThan(budget.deviceBytes * budget.share)
+      expect(settings.batchedTokens).toBeGreaterThanOrEqual(settings.maxSequences)
+    }
+  })
+
+  it('ranks by what is asked for', () => {
+    const best = (objective: Request['objective']) =>
+      plan(request('llama-3.1-70b', 'h100:8', { objective, rateRps: 4 })).candidates[0]!
+    const latency = { figure: 'e2e', statistic: 'p95', limitMs: 0 } as const
+    expect(best('cost').usdPerHour!).toBeLessThan(best('latency').usdPerHour!)
+    expect(valueOf(best('latency').operating, latency)).toBeLessThan(
+      valueOf(best('cost').operating, latency),
+    )
+    expect(best('throughput').mostRps).toBeGreaterThanOrEqual(best('latency').mostRps)
+    expect(best('energy').joulesPerToken!).toBeLessThanOrEqual(best('latency').joulesPerToken!)
+    expect(best('quality').quality.loss).toBe(0)
+  })
+
+  it('agrees with what predict says of the same settings', () => {
+    const [best] = plan(request('llama-3.1-70b', 'h100:8')).candidates
+    const { settings, copy, engine, operating } = best!
+    const state = steadyState({
+      layout: copy.layout,
+      engine,
+      version: '',
+      replicas: 1,
+      isl: 1155,
+      osl: 211,
+      prefixShare: 0,
+      load: { kind: 'open', rateRps: operating.rateRps, prompts: null },
+      maxSequences: settings.maxSequences,
+      batchedTokens: settings.batchedTokens,
+      memoryShare: settings.memoryShare,
+    })
+    expect(operating.tpot.mean / state.tpotMs).toBeCloseTo(1, 1)
+    expect(operating.ttft.mean / state.ttftMs).toBeCloseTo(1, 1)
+  })
+
+  it('lets only measured precisions pass unless told otherwise', () => {
+    const losses = (minQuality: number) =>
+      plan(request('qwen3-32b', 'h100:4', { minQuality })).candidates.map(
+        ({ quality }) => quality.loss,
+      )
+    expect(losses(0.99).every((loss) => loss === 0)).toBe(true)
+    expect(losses(0)).toContain(null)
+  })
+
+  it('takes the prices of the user', () => {
+    const prices = readPrices({ h100: { 'on-demand': 1, spot: 0.5 } })
+    const usd = (change: Partial<Request>) =>
+      plan(request('llama-3.1-8b', 'h100:1', { prices, ...change })).candidates[0]!.usdPerHour
+    expect(usd({})).toBe(1)
+    expect(usd({ tenancy: 'spot' })).toBe(0.5)
+    expect(usd({ tenancy: 'reserved' })).toBeNull()
+  })
+
+  it('spreads a rate over several types with weights', () => {
+    const slo = parseSlo('tpot.p95=80ms')
+    const mixed = (rateRps: number | null) =>
+      plan(request('llama-3.1-8b', 'h100:1,l40s:1', { slo, rateRps }))
+    const most = Math.max(...mixed(null).candidates.map(({ mostRps }) => mostRps))
+    const found = mixed(most * 1.1)
+    expect(found.status).toBe('meets')
+    expect(found.split.length).toBe(2)
+    expect(found.split.reduce((sum, { weight }) => sum + weight, 0)).toBeCloseTo(1, 2)
+    expect(found.split.reduce((sum, { rps }) => sum + rps, 0)).toBeCloseTo(most * 1.1, 3)
+  })
+})
+
+describe('what can not be', () => {
+  it.each([
+    [
+      'heads that do not divide',
+      request('llama-3.1-8b', 'h100:8', { pinned: pinned({ tp: 3 }) }),
+      /does not divide the 32 heads.*nearest: 2/,
+    ],
+    [
+      'FP8 on Ampere',
+      request('llama-3.1-8b', 'a100:1', { pinned: pinned({ weights: 'fp8' }) }),
+      /does not multiply fp8; nearest: bf16/,
+    ],
+    [
+      'a limit below the floor',
+      request('llama-3.1-8b', 'h100:1', { slo: parseSlo('ttft.p95=1ms') }),
+      /ttft\.p95 ≤ 1 ms is below/,
+    ],
+    ['a model that is too large', request('deepseek-r1', 'l4:1'), /does not fit: L4/],
+    [
+      'a rate beyond the devices',
+      request('llama-3.1-8b', 'h100:1', { rateRps: 1e4 }),
+      /takes about \d+ × H100/,
+    ],
+    [
+      'more devices than there are',
+      request('llama-3.1-8b', 'h100:2', { pinned: pinned({ tp: 8 }) }),
+      /8 devices are asked for, 2 are there/,
+    ],
+    [
+      'a context beyond the model',
+      request('llama-2-7b', 'h100:1', { pinned: pinned({ contextMax: 1e6 }) }),
+      /made for 4096 tokens/,
+    ],
+  ])('%s gets the nearest plan and the reason', (_, asked, reason) => {
+    const { status, reasons, candidates } = plan(asked)
+    expect(status).toBe('nearest')
+    expect(reasons.join('\n')).toMatch(reason)
+    expect(candidates.length).toBeGreaterThan(0)
+  })
+
+  it('never crashes and never has nothing to say', () => {
+    const pin = <T>(values: fc.Arbitrary<T>) => fc.option(values, { nil: undefined })
+    fc.assert(
+      fc.property(
+        fc.constantFrom(...modelCatalogue.map(({ facts }) => facts.name)),
+        fc.array(
+          fc.record({
+            device: fc.constantFrom(...acceleratorCatalogue.map((entry) => entry.accelerator)),
+            count: fc.integer({ min: 1, max: 9 }),
+          }),
+          { minLength: 1, maxLength: 2 },
+        ),
+        fc.record({
+          workload: fc.oneof(
+            fc.constantFrom(...workloadPresets),
+            fc
+              .tuple(fc.integer({ min: 1, max: 200_000 }), fc.integer({ min: 1, max: 50_000 }))
+              .map(([isl, osl]) => parseWorkload(`${isl},${osl}`)),
+          ),
+          slo: fc.constantFrom('ttft=1ms', 'tpot.p99=3ms,e2e.mean=2s', 'ttft=10s', 'e2e.p50=1ms'),
+          rateRps: fc.option(fc.double({ min: 1e-3, max: 1e5, noNaN: true })),
+          objective: fc.constantFrom(...objectives),
+          minQuality: fc.constantFrom(0, 0.9, 1),
+          tp: pin(fc.integer({ min: 1, max: 9 })),
+          pp: pin(fc.integer({ min: 1, max: 9 })),
+          replicas: pin(fc.integer({ min: 1, max: 9 })),
+          weights: pin(fc.constantFrom('bf16', 'fp8', 'int8', 'int4', 'nvfp4', 'mxfp4')),
+          engine: fc.constantFrom(...engineModels.map(({ name }) => name)),
+        }),
+        (model, fleet, asked) => {
+          const { tp, pp, replicas, weights } = asked
+          const pins = Object.fromEntries(
+            Object.entries({ tp, pp, replicas, weights }).filter(
+              ([, value]) => value !== undefined,
+            ),
+          )
+          const found = plan({
+            ...request(model, 'h100:1'),
+            ...asked,
+            fleet,
+            slo: parseSlo(asked.slo),
+            pinned: { engines: engineModels.filter(({ name }) => name === asked.engine), ...pins },
+          })
+          if (found.status === 'nearest') expect(found.reasons.length).toBeGreaterThan(0)
+          const [best] = found.candidates
+          expect(best, found.reasons.join('; ')).toBeDefined()
+          expect(Number.isFinite(best!.operating.tpot.mean)).toBe(true)
+          expect(Number.isFinite(best!.operating.ttft.mean)).toBe(true)
+          expect(best!.outputTokensPerSecond).toBeGreaterThan(0)
+        },
+      ),
+      { numRuns: 40 },
+    )
+  }, 120_000)
+})
