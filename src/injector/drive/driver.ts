@@ -84,6 +84,8 @@ export function createDriver(options: DriverOptions): Driver {
   /** Users of a closed loop take the next number from here; threads interleave. */
   let nextNumber = shard.index + entries.length * shard.count
   let next = 0
+  /** First entry whose request has not been built yet. */
+  let ahead = 0
   let waiting = 0
   /** Requests that the schedule has no time for: later turns, and what users of a closed loop send next. */
   let followUps = 0
@@ -191,12 +193,12 @@ export function createDriver(options: DriverOptions): Driver {
       if (intendedMs > now() || intendedMs >= stoppedAtMs) break
       launch(entry, entry, intendedMs, [])
     }
-    builder.prefetch(upcoming())
+    prefetch()
   }
 
-  function* upcoming(): Generator<number> {
-    const until = Math.min(entries.length, next + 256)
-    for (let index = next; index < until; index++) yield entries[index]!
+  function prefetch(): void {
+    ahead = Math.max(ahead, next)
+    while (ahead < entries.length && builder.prefetch(entries[ahead]!)) ahead++
   }
 
   const isOver = () =>
@@ -212,7 +214,7 @@ export function createDriver(options: DriverOptions): Driver {
 
   return {
     async prepare() {
-      builder.prefetch(upcoming())
+      prefetch()
       await Promise.all([pacer.ready, launcher.warmUp()])
     },
     async run(atMs) {

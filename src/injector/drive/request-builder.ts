@@ -13,11 +13,11 @@ export interface RequestBuilder {
   build(entry: number, request: number, history: readonly Message[]): Buffer
   /** The messages of a request, for the history of the next turn. */
   messagesOf(entry: number, request: number, history: readonly Message[]): Message[]
-  /** Builds the first turns of these entries ahead, as far as the bounds allow. */
-  prefetch(entries: Iterable<number>): void
+  /** Builds the first turn of an entry ahead. False: enough is held already. */
+  prefetch(entry: number): boolean
 }
 
-const aheadMax = 512
+const aheadMax = 256
 const aheadBytesMax = 64 * 2 ** 20
 
 export function createRequestBuilder(
@@ -61,14 +61,12 @@ export function createRequestBuilder(
       aheadBytes -= prepared.length
       return prepared
     },
-    prefetch(entries) {
-      for (const entry of entries) {
-        if (ahead.size >= aheadMax || aheadBytes >= aheadBytesMax) return
-        if (ahead.has(entry)) continue
-        const request = make(entry, entry, [])
-        ahead.set(entry, request)
-        aheadBytes += request.length
-      }
+    prefetch(entry) {
+      if (ahead.size >= aheadMax || aheadBytes >= aheadBytesMax) return false
+      const request = make(entry, entry, [])
+      ahead.set(entry, request)
+      aheadBytes += request.length
+      return true
     },
   }
 }
