@@ -52,7 +52,7 @@ export async function awaitReady(
 
 /** Control names what ended an engine while it waits to try again. */
 const failureIn = (view: DeploymentView): string | null =>
-  /^(?:updating, )?(.+); next try in /.exec(reasonOf(view))?.[1] ?? null
+  /^(.+); next try in /.exec(reasonOf(view))?.[1] ?? null
 
 const hasFailed = (view: DeploymentView): boolean =>
   stateOf(view) === 'failed' || view.failures >= attemptsMax

@@ -18,7 +18,8 @@ export function stateOf({ spec, replicas, updated }: DeploymentView): Deployment
 /** What control says beyond the numbers: "loading the model, 40 %". */
 export const reasonOf = ({ status }: DeploymentView): string => {
   const colon = status.indexOf(': ')
-  return colon === -1 ? '' : status.slice(colon + 2)
+  // That it is updating is its state.
+  return colon === -1 ? '' : status.slice(colon + 2).replace(/^updating, /, '')
 }
 
 const readyOf = (replicas: DeploymentView['replicas']): number =>
