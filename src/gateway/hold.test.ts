@@ -1,4 +1,4 @@
-import { writeFileSync } from 'node:fs'
+import { renameSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterEach, describe, expect, it } from 'vitest'
 import { startFakeEngine, type FakeEngine } from '../engines/fake/fake-engine.ts'
@@ -190,5 +190,25 @@ describe('draining', () => {
     await started.gateway.drain(200)
     expect(await answer).toBeInstanceOf(Error)
     expect(started.closes()).toMatchObject([{ outcome: 'cancelled' }])
+  })
+})
+
+describe('a disk that refuses', () => {
+  it('loses no record of what was in flight, stops new work, and mends by itself', async () => {
+    const slow = await startFakeEngine({ headDelayMs: 300 })
+    opened.push(slow)
+    const started = await gateway({ routes: { ant: [slow.url] } })
+    const journal = join(started.directory, 'journal')
+    renameSync(journal, `${journal}.away`)
+    const inFlight = await started.post(chatPath, chat())
+    expect(inFlight.status).toBe(200)
+    const refused = await started.post(chatPath, chat())
+    expect(refused.status).toBe(503)
+    expect(await refused.json()).toMatchObject({ error: { code: 'gateway/journal-unavailable' } })
+    expect((await fetch(`${started.url}/health`)).status).toBe(503)
+    renameSync(`${journal}.away`, journal)
+    await until('the record is there', () => started.closes().length === 1)
+    expect((await started.post(chatPath, chat())).status).toBe(200)
+    expect((await fetch(`${started.url}/health`)).status).toBe(200)
   })
 })

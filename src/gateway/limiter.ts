@@ -51,6 +51,8 @@ export interface LimitAccount {
 
 const answerTimeoutMs = 250
 const offlineMs = 1000
+/** Asks and answers to recalls carry what was used as well: this is for keys that fall quiet. */
+const reportTicks = 5
 /** Longer than anything in an account matters. */
 const forgetAfterMs = 120_000
 
@@ -65,6 +67,7 @@ export function createLimiter(options: {
   const { gateways, nowMs, send } = options
   const accounts = new Map<string, LimitAccount>()
   let asks = 0
+  let ticks = 0
 
   function ask(account: LimitAccount, now: number): void {
     account.ask = ++asks
@@ -109,6 +112,18 @@ export function createLimiter(options: {
     account.ask = 0
     account.offlineUntilMs = now + offlineMs
     for (const waiter of account.waiters.splice(0)) decideOffline(account, waiter, now)
+  }
+
+  function report(account: LimitAccount, now: number): void {
+    const { lease, waiters } = account
+    const message = composeReport(lease, now)
+    if (message) return send(message)
+    const isIdle = waiters.length === 0 && account.ask === 0
+    if (isIdle && now - lease.takenAtMs > forgetAfterMs) accounts.delete(lease.key)
+  }
+
+  function giveBack({ key, requests, tokens }: LimitGrant): void {
+    send({ type: 'limit-return', key, requests, tokens, recall: null, use: nothingUsed })
   }
 
   return {
@@ -166,7 +181,8 @@ export function createLimiter(options: {
         )
         return
       }
-      if (!account) return
+      // An account that was forgotten meanwhile: what it is given now goes back.
+      if (!account) return giveBack(message)
       const isAwaited = message.ask === account.ask
       if (isAwaited) account.ask = 0
       account.offlineUntilMs = 0
@@ -176,12 +192,10 @@ export function createLimiter(options: {
     },
     tick() {
       const now = nowMs()
+      ticks++
       for (const account of accounts.values()) {
         if (account.ask > 0 && now - account.askedAtMs >= answerTimeoutMs) goOffline(account, now)
-        const report = composeReport(account.lease, now)
-        if (report) send(report)
-        else if (account.waiters.length === 0 && now - account.lease.takenAtMs > forgetAfterMs)
-          accounts.delete(account.lease.key)
+        if (ticks % reportTicks === 0) report(account, now)
       }
     },
     close() {
@@ -195,6 +209,7 @@ export function createLimiter(options: {
   }
 }
 
+const nothingUsed = { requests: 0, tokens: 0, requestsOwed: 0, tokensOwed: 0, refunds: [] }
 const unlimited = { requestsPerMinute: null, tokensPerMinute: null }
 
 const createAccount = (key: string, limits: Lease['limits'], now: number): LimitAccount => ({

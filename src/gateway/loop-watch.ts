@@ -9,7 +9,7 @@ export interface LoopWatch {
   close(): void
 }
 
-const resolutionMs = 10
+const resolutionMs = 20
 
 export function createLoopWatch(shedding: Shedding): LoopWatch {
   const delays = monitorEventLoopDelay({ resolution: resolutionMs })

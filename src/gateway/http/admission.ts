@@ -74,16 +74,14 @@ export function refuseLimit(
 /** Why no replica took it. */
 export function refuseNotReady(
   table: RouteTable,
-  model: string,
+  model: string | null,
   shouldRetry: boolean | null,
 ): Rejection {
+  const detail = { retryAfterMs: 2000, shouldRetry }
+  if (model === null || !table.isLoaded)
+    return reject('gateway/no-ready-replica', 'The platform is starting.', detail)
   const route = table.routes.get(model)
   const isSilent = route !== undefined && route.replicas.length > 0
-  const why = isSilent
-    ? 'its replicas do not answer'
-    : (route?.reason ?? 'the platform is starting')
-  return reject('gateway/no-ready-replica', `The model \`${model}\` is not ready: ${why}.`, {
-    retryAfterMs: 2000,
-    shouldRetry,
-  })
+  const why = isSilent ? 'its replicas do not answer' : (route?.reason ?? 'it was taken away')
+  return reject('gateway/no-ready-replica', `The model \`${model}\` is not ready: ${why}.`, detail)
 }

@@ -307,7 +307,7 @@ export class Exchange
   }
 
   #notReady(): Rejection {
-    const model = this.#checked?.model ?? ''
+    const model = this.#checked?.model ?? null
     const shouldRetry = tellNoRetry(this.#attempts) ? false : null
     return admission.refuseNotReady(this.#shell.table, model, shouldRetry)
   }

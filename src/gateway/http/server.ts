@@ -32,6 +32,8 @@ export function createGatewayServer(shell: Shell, pages: PublicPages): Server {
     noDelay: true,
   })
   const handle = (request: IncomingMessage, response: ServerResponse): void => {
+    // Nothing is lost by a client that is gone, and nothing may fall over it.
+    response.on('error', ignore)
     try {
       route(shell, pages, request, response)
     } catch (thrown) {
@@ -44,6 +46,8 @@ export function createGatewayServer(shell: Shell, pages: PublicPages): Server {
   server.on('clientError', (error, socket) => answerRaw(error, socket as Socket))
   return server
 }
+
+function ignore(): void {}
 
 function route(
   shell: Shell,
