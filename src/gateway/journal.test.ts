@@ -14,7 +14,10 @@ function createDisk() {
     writes: 0,
     text: () => files.join(''),
     io: {
-      open: () => files.push('') - 1,
+      open() {
+        if (disk.isFull) throw new Error('no space left')
+        return files.push('') - 1
+      },
       write(file, bytes) {
         disk.writes++
         if (disk.isFull) throw Object.assign(new Error('no space left'), { code: 'ENOSPC' })

@@ -64,8 +64,8 @@ export function createJournal(
     join(place.directory, journalFileName(place.index, place.startedAtMs, sequence))
 
   function writeAll(bytes: Buffer): void {
-    if (file < 0) file = files.open(path())
     rest = bytes
+    if (file < 0) file = files.open(path())
     while (rest.length > 0) rest = rest.subarray(files.write(file, rest))
     rest = null
     fileBytes += bytes.length
