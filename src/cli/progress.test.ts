@@ -39,6 +39,8 @@ describe('createProgress', () => {
     expect(seen().split('\r\x1b[K').slice(-2)).toEqual(['✓ loaded\n', '… fetching'])
     progress.clear()
     expect(seen().endsWith('\r\x1b[K')).toBe(true)
+    progress.done('c', 'stopped')
+    expect(seen().endsWith('✓ stopped\n')).toBe(true)
   })
 
   it('knows terminals that do not tell their width', () => {

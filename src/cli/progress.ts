@@ -7,7 +7,7 @@ export interface Progress {
   /** Ends the topic's line with a mark. */
   done(topic: string, text: string): void
   fail(topic: string, text: string): void
-  /** Clears an unfinished line, so that something else can be written. */
+  /** Forgets what is unfinished and clears its line, so that something else can be written. */
   clear(): void
 }
 
@@ -18,7 +18,7 @@ export function createProgress(io: Io, output: Output): Progress {
   const lastTexts = new Map<string, string>()
   const open = new Map<string, string>()
 
-  const clear = () => {
+  const erase = () => {
     if (isLive && open.size > 0) stderr.write('\r\x1b[K')
   }
   const draw = () => {
@@ -30,7 +30,7 @@ export function createProgress(io: Io, output: Output): Progress {
   }
   const finish = (topic: string, mark: string, text: string) => {
     if (output.isQuiet) return
-    clear()
+    erase()
     open.delete(topic)
     lastTexts.delete(topic)
     stderr.write(`${mark} ${text}\n`)
@@ -47,6 +47,9 @@ export function createProgress(io: Io, output: Output): Progress {
     },
     done: (topic, text) => finish(topic, style('green', '✓'), text),
     fail: (topic, text) => finish(topic, style('red', '✗'), text),
-    clear,
+    clear() {
+      erase()
+      open.clear()
+    },
   }
 }

@@ -43,6 +43,8 @@ function createTextAnnouncer(io: Io, output: Output): ServeAnnouncer {
       key = null
     },
     stopping(text) {
+      // A model that was being loaded will not be.
+      progress.clear()
       progress.update('stop', text)
     },
     bye() {
