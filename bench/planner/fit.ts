@@ -1,6 +1,6 @@
 /**
  * Fits the coefficients of every engine to the published runs in ../shared/data/perf, cross-validates them by leaving
- * out (model, accelerator) pairs, and writes src/engines/ENGINE/fitted.json: `node bench/planner/fit.ts`.
+ * out (model, accelerator) pairs, and writes src/engines/ENGINE/fitted.json: `node bench/planner/fit.ts [ENGINE …]`.
  */
 import { writeFileSync } from 'node:fs'
 import type { ErrorBar, FittedEngine } from '../../src/core/engine-model.ts'
@@ -14,7 +14,10 @@ import { quantile } from './statistics.ts'
 
 const { samples } = sampleRows(loadRows(dataFile('perf')))
 
+const wanted = process.argv.slice(2)
+
 for (const engine of engineModels) {
+  if (wanted.length > 0 && !wanted.includes(engine.name)) continue
   const own = samples.filter((sample) => sample.scenario.engine.name === engine.name)
   const fit = own.filter((sample) => sample.row.unfitReason === null)
   const full = fitEngine(engine, fit)

@@ -129,7 +129,9 @@ function explanation(
   style: Style,
 ): string[] {
   const [candidate] = plan.candidates
-  const settings = best.settings as unknown as Readonly<Record<string, unknown>>
+  const settings = best.settings as unknown as Readonly<
+    Record<string, string | number | boolean | undefined>
+  >
   const lines = [
     '',
     style('bold', 'Memory of one device'),

@@ -51,7 +51,8 @@ function script(command: Command, { settings }: Emission): string {
   // A flag starts a line, with its value beside it.
   const lines = command.argv.reduce<string[]>((found, word) => {
     const last = found.at(-1)
-    if (last === undefined || (word.startsWith('-') && !/^-\d/.test(word))) found.push(shellWord(word))
+    if (last === undefined || (word.startsWith('-') && !/^-\d/.test(word)))
+      found.push(shellWord(word))
     else found[found.length - 1] = `${last} ${shellWord(word)}`
     return found
   }, [])

@@ -48,12 +48,16 @@ export function stepFeatures(
   }
 }
 
-/** Time that a prompt adds: alone in its steps, or on top of `decodes` sequences that decode anyway. */
+/**
+ * Time that a prompt adds: alone in its steps, or on top of `decodes` sequences that decode anyway; each of `together`
+ * prompts that share a step, as far as they fit into it.
+ */
 export function prefillCost(
   layout: Layout,
   prompt: Prompt,
   batchedTokens: number,
   beside: { readonly decodes: number; readonly context: number } | null,
+  together = 1,
 ): PrefillCost {
   const cached = Math.min(prompt.tokens - 1, Math.round(prompt.tokens * prompt.prefixShare))
   const tokens = Math.max(1, prompt.tokens - cached)
@@ -61,15 +65,15 @@ export function prefillCost(
   const chunk: PrefillChunk = {
     tokens: tokens / chunks,
     past: cached + (tokens - tokens / chunks) / 2,
-    count: 1,
+    count: Math.max(1, Math.min(together, batchedTokens / tokens)),
   }
   const load = { decodes: beside?.decodes ?? 0, context: beside?.context ?? 0 }
   const mixed = stepParts(layout, { ...load, chunks: [chunk] })
   const bare = beside ? sumParts(stepParts(layout, { ...load, chunks: [] })) : 0
   const one = Math.max(sumParts(mixed) - bare, 0.05 * sumParts(mixed))
   return {
-    total: (chunks * one) / 1e3,
-    attention: (chunks * mixed.prefillAttention) / 1e3,
+    total: (chunks * one) / chunk.count / 1e3,
+    attention: (chunks * mixed.prefillAttention) / chunk.count / 1e3,
     chunks,
   }
 }

@@ -74,7 +74,7 @@ function createPoint(scenario: Scenario) {
     const decodes = Math.max(1, running)
     const beside = engine.scheduling.mixesPrefill
       ? prefillCost(layout, prompt, limits.batchedTokens, { decodes, context })
-      : alone
+      : prefillCost(layout, prompt, limits.batchedTokens, null, others / osl)
     const features = stepFeatures(layout, decodes, context, others / osl, beside.total)
     return { features, ms: weigh(features, era.step) * stepFactor }
   }

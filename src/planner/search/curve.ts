@@ -26,6 +26,8 @@ export interface DeviceCurve {
   readonly decode: readonly StepFeatures[]
   /** What a prompt adds to a step that decodes so many, ms. */
   readonly besideMs: readonly number[]
+  /** What a prompt costs in a step of its own, with those that come along with it. */
+  readonly apartMs: readonly number[]
   readonly alone: PrefillCost
 }
 
@@ -54,9 +56,15 @@ export function deviceCurve(
   const points = Math.min(12, Math.max(2, Math.ceil(Math.log2(Math.max(2, most))) + 1))
   const decode: StepFeatures[] = []
   const besideMs: number[] = []
+  const apartMs: number[] = []
   for (let at = 0; at < points; at++) {
     const decodes = 2 ** at
     decode.push(stepFeatures(layout, decodes, context, 0, 0))
+    apartMs.push(
+      decodes > osl || at === 0
+        ? prefillCost(layout, prompt, batchedTokens, null, Math.max(1, decodes / osl)).total
+        : (apartMs[0] ?? 0),
+    )
     // What a prompt adds changes slowly: every third point is computed, those between follow.
     besideMs.push(
       at % 3 === 0 || at === points - 1
@@ -65,7 +73,7 @@ export function deviceCurve(
     )
   }
   const alone = prefillCost(layout, prompt, batchedTokens, null)
-  return { layout, shape, decode, besideMs: filled(besideMs), alone }
+  return { layout, shape, decode, besideMs: filled(besideMs), apartMs, alone }
 }
 
 export function engineCurve(
@@ -78,10 +86,10 @@ export function engineCurve(
   const subject = { engine, layout, version: '' }
   const stepFactor = Math.exp(correction(engine.fitted.stepCorrections, subject))
   const firstFactor = Math.exp(correction(engine.fitted.firstTokenCorrections, subject))
-  const promptShare = device.besideMs.map((besideMs, at) => {
-    const promptMs = mixesPrefill ? besideMs : alone.total
-    return stepFactor * prompts(era, 2 ** at / shape.osl, promptMs)
-  })
+  const promptMs = mixesPrefill ? device.besideMs : device.apartMs
+  const promptShare = promptMs.map(
+    (each, at) => stepFactor * prompts(era, 2 ** at / shape.osl, each),
+  )
   const steps = device.decode.map(
     (features, at) => stepFactor * weigh(features, era.step) + (promptShare[at] ?? 0),
   )
