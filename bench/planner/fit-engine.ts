@@ -79,6 +79,7 @@ export const blankFit = (engine: string): FittedEngine => ({
   })),
   stepCorrections: {},
   firstTokenCorrections: {},
+  burst: 0,
   errorBars: { tpot: unknownBar, ttft: unknownBar, e2e: unknownBar, throughput: unknownBar },
 })
 
@@ -98,7 +99,30 @@ export function fitEngine(
     fitted = fitStep(engine, fitted, states)
     fitted = fitFirstToken(engine, fitted, states)
   }
-  return fitted
+  return { ...fitted, burst: fitBurst(engine, fitted, samples) }
+}
+
+/** Pairs that a correction for bursts is held at nothing by. */
+const burstPull = 2
+
+/** The median over pairs of what bursts reached of the closed form, drawn toward nothing where there are few. */
+export function fitBurst(
+  engine: EngineModel,
+  fitted: FittedEngine,
+  samples: readonly Sample[],
+): number {
+  const bursts = samples.flatMap(({ scenario, row, pair }) => {
+    const { load } = scenario
+    const { throughput } = row.measured
+    if (load.kind !== 'saturated' || load.prompts === null || throughput === null) return []
+    const state = stateWith(engine, { ...fitted, burst: 0 }, scenario)
+    return [{ pair, log: Math.log(throughput / state.outputTokensPerSecond) }]
+  })
+  if (bursts.length === 0) return 0
+  const pairs = [...groupBy(bursts, ({ pair }) => pair).values()].map((members) =>
+    median(members.map(({ log }) => log)),
+  )
+  return Number(((median(pairs) * pairs.length) / (pairs.length + burstPull)).toFixed(3))
 }
 
 export const stateWith = (

@@ -53,27 +53,31 @@ function timeSearch(): void {
 
 function compareCases(): void {
   console.log(
-    '\nSimulated: the plan against vLLM with its defaults and against ENOVA, same devices, same requests; change of the metric',
+    '\nSimulated: the plan against vLLM with its defaults and against ENOVA, same devices, same requests; change of the metric\n  (one copy as the engine starts it, as many copies as the devices hold, ENOVA as it says, ENOVA with as many copies)',
   )
-  const changes: Record<'defaults' | 'enova' | 'enova filled', number[]> = {
+  const changes: Record<'defaults' | 'defaults filled' | 'enova' | 'enova filled', number[]> = {
     defaults: [],
+    'defaults filled': [],
     enova: [],
     'enova filled': [],
   }
   for (const one of searchCases) {
-    const { ours, defaults, enova, filled, told } = compareCase(one)
+    const { ours, defaults, alone, enova, filled, told } = compareCase(one)
     const change = (theirs: number | null) => (theirs === null ? null : ours / theirs - 1)
-    const cells = [change(defaults), change(enova), change(filled)]
-    if (cells[0] != null) changes.defaults.push(cells[0])
-    if (cells[1] != null) changes.enova.push(cells[1])
-    if (cells[2] != null) changes['enova filled'].push(cells[2])
+    const cells = [change(alone), change(defaults), change(enova), change(filled)]
+    for (const [at, name] of (
+      ['defaults', 'defaults filled', 'enova', 'enova filled'] as const
+    ).entries()) {
+      const cell = cells[at]
+      if (cell != null) changes[name].push(cell)
+    }
     console.log(
       `  ${one.join(' ').padEnd(52)}${cells.map((cell) => (cell === null ? 'no advice' : percent(cell)).padStart(11)).join('')}   ${told}`,
     )
   }
   for (const [name, values] of Object.entries(changes))
     console.log(
-      `  against ${name.padEnd(13)} ${values.length} cases: median ${percent(median(values))}, mean ${percent(mean(values))}, worst ${percent(Math.max(...values))}`,
+      `  against ${name.padEnd(16)} ${values.length} cases: median ${percent(median(values))}, mean ${percent(mean(values))}, worst ${percent(Math.max(...values))}`,
     )
 }
 
@@ -111,9 +115,10 @@ function compareCase([model, gpu, workloadName, metric]: SearchCase) {
   return {
     ours: judge(ours, workload, rateRps, metric),
     defaults: value(defaults),
+    alone: value({ ...defaults, replicas: 1 }),
     enova: value(advice),
     filled: value(filled),
-    told: `${rateRps.toFixed(1)}/s  ${settings.weights} tp${settings.tensorParallel} pp${settings.pipelineParallel} ep${settings.expertParallel} ×${settings.replicas}, ${settings.maxSequences} seqs, ${settings.batchedTokens} tokens; default tp${defaults.layout.tp} ×${defaults.replicas}`,
+    told: `${rateRps.toFixed(1)}/s  ${settings.weights} tp${settings.tensorParallel} pp${settings.pipelineParallel} dp${settings.dataParallel} ep${settings.expertParallel} ×${settings.replicas}, ${settings.maxSequences} seqs, ${settings.batchedTokens} tokens; default tp${defaults.layout.tp} ×${defaults.replicas}`,
   }
 }
 

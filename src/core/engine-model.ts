@@ -104,6 +104,8 @@ export interface FittedEngine {
   /** Natural logarithms by key: what is systematically slower or faster than the parts say. */
   readonly stepCorrections: Readonly<Record<string, number>>
   readonly firstTokenCorrections: Readonly<Record<string, number>>
+  /** Natural logarithm of what a burst, all prompts at once, reaches of the throughput that the closed form says. */
+  readonly burst: number
   /** Half-width of the 80 % interval of the logarithm, by how much of the combination was measured. */
   readonly errorBars: Readonly<Record<'tpot' | 'ttft' | 'e2e' | 'throughput', ErrorBar>>
 }

@@ -124,7 +124,8 @@ function saturated(scenario: Scenario, point: Point, prompts: number | null): St
   const waitMs = (behind * behind * cycleMs) / (2 * prompts * running)
   const burstMs = (running * point.alone.total * running) / (2 * prompts)
   const first = point.firstToken(1, step.ms, waitMs + burstMs, true)
-  const totalMs = (prompts / running + longestAnswers) * cycleMs
+  const shortfall = Math.exp(scenario.engine.fitted.burst)
+  const totalMs = ((prompts / running + longestAnswers) * cycleMs) / shortfall
   return finish(scenario, point, {
     running,
     step,
