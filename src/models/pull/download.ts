@@ -63,11 +63,14 @@ async function fetchAll(file: PartialFile, job: Download, transfer: Transfer): P
 }
 
 async function fetchRest(file: PartialFile, job: Download, transfer: Transfer): Promise<void> {
-  if (file.bytes > 0 && file.bytes === file.note?.totalBytes) return
-  const validator = file.bytes > 0 ? file.note?.validator : null
-  const headers: Record<string, string> = validator
-    ? { range: `bytes=${file.bytes}-`, 'if-range': validator }
-    : {}
+  const validator = file.note?.validator ?? null
+  // Where the server can not say that the file is the same one, its checksum will.
+  const canResume = file.bytes > 0 && (validator !== null || job.checksum !== null)
+  if (canResume && file.bytes === file.note?.totalBytes) return
+  const headers: Record<string, string> = {
+    ...(canResume ? { range: `bytes=${file.bytes}-` } : {}),
+    ...(canResume && validator !== null ? { 'if-range': validator } : {}),
+  }
   const answer = await send(job.url, { token: job.token, headers }, transfer)
   try {
     await placeBody(answer, file, job)

@@ -67,6 +67,16 @@ test('goes on with the tarballs that came', async () => {
   expect(registry.seen.filter(({ url }) => url.includes('part1-'))).toHaveLength(before)
 })
 
+test('goes on within a tarball although the registry names no version of it: its integrity will tell', async () => {
+  registry.faults.push({ type: 'stall', afterBytes: 500, isUnversioned: true })
+  const entry = await pull('npm:whole', { silenceMs: 200 })
+  expect(await readFile(entry.path)).toEqual(model)
+  const ranges = registry.seen
+    .filter(({ url }) => url.endsWith('.tgz'))
+    .map(({ headers }) => headers.range)
+  expect(ranges).toEqual([undefined, 'bytes=500-'])
+})
+
 test('does not believe a tarball that differs from its integrity', async () => {
   registry.tamper('whole', '1.0.0', { 'models/Tiny.gguf': tinyGguf(2) })
   await expect(pull('npm:whole')).rejects.toMatchObject({ code: 'model/checksum' })

@@ -6,7 +6,7 @@ import { z } from 'zod'
 import { replaceFile } from '../durable-file.ts'
 
 const note = z.object({
-  /** Goes into If-Range: a strong ETag, else the date of the last change. Null: can't be gone on with. */
+  /** Goes into If-Range: a strong ETag, else the date of the last change. Null: only a checksum can tell that it is still the same file. */
   validator: z.string().nullable(),
   totalBytes: z.int().nullable(),
 })
@@ -82,7 +82,7 @@ export async function openPartial(
 
   try {
     const { size } = await handle.stat()
-    const isUsable = current?.validator && size <= (current.totalBytes ?? Infinity)
+    const isUsable = current !== null && size <= (current.totalBytes ?? Infinity)
     if (size === 0 || !isUsable) await file.restart(null)
     else
       for await (const chunk of createReadStream(path, { highWaterMark: 1 << 20, signal }))
