@@ -11,12 +11,10 @@ import {
 import type { ControlClient } from '../control-client.ts'
 import { routeOf } from '../deployment-table.ts'
 import type { Io } from '../io.ts'
+import { makeTemporaryKey } from '../temporary-key.ts'
 
-/** A key made for one chat ends by itself, even where nobody is left to delete it. */
-const keyLifeMs = 3_600_000
 /** A model that is loading holds the request that long, and a bit. */
 const answerTimeoutMs = 120_000
-const removeTimeoutMs = 3000
 
 export const chat = defineCommand({
   name: 'chat',
@@ -66,7 +64,8 @@ export const chat = defineCommand({
     const model = named ?? (await firstModel(await control()))
     const url = flags.gateway ?? (await gatewayUrl(flags, io, control))
     const given = flags.key ?? io.environment.apiKey
-    const made = given === undefined ? await makeKey(await control()) : null
+    const made =
+      given === undefined ? await makeTemporaryKey('baleen chat', await control(), flags, io) : null
     const { askOnce, converse } = await import('../chat-session.ts')
     const session = {
       gateway: {
@@ -83,7 +82,7 @@ export const chat = defineCommand({
     try {
       await (prompt === '' ? converse(session) : askOnce(session, prompt))
     } finally {
-      if (made) await removeKey(made.view.id, flags, io)
+      await made?.remove()
     }
   },
 })
@@ -118,16 +117,6 @@ async function isModel(word: string, control: ControlClient): Promise<boolean> {
     message: `there is no model "${word}"`,
     hint: `Did you mean ${meant}? A prompt that looks like a name needs --model.`,
   })
-}
-
-const makeKey = (control: ControlClient) =>
-  control.createKey({ name: 'baleen chat', expiresAtMs: Date.now() + keyLifeMs })
-
-/** Also after Ctrl-C, which ends all that the other client does. A key that is left over expires. */
-async function removeKey(id: string, flags: ConnectionFlags, io: Io): Promise<void> {
-  const interrupt = AbortSignal.timeout(removeTimeoutMs)
-  const control = await connect(flags, { ...io, interrupt }).catch(() => null)
-  await control?.removeKey(id).catch(() => {})
 }
 
 /** Empty: a conversation. Stdin is read only where that is meant: a pipe that never ends must not hold a prompt up. */

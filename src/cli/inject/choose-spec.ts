@@ -8,6 +8,7 @@ import { readFaultPlan, type ProcessChoice } from '../../injector/faults/read-pl
 import { usageError } from '../command.ts'
 import { connect } from '../connection.ts'
 import { routeOf } from '../deployment-table.ts'
+import { isUrl } from './is-url.ts'
 import type { InjectContext } from './inject-context.ts'
 import { parseModel, specFromFlags } from './spec-from-flags.ts'
 
@@ -55,8 +56,7 @@ async function findTarget(
   { flags, io }: InjectContext,
   text: string,
 ): Promise<{ url: string; model: string | null }> {
-  if (/^https?:\/\//i.test(text) || /^(\[[\da-f:]+\]|[\w.-]+):\d+/i.test(text))
-    return { url: parseUrl(text).href.replace(/\/$/, ''), model: null }
+  if (isUrl(text)) return { url: parseUrl(text).href.replace(/\/$/, ''), model: null }
   const control = await connect(flags, io)
   const found = (await control.deployments()).find(({ spec }) => spec.name === text)
   if (!found)

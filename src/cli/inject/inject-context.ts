@@ -1,5 +1,7 @@
 import type { Context, FlagValues } from '../command.ts'
-import { connectionFlags, dataDirectory } from '../connection.ts'
+import { connect, connectionFlags, dataDirectory } from '../connection.ts'
+import { makeTemporaryKey, untilKnown } from '../temporary-key.ts'
+import { isUrl } from './is-url.ts'
 import { usageError, type Flags } from '../command.ts'
 import { createRunFolder, type RunFolder } from '../../injector/report/run-folder.ts'
 import type { InjectionOptions } from '../../injector/run-injection.ts'
@@ -51,21 +53,33 @@ export interface InjectContext {
   readonly base: Omit<InjectionOptions, 'id'>
 }
 
-export async function createInjectContext(
+/** Runs with a key that was given or, where a target is a deployment of this Baleen, with one made for the run. */
+export async function withInjectContext<T>(
   flags: InjectFlags,
   { io, output }: Pick<Context, 'io' | 'output'>,
-): Promise<InjectContext> {
-  return {
-    flags,
-    io,
-    output,
-    folder: createRunFolder(await dataDirectory(flags, io)),
-    base: {
-      apiKey: flags.key ?? io.environment.apiKey,
-      headers: parseHeaders(flags.header),
-      isOwned: flags['i-own-this'],
-      interrupt: io.interrupt,
-    },
+  targets: readonly string[],
+  use: (context: InjectContext) => Promise<T>,
+): Promise<T> {
+  const given = flags.key ?? io.environment.apiKey
+  const isOurs = targets.some((target) => !isUrl(target) && !target.endsWith('.json'))
+  const control = given === undefined && isOurs ? await connect(flags, io) : null
+  const made = control && (await makeTemporaryKey('baleen inject', control, flags, io))
+  try {
+    if (made) await untilKnown((await control.status()).gatewayUrl, made.key, io)
+    return await use({
+      flags,
+      io,
+      output,
+      folder: createRunFolder(await dataDirectory(flags, io)),
+      base: {
+        apiKey: given ?? made?.key,
+        headers: parseHeaders(flags.header),
+        isOwned: flags['i-own-this'],
+        interrupt: io.interrupt,
+      },
+    })
+  } finally {
+    await made?.remove()
   }
 }
 
