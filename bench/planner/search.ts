@@ -17,6 +17,7 @@ import { enovaAdvice } from './enova-rule.ts'
 import { type SearchCase, searchCases } from './search-cases.ts'
 import { type Contender, judge } from './search-judge.ts'
 import { rankSweeps } from './search-ranking.ts'
+import { scoreTails } from './search-tails.ts'
 import { mean, median } from './statistics.ts'
 
 const vllm = engineModels.find(({ name }) => name === 'vllm') as EngineModel
@@ -26,6 +27,11 @@ const loadShare = 0.7
 timeSearch()
 compareCases()
 if (hasData()) {
+  console.log('\nTails beside real vLLM under an open loop')
+  for (const { figure, rows, medianError, bar80 } of scoreTails())
+    console.log(
+      `  ${figure.padEnd(9)}${rows} rows  median error ${percent(medianError)}, 80 % within ±${percent(Math.exp(bar80) - 1)}`,
+    )
   const { groups, within5, medianShortfall } = rankSweeps()
   console.log(
     `\nGPUStack sweeps: choice within 5 % of the best in ${percent(within5 / groups)} of ${groups} groups; median shortfall ${percent(medianShortfall)}`,

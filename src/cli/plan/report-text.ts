@@ -33,10 +33,10 @@ export function planText(
     lines.push(
       `binds: ${best.binds.resource}: ${best.binds.because}`,
       `energy: ${predicted.joulesPerToken ? `${amount(predicted.joulesPerToken)} J a token, ${predicted.gramsCo2PerMillionTokens?.value} g CO₂ a million` : 'unknown'}`,
-      ...report.prices.map(({ device, usdPerHour, source }) =>
+      ...report.prices.map(({ device, usdPerHour, source, breakEvenHours }) =>
         style(
           'dim',
-          `${device}: ${usdPerHour === null ? '' : `$${usdPerHour} an hour; `}${source}`,
+          `${device}: ${usdPerHour === null ? '' : `$${short(usdPerHour)} an hour; `}${source}${breakEvenHours === null ? '' : `; buying is cheaper after ${Math.round(breakEvenHours)} hours of use`}`,
         ),
       ),
     )

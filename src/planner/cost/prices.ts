@@ -1,7 +1,7 @@
 import { AppError } from '../../core/errors.ts'
 import type { Accelerator } from '../accelerator.ts'
 import { resolveAccelerator } from '../accelerators/resolve-accelerator.ts'
-import { type Ownership, ownedUsdPerHour, readOwnership } from './ownership.ts'
+import { breakEvenHours, type Ownership, ownedUsdPerHour, readOwnership } from './ownership.ts'
 
 export const tenancies = ['on-demand', 'spot', 'reserved', 'owned'] as const
 export type Tenancy = (typeof tenancies)[number]
@@ -32,6 +32,13 @@ export function priceOf(device: Accelerator, tenancy: Tenancy, book: PriceBook):
     usdPerHour: null,
     source: `no ${tenancy} price of ${device.name} is known: name it with --prices FILE`,
   }
+}
+
+/** Hours of use after which buying is cheaper than renting on demand; null where either price is missing. */
+export function breakEvenOf(device: Accelerator, book: PriceBook): number | null {
+  const owned = book.get(device.name)?.owned
+  const { usdPerHour } = priceOf(device, 'on-demand', book)
+  return owned && usdPerHour !== null ? breakEvenHours(owned, device, usdPerHour) : null
 }
 
 /**

@@ -1,6 +1,5 @@
 import type { ErrorBar } from '../../core/engine-model.ts'
-import { gramsCo2PerMillion } from '../cost/energy.ts'
-import { energyErrorBar } from '../cost/energy.ts'
+import { energyErrorBar, gramsCo2PerMillion } from '../cost/energy.ts'
 import { familiarity } from '../predict/predict-row.ts'
 import type { Candidate } from '../search/candidate.ts'
 import { type Moments, tailOf } from '../search/tails.ts'
@@ -37,8 +36,8 @@ export interface Figures {
   readonly gramsCo2PerMillionTokens: Estimate | null
 }
 
-/** Tails are derived, not fitted: their own residuals on open-loop runs are this much wider than those of the means. */
-const tailWidening = { p50: 1, p95: 1.3, p99: 1.6 } as const
+/** Tails are derived, not fitted: how much wider their residuals on open-loop runs are (bench/planner/search-tails.ts). */
+const tailWidening = { p50: 1, p95: 1.4, p99: 1.8 } as const
 
 export function figuresOf(candidate: Candidate): Figures {
   const { engine, copy, operating } = candidate

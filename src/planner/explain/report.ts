@@ -1,4 +1,4 @@
-import { priceOf } from '../cost/prices.ts'
+import { breakEvenOf, priceOf } from '../cost/prices.ts'
 import type { Candidate } from '../search/candidate.ts'
 import type { Plan } from '../search/plan.ts'
 import { sloName } from '../workload/slo.ts'
@@ -29,6 +29,8 @@ export interface PlanReport {
     readonly device: string
     readonly usdPerHour: number | null
     readonly source: string
+    /** Hours of use after which buying is cheaper than renting on demand. */
+    readonly breakEvenHours: number | null
   }[]
   readonly configurations: readonly ConfigurationReport[]
   readonly pareto: readonly ConfigurationReport[]
@@ -75,6 +77,7 @@ export function reportOf(plan: Plan, top: number, sensitivity: readonly Shift[])
     prices: request.fleet.map(({ device }) => ({
       device: device.name,
       ...priceOf(device, request.tenancy, request.prices),
+      breakEvenHours: breakEvenOf(device, request.prices),
     })),
     configurations: plan.candidates.slice(0, top).map(tell),
     pareto: plan.pareto.slice(0, top * 2).map(tell),
