@@ -66,6 +66,8 @@ function rankChoices(model: ModelFacts, { count }: DeviceGroup, pinned: Pinned):
   return found
 }
 
+const unequalStages = 1.1
+
 /** Null where the model divides over the ranks; else why not. */
 export function divides(
   model: ModelFacts,
@@ -75,8 +77,9 @@ export function divides(
     return `tensor parallelism of ${tp} does not divide the ${model.heads} heads of ${model.name}`
   if (!model.mla && model.kvHeads % tp !== 0 && tp % model.kvHeads !== 0)
     return `tensor parallelism of ${tp} fits neither way into ${model.kvHeads} KV heads`
-  if (model.layers % pp !== 0)
-    return `${model.layers} layers do not divide into ${pp} equal pipeline stages`
+  // Engines put a layer more on some stages; all wait for those.
+  if ((Math.ceil(model.layers / pp) * pp) / model.layers > unequalStages)
+    return `${model.layers} layers do not divide into ${pp} nearly equal pipeline stages`
   if (dp > 1 && moeLayers(model) === 0)
     return 'data-parallel attention needs experts to spread; replicas do the same for others'
   if (model.moe && model.moe.experts % (tp * dp) !== 0 && dp > 1)

@@ -107,7 +107,7 @@ function shortfall(request: Request, candidates: readonly Candidate[], best: Can
 }
 
 const below = (target: SloTarget, floorMs: number): string =>
-  `${sloName(target)} ≤ ${target.limitMs} ms is below what these devices can do: ${floorMs.toPrecision(3)} ms for a request that is all but alone`
+  `${sloName(target)} ≤ ${target.limitMs} ms is below what these devices can do: ${Number(floorMs.toPrecision(3))} ms for a request that is all but alone`
 
 const rate = (rps: number): string => `${Number(rps.toPrecision(3))} requests/s`
 

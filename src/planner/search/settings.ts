@@ -35,8 +35,6 @@ export interface Copy {
   readonly ranks: number
 }
 
-export const ranksOf = ({ tp, pp, dp }: Pick<Layout, 'tp' | 'pp' | 'dp'>): number => tp * pp * dp
-
 /** What of the grid the asker has fixed. */
 export interface Pinned {
   readonly engines: readonly EngineModel[]
