@@ -12,9 +12,9 @@ import {
 import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { bootVariable } from '../../src/contract/boot.ts'
 import { config } from '../../src/contract/config.ts'
 import type { ChildMessage } from '../../src/contract/ipc.ts'
+import { bootEnvironment } from '../../src/server/environment.ts'
 import { createLimitAuthority, type Outgoing } from '../../src/gateway/policy/limit-authority.ts'
 
 /** A proxy under test, on one core. */
@@ -80,7 +80,7 @@ export async function startBaleen(upstream: string): Promise<Contender> {
   for (const name of ['run', 'journal']) mkdirSync(join(directory, name), { recursive: true })
   writeFileSync(join(directory, 'run', 'snapshot.json'), JSON.stringify(snapshotFor(upstream)))
   const boot = {
-    role: 'gateway',
+    role: 'gateway' as const,
     index: 0,
     gateways: 1,
     dataDirectory: directory,
@@ -95,7 +95,7 @@ export async function startBaleen(upstream: string): Promise<Contender> {
   const child = fork(rest.at(-1)!, {
     execPath: command!,
     execArgv: rest.slice(0, -1),
-    env: { ...process.env, [bootVariable]: JSON.stringify(boot) },
+    env: { ...process.env, ...bootEnvironment(boot) },
     stdio: ['ignore', 'ignore', 'inherit', 'ipc'],
   })
   children.push(child)

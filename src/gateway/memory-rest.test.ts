@@ -3,14 +3,14 @@ import { createMemoryRest } from './memory-rest.ts'
 
 it('collects once after each time of work, when that has left something and is over', () => {
   let nowMs = 0
-  let heapBytes = 20e6
+  let residentBytes = 20e6
   const collected: number[] = []
   const rest = createMemoryRest(
     () => nowMs,
-    () => heapBytes,
+    () => residentBytes,
     () => {
       collected.push(nowMs)
-      heapBytes = 20e6
+      residentBytes = 20e6
     },
   )
   const pass = (seconds: number, isBusy: boolean) => {
@@ -20,16 +20,16 @@ it('collects once after each time of work, when that has left something and is o
     }
   }
   pass(20, false)
-  heapBytes = 40e6
+  residentBytes = 40e6
   pass(20, true)
   expect(collected).toEqual([])
   pass(40, false)
   expect(collected).toEqual([70_000])
-  heapBytes = 25e6
+  residentBytes = 25e6
   pass(20, false)
   expect(collected).toHaveLength(1)
   pass(1, true)
-  heapBytes = 60e6
+  residentBytes = 60e6
   pass(40, false)
   expect(collected).toEqual([70_000, 131_000])
 })

@@ -12,20 +12,20 @@ const quietMs = 30_000
 /** Less is not worth the pause of some ten milliseconds. */
 const excessBytes = 16 * 2 ** 20
 
-/** `collect`: frees all that can be freed, and returns what the heap takes then. */
+/** `collect`: frees all that can be freed. What stays resident then is not tried again. */
 export function createMemoryRest(
   nowMs: () => number,
-  heapBytes: () => number = () => process.memoryUsage().heapTotal,
+  residentBytes: () => number = () => process.memoryUsage.rss(),
   collect: () => void = collectAll,
 ): MemoryRest {
   let busyAtMs = nowMs()
-  let restedBytes = heapBytes()
+  let restedBytes = residentBytes()
   return {
     observe(isBusy) {
       if (isBusy) busyAtMs = nowMs()
-      if (nowMs() - busyAtMs < quietMs || heapBytes() < restedBytes + excessBytes) return
+      if (nowMs() - busyAtMs < quietMs || residentBytes() < restedBytes + excessBytes) return
       collect()
-      restedBytes = heapBytes()
+      restedBytes = residentBytes()
     },
   }
 }

@@ -35,5 +35,5 @@ it('tells a child what it is in a form that outlives the way', () => {
   }
   const { BALEEN_BOOT, ...rest } = bootEnvironment(boot)
   expect(JSON.parse(BALEEN_BOOT!)).toEqual(boot)
-  expect(rest).toEqual({ BALEEN_DATA: '/data', BALEEN_ROLE: 'gateway' })
+  expect(rest).toMatchObject({ BALEEN_DATA: '/data', BALEEN_ROLE: 'gateway' })
 })
