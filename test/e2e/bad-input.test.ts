@@ -169,7 +169,11 @@ describe.skipIf(!canMount)('a full disk (needs the right to mount a tmpfs)', () 
   })
 
   it('refuses what it can not account for, lives, and recovers with the space', async () => {
-    const serving = await serve({ dataDirectory: mount })
+    // One gateway process: each finds out about the disk by itself.
+    const serving = await serve({
+      dataDirectory: mount,
+      config: { gateway: { processes: 1 } },
+    })
     const ballast = join(mount, 'ballast')
     await until('the key is printed', () => serving.key !== '')
     const headers = { authorization: `Bearer ${serving.key}`, 'content-type': 'application/json' }
