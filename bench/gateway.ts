@@ -158,7 +158,9 @@ async function readStreams(
 }
 
 async function benchStreams(contenders: readonly Contender[], direct: Contender): Promise<void> {
-  for (const streams of [16, Number(values.concurrency)]) {
+  const most = Number(values.concurrency)
+  for (const one of contenders) await readStreams(one, most)
+  for (const streams of [16, most]) {
     console.log(`\n${streams} streams of ${frames} frames, one every ${paceMs} ms`)
     const all = [direct, ...contenders]
     const results = new Map(all.map((one) => [one, [] as (StreamResult & { cpuUs: number })[]]))

@@ -101,11 +101,25 @@ const lastChunk = Buffer.from('0\r\n\r\n')
 
 /** One chunk of HTTP/1.1's transfer coding, with the end of the body behind it where it is the last. */
 function frameChunk(part: Buffer, isLast: boolean): Buffer {
-  const size = part.length.toString(16)
-  const end = size.length + 2 + part.length
-  const chunk = Buffer.allocUnsafe(end + (isLast ? 7 : 2))
-  chunk.write(`${size}\r\n`, 0, 'latin1')
-  part.copy(chunk, size.length + 2)
-  chunk.write(isLast ? '\r\n0\r\n\r\n' : '\r\n', end, 'latin1')
+  const { length } = part
+  let digits = 1
+  for (let rest = length >>> 4; rest > 0; rest >>>= 4) digits++
+  const from = digits + 2
+  const to = from + length
+  const chunk = Buffer.allocUnsafe(to + 2 + (isLast ? lastChunk.length : 0))
+  // By hand: a frame is short, and two calls into the runtime for its edges cost more than its copy.
+  for (let at = digits - 1, rest = length; at >= 0; at--, rest >>>= 4)
+    chunk[at] = hexDigits.charCodeAt(rest & 15)
+  endLine(chunk, digits)
+  part.copy(chunk, from)
+  endLine(chunk, to)
+  if (isLast) lastChunk.copy(chunk, to + 2)
   return chunk
+}
+
+const hexDigits = '0123456789abcdef'
+
+function endLine(chunk: Buffer, at: number): void {
+  chunk[at] = 0x0d
+  chunk[at + 1] = 0x0a
 }
