@@ -59,6 +59,8 @@ interface Run extends LoadResult {
 }
 
 async function measure(one: Contender, body: string, connections: number): Promise<Run> {
+  // While the others had their turn it gave memory back, which costs again at first.
+  await runWrk({ ...one, body, connections, seconds: 1 })
   const before = cpuUs(one.pids)
   const result = await runWrk({ ...one, body, connections, seconds })
   if (result.failed > 0) console.log(`  ${one.name}: ${result.failed} of ${result.requests} failed`)
@@ -150,16 +152,15 @@ async function readStreams(
     paceMs,
   }
   const flags = Object.entries(settings).flatMap(([name, value]) => [`--${name}`, `${value}`])
+  const read = () => run(onCore(1, [process.execPath, client, ...flags]))
+  await read()
   const before = cpuUs(one.pids)
-  const result = JSON.parse(
-    await run(onCore(1, [process.execPath, client, ...flags])),
-  ) as StreamResult
+  const result = JSON.parse(await read()) as StreamResult
   return { ...result, cpuUs: (cpuUs(one.pids) - before) / result.frames }
 }
 
 async function benchStreams(contenders: readonly Contender[], direct: Contender): Promise<void> {
   const most = Number(values.concurrency)
-  for (const one of contenders) await readStreams(one, most)
   for (const streams of [16, most]) {
     console.log(`\n${streams} streams of ${frames} frames, one every ${paceMs} ms`)
     const all = [direct, ...contenders]
