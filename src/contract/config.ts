@@ -1,6 +1,7 @@
 import { z } from 'zod'
 import { parseBytes, parseDurationMs } from '../core/units.ts'
 import { deploymentSpec } from './deployment.ts'
+import { deviceConfig, nodeConfig, runtimesConfig } from './runtimes.ts'
 
 function measured(parse: (text: string) => number, example: string) {
   return z.string().transform((text, context) => {
@@ -59,6 +60,12 @@ export const config = z.strictObject({
   control: control.prefault({}),
   log: log.prefault({}),
   models: models.prefault({}),
+  /** Parts of this machine that replicas are spread over. Without it: all of it as one node. */
+  nodes: z.array(nodeConfig).max(1000).default([]),
+  /** Other places where replicas run, by the name that deployments give. */
+  runtimes: runtimesConfig.default({}),
+  /** Accelerators that Baleen does not know. */
+  devices: z.array(deviceConfig).default([]),
   /** Desired at start. A later change through the API stands until the entry here is edited. */
   deployments: z.array(deploymentSpec).optional(),
 })

@@ -109,6 +109,12 @@ export const catalogue = {
   ),
   'replica/not-found': missing('`baleen ps` shows the replicas.'),
 
+  'runtime/unknown': bad('Name one that the config file has under `runtimes`, or `process`.'),
+  'runtime/unknown-node': missing("Name a node of the runtime's inventory."),
+  'runtime/unknown-device': missing('Name devices of the node by their ids in the inventory.'),
+  'runtime/unreachable': unavailable('Check that it runs, its address and what may reach it.'),
+  'runtime/refused': broken('The message is what the runtime said: mend what it names.'),
+
   'deployment/failed': broken('`baleen logs NAME` shows what its engine said.'),
 
   'model/not-found': missing(

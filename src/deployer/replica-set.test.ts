@@ -50,15 +50,15 @@ describe('replica set', () => {
   })
 
   it('starts nothing when the start is called off before it began', async () => {
-    const port = Promise.withResolvers<number>()
+    const port = Promise.withResolvers<{ host: string; port: number }>()
     let starts = 0
     const { set, start, ids } = bench({
-      freePort: () => port.promise,
+      endpoint: () => port.promise,
       start: async () => Promise.reject(new Error(`start ${++starts}`)),
     })
     start()
     set.stop('ant-1', 'changed my mind', false)
-    port.resolve(1)
+    port.resolve({ host: '127.0.0.1', port: 1 })
     await expect.poll(ids).toEqual([])
     expect(starts).toBe(0)
   })

@@ -1,5 +1,6 @@
 import type { Clock } from '../core/clock.ts'
 import { toAppError } from '../core/errors.ts'
+import { anywhere } from '../core/node.ts'
 import type { Log } from '../core/log.ts'
 import type { EndedReplica, RunningReplica, Runtime } from '../runtimes/runtime.ts'
 import type { Launch } from './launch.ts'
@@ -88,20 +89,22 @@ export function createReplicaSet(deps: ReplicaSetDeps): ReplicaSet {
     return current
   }
 
-  runtime.onEnd((end) => {
-    const replica = replicas.get(end.id)
-    forget(end.id)
-    if (replica?.phase === 'serving') fail(replica, endReason(end))
+  runtime.watch((event) => {
+    if (event.kind !== 'ended' && event.kind !== 'lost') return
+    const replica = replicas.get(event.id)
+    forget(event.id)
+    if (replica?.phase === 'serving')
+      fail(replica, event.kind === 'ended' ? endReason(event) : event.reason)
     deps.onChange()
   })
 
   const start = async (replica: Replica, launch: Launch): Promise<void> => {
     const { id, deployment, revision, specHash } = replica
     try {
-      const port = await runtime.freePort()
+      const { port } = await runtime.endpoint(anywhere)
       if (replicas.get(id)?.phase !== 'serving') return // called off before it began
       const identity = { id, deployment, revision, specHash, port }
-      const running = await runtime.start(identity, launch.plan(id, port))
+      const running = await runtime.start(identity, launch.plan(id, port), anywhere)
       change(id, { pid: running.pid, url: running.url, startedAtMs: running.startedAtMs })
       log.info({ replica: id, deployment, pid: running.pid, url: running.url }, 'started')
     } catch (thrown) {
@@ -152,7 +155,7 @@ export function createReplicaSet(deps: ReplicaSetDeps): ReplicaSet {
       if (isObserving) return
       isObserving = true
       try {
-        const before = set.all().filter(({ id, pid }) => pid !== null && !operations.has(id))
+        const before = set.all().filter(({ id, url }) => url !== '' && !operations.has(id))
         const listed = await runtime.list()
         for (const one of listed) if (!replicas.has(one.id) && !ended.has(one.id)) adopt(one)
         const ids = new Set(listed.map((one) => one.id))

@@ -1,120 +1,214 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import { anywhere, type Assignment } from '../core/node.ts'
 import type { LaunchPlan } from '../engines/engine.ts'
-import type { EndedReplica, ReplicaIdentity, Runtime } from './runtime.ts'
+import type { ReplicaIdentity, Runtime, RuntimeEvent } from './runtime.ts'
 
 export interface RuntimeBench {
   /** A new runtime over the same world each time, as after a restart of control. */
   open(): Runtime
   /** What to start; runs until told otherwise. */
   readonly plan: LaunchPlan
+  /** A node that is there, and one device of it or more. */
+  readonly assignment: Assignment & { readonly node: string }
   say(id: string, line: string): Promise<void>
   /** Makes it end by itself with that code. */
   end(id: string, exitCode: number): Promise<void>
+  /** By another hand, past the runtime. */
+  takeAway(id: string): Promise<void>
+  /** The node of `assignment`. Left out where the machine can't do that. */
+  loseNode?(): Promise<void>
+  bringBack?(): Promise<void>
   destroy(): Promise<void>
 }
 
 const graceMs = 10_000
 const wait = { timeout: 15_000 }
+/** A runtime that gives a replica its own address has the same port for all. */
+const portsAsked = 20
 
 /** What every runtime promises. */
 export function runtimeContract(name: string, prepare: () => Promise<RuntimeBench>): void {
   describe(`${name} runtime`, () => {
     let bench: RuntimeBench
     let runtime: Runtime
-    let ends: EndedReplica[]
+    let events: RuntimeEvent[]
+    const opened: Runtime[] = []
 
+    const open = (): Runtime => {
+      const next = bench.open()
+      opened.push(next)
+      return next
+    }
     beforeEach(async () => {
       bench = await prepare()
-      runtime = bench.open()
-      ends = []
-      runtime.onEnd((ended) => ends.push(ended))
+      runtime = open()
+      events = []
+      runtime.watch((event) => events.push(event))
     })
     afterEach(async () => {
       for (const { id } of await runtime.list()) await runtime.stop(id, 0)
+      await Promise.all(opened.splice(0).map((one) => one.close()))
       await bench.destroy()
     })
-    const identity = async (id: string): Promise<ReplicaIdentity> => {
-      const port = await runtime.freePort()
+    const identity = async (id: string, node: string | null = null): Promise<ReplicaIdentity> => {
+      const { port } = await runtime.endpoint({ runtime: null, node })
       return { id, deployment: 'ant', revision: 3, specHash: 'abc', port }
     }
+    const start = async (id: string) => runtime.start(await identity(id), bench.plan, anywhere)
     const listed = async (): Promise<string[]> =>
       (await runtime.list()).map((one) => one.id).toSorted()
+    const ended = () => events.flatMap((event) => (event.kind === 'ended' ? event : []))
+    const idsOf = (seen: readonly RuntimeEvent[]): string[] =>
+      seen.flatMap((event) => ('id' in event ? event.id : []))
+    const seenLines = async (lines: number): Promise<string[]> => {
+      const { signal } = new AbortController()
+      return Array.fromAsync(runtime.logs('ant-1', { lines, follow: false, signal }))
+    }
+
+    it('has an inventory of nodes with what they offer', async () => {
+      const nodes = await runtime.inventory()
+      const node = nodes.find((one) => one.name === bench.assignment.node)
+      expect(node).toMatchObject({ runtime: runtime.name, state: 'ready', reason: '' })
+      expect(node?.cpus).toBeGreaterThan(0)
+      expect(node?.freeMemoryBytes).toBeGreaterThan(0)
+      expect(node?.memoryBytes).toBeGreaterThanOrEqual(node?.freeMemoryBytes ?? Infinity)
+      const ids = node?.devices.map((device) => device.id) ?? []
+      expect(new Set(ids).size).toBe(ids.length)
+      expect(ids).toEqual(expect.arrayContaining([...bench.assignment.devices]))
+    })
 
     it('lists what it started with all that was said of it', async () => {
       const wanted = await identity('ant-1')
-      const started = await runtime.start(wanted, bench.plan)
-      expect(started).toMatchObject({ ...wanted, url: `http://127.0.0.1:${wanted.port}` })
-      expect(started.pid).toBeGreaterThan(0)
-      expect(await runtime.list()).toEqual([started])
+      const started = await runtime.start(wanted, bench.plan, anywhere)
+      expect(started).toMatchObject(wanted)
+      await expect.poll(async () => (await runtime.list())[0]?.node, wait).not.toBeNull()
+      const [running] = await runtime.list()
+      expect(running).toMatchObject({ ...wanted, waiting: null, devices: [] })
+      expect(running?.url).toMatch(/^http:\/\/[^/]+/)
+      expect(await runtime.list()).toHaveLength(1)
+    })
+
+    it('starts where it is told, on the devices it is told', async () => {
+      const { assignment } = bench
+      const wanted = await identity('ant-1', assignment.node)
+      await runtime.start(wanted, bench.plan, assignment)
+      await expect.poll(async () => (await runtime.list())[0]?.node, wait).toBe(assignment.node)
+      const [running] = await runtime.list()
+      expect(running?.devices.length === 0 || running?.devices).toEqual(
+        running?.devices.length === 0 || assignment.devices,
+      )
+    })
+
+    it('refuses a node or a device that is not there, and starts nothing', async () => {
+      const wanted = await identity('ant-1')
+      const nowhere = { ...bench.assignment, node: 'nowhere' }
+      await expect(runtime.start(wanted, bench.plan, nowhere)).rejects.toMatchObject({
+        code: 'runtime/unknown-node',
+      })
+      const nothing = { ...bench.assignment, devices: ['no-such-device'] }
+      await expect(runtime.start(wanted, bench.plan, nothing)).rejects.toMatchObject({
+        code: 'runtime/unknown-device',
+      })
+      expect(await listed()).toEqual([])
     })
 
     it('starts an id once, however often it is asked', async () => {
       const wanted = await identity('ant-1')
       const [first, second] = await Promise.all([
-        runtime.start(wanted, bench.plan),
-        runtime.start(wanted, bench.plan),
+        runtime.start(wanted, bench.plan, anywhere),
+        runtime.start(wanted, bench.plan, anywhere),
       ])
-      const third = await runtime.start(wanted, bench.plan)
+      const third = await runtime.start(wanted, bench.plan, anywhere)
       expect([second.pid, third.pid]).toEqual([first.pid, first.pid])
+      expect([second.startedAtMs, third.startedAtMs]).toEqual([
+        first.startedAtMs,
+        first.startedAtMs,
+      ])
       expect(await runtime.list()).toHaveLength(1)
     })
 
     it('stops one and leaves the others, without calling that an end', async () => {
-      await runtime.start(await identity('ant-1'), bench.plan)
-      await runtime.start(await identity('ant-2'), bench.plan)
+      await start('ant-1')
+      await start('ant-2')
       await runtime.stop('ant-1', graceMs)
       expect(await listed()).toEqual(['ant-2'])
       await bench.end('ant-2', 3)
-      await expect.poll(() => ends.map((ended) => ended.id), wait).toEqual(['ant-2'])
+      await expect.poll(() => idsOf(events), wait).toEqual(['ant-2'])
     })
 
     it('takes the stop of an unknown or stopped id as done', async () => {
       await runtime.stop('never-there', graceMs)
-      await runtime.start(await identity('ant-1'), bench.plan)
+      await start('ant-1')
       await Promise.all([runtime.stop('ant-1', graceMs), runtime.stop('ant-1', graceMs)])
       await runtime.stop('ant-1', graceMs)
       expect(await listed()).toEqual([])
     })
 
     it('tells once that one ended by itself, how, and its last words', async () => {
-      await runtime.start(await identity('ant-1'), bench.plan)
+      await start('ant-1')
       await bench.say('ant-1', 'out of memory')
       await bench.end('ant-1', 7)
-      await expect.poll(() => ends.length, wait).toBe(1)
-      expect(ends[0]).toMatchObject({ id: 'ant-1', exitCode: 7, signal: null })
-      expect(ends[0]?.logTail).toContain('out of memory')
+      await expect.poll(() => events.length, wait).toBe(1)
+      expect(events[0]).toMatchObject({ kind: 'ended', id: 'ant-1', exitCode: 7, signal: null })
+      expect(ended()[0]?.logTail).toContain('out of memory')
       expect(await listed()).toEqual([])
+      expect(await seenLines(1)).toEqual(['out of memory'])
       await runtime.stop('ant-1', graceMs)
-      expect(ends).toHaveLength(1)
+      expect(events).toHaveLength(1)
+    })
+
+    it('tells once that one was taken away', async () => {
+      await start('ant-1')
+      await start('ant-2')
+      await bench.takeAway('ant-1')
+      await expect.poll(() => idsOf(events), wait).toEqual(['ant-1'])
+      expect(['ended', 'lost']).toContain(events[0]?.kind)
+      expect(await listed()).toEqual(['ant-2'])
     })
 
     it('after a restart knows what runs, tells its end and can stop it', async () => {
-      const started = [
-        await runtime.start(await identity('ant-1'), bench.plan),
-        await runtime.start(await identity('ant-2'), bench.plan),
-      ]
-      runtime = bench.open()
-      const after: EndedReplica[] = []
-      runtime.onEnd((ended) => after.push(ended))
+      await start('ant-1')
+      await start('ant-2')
+      const before = await runtime.list()
+      runtime = open()
+      const after: RuntimeEvent[] = []
+      runtime.watch((event) => after.push(event))
       const adopted = await runtime.list()
-      expect(adopted.toSorted((a, b) => a.id.localeCompare(b.id))).toEqual(started)
+      const byId = (a: { id: string }, b: { id: string }) => a.id.localeCompare(b.id)
+      expect(adopted.toSorted(byId)).toEqual(before.toSorted(byId))
       await bench.end('ant-2', 1)
-      await expect.poll(() => after.map((ended) => ended.id), wait).toEqual(['ant-2'])
+      await expect.poll(() => idsOf(after), wait).toEqual(['ant-2'])
       await runtime.stop('ant-1', graceMs)
       expect(await listed()).toEqual([])
       expect(after).toHaveLength(1)
     })
 
+    it('tells that a node is gone and back, and goes on naming what runs there', async (context) => {
+      if (!bench.loseNode || !bench.bringBack) return context.skip('no node can be lost here')
+      const { assignment } = bench
+      const { node } = assignment
+      await runtime.start(await identity('ant-1', node), bench.plan, assignment)
+      await expect.poll(async () => (await runtime.list())[0]?.node, wait).toBe(node)
+      await bench.loseNode()
+      await expect.poll(() => events, wait).toMatchObject([{ kind: 'node-gone', node }])
+      const stateOf = async () =>
+        (await runtime.inventory()).find((one) => one.name === node)?.state
+      expect(await stateOf()).toBe('gone')
+      expect(await listed()).toEqual(['ant-1'])
+      await bench.bringBack()
+      await expect.poll(() => events.at(-1), wait).toEqual({ kind: 'node-back', node })
+      expect(await stateOf()).toBe('ready')
+      expect(await listed()).toEqual(['ant-1'])
+    })
+
     it('gives the last lines of a log, and those that follow until it is told to stop', async () => {
-      await runtime.start(await identity('ant-1'), bench.plan)
+      await start('ant-1')
       for (const line of ['one', 'two', 'three']) await bench.say('ant-1', line)
-      const still = new AbortController()
-      const read = async (lines: number): Promise<string[]> =>
-        Array.fromAsync(runtime.logs('ant-1', { lines, follow: false, signal: still.signal }))
-      await expect.poll(() => read(100), wait).toEqual(['one', 'two', 'three'])
-      expect(await read(2)).toEqual(['two', 'three'])
+      await expect.poll(() => seenLines(100), wait).toEqual(['one', 'two', 'three'])
+      expect(await seenLines(2)).toEqual(['two', 'three'])
 
       const seen: string[] = []
+      const still = new AbortController()
       const following = (async () => {
         const request = { lines: 1, follow: true, signal: still.signal }
         for await (const line of runtime.logs('ant-1', request)) seen.push(line)
@@ -126,9 +220,16 @@ export function runtimeContract(name: string, prepare: () => Promise<RuntimeBenc
       await following
     })
 
-    it('gives a different port each time', async () => {
-      const ports = await Promise.all(Array.from({ length: 20 }, () => runtime.freePort()))
-      expect(new Set(ports).size).toBe(20)
+    it('has no log of one that never was', async () => {
+      const request = { lines: 1, follow: false, signal: new AbortController().signal }
+      const reading = async () => Array.fromAsync(runtime.logs('never-there', request))
+      await expect(reading()).rejects.toMatchObject({ code: 'replica/not-found' })
+    })
+
+    it('gives out no endpoint twice at a time, where replicas share an address', async () => {
+      const asked = Array.from({ length: portsAsked }, () => runtime.endpoint(anywhere))
+      const ports = (await Promise.all(asked)).map((one) => one.port)
+      expect([1, portsAsked]).toContain(new Set(ports).size)
     })
   })
 }

@@ -6,6 +6,7 @@ import { afterAll, describe, expect, it } from 'vitest'
 import { parse } from 'yaml'
 import { config } from '../contract/config.ts'
 import { deploymentSpec } from '../contract/deployment.ts'
+import { nodeConfig } from '../contract/runtimes.ts'
 import type { AppError } from '../core/errors.ts'
 import { configPathOf, loadConfig, parseYaml, readConfigFile } from './config-file.ts'
 import { readEnvironment } from './environment.ts'
@@ -121,6 +122,16 @@ describe('config.example.yaml', () => {
   const example = parse(readFileSync(path, 'utf8')) as Record<string, unknown>
 
   it('is a valid config', () => expect(() => readConfigFile(path, environment)).not.toThrow())
+
+  it('has comments that are valid, too', () => {
+    const text = readFileSync(path, 'utf8')
+      .replaceAll(/^(nodes|runtimes|devices): .*$/gm, '$1:')
+      .replaceAll(/^#( {2,}.*)$/gm, '$1')
+    const { nodes, runtimes, devices } = config.parse(parse(text))
+    expect(Object.keys(nodes[0] ?? {}).toSorted()).toEqual(Object.keys(nodeConfig.shape).toSorted())
+    expect(Object.values(runtimes).map((one) => one.kind)).toEqual(['docker', 'kubernetes', 'ray'])
+    expect(devices).toHaveLength(1)
+  })
 
   it('shows every setting with its default', () => {
     const { deployments, data, models, ...shown } = config.parse(example)

@@ -1,3 +1,4 @@
+import { anywhere } from '../../core/node.ts'
 import { runtimeContract } from '../runtime.contract.ts'
 import { createFakeRuntime, createWorld } from './fake.ts'
 
@@ -14,8 +15,12 @@ runtimeContract('fake', async () => {
       drainMs: 1000,
       warnings: [],
     },
+    assignment: { ...anywhere, node: 'fake-1', devices: ['fake-1-gpu-1'] },
     say: async (id, line) => runtime.say(id, line),
     end: async (id, exitCode) => runtime.end(id, exitCode),
+    takeAway: async (id) => runtime.lose(id),
+    loseNode: async () => runtime.loseNode('fake-1'),
+    bringBack: async () => runtime.bringBack('fake-1'),
     destroy: async () => {},
   }
 })

@@ -1,11 +1,17 @@
 import { execFileSync } from 'node:child_process'
 import { readdirSync, readFileSync, statSync } from 'node:fs'
+import { hostname } from 'node:os'
 import { dataVariable, replicaVariable } from '../../contract/boot.ts'
 import type { ReplicaIdentity } from '../runtime.ts'
 
 /** What a replica carries in its environment: whoever finds the process knows all about it. */
 export interface CarriedIdentity extends ReplicaIdentity {
   readonly startedAtMs: number
+  readonly node: string
+  /** Where it listens. */
+  readonly host: string
+  /** Ids of those it was given. */
+  readonly devices: readonly string[]
 }
 
 export interface ReplicaProcess {
@@ -100,10 +106,13 @@ function readStat(pid: number): { group: number; startTime: string } | null {
   }
 }
 
+/** What replicas carry that an older Baleen started. */
+const beforeNodes = { node: hostname(), host: '127.0.0.1', devices: [] }
+
 function parseIdentity(text: string | undefined): CarriedIdentity | null {
   if (!text) return null
   try {
-    return JSON.parse(text) as CarriedIdentity
+    return { ...beforeNodes, ...(JSON.parse(text) as CarriedIdentity) }
   } catch {
     return null
   }

@@ -1,14 +1,17 @@
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { appendFileSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
-import { tmpdir } from 'node:os'
+import { hostname, tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { describe, expect, it, onTestFinished } from 'vitest'
+import type { Device } from '../../core/device.ts'
+import { anywhere } from '../../core/node.ts'
 import type { LaunchPlan } from '../../engines/engine.ts'
 import { runtimeContract } from '../runtime.contract.ts'
-import type { EndedReplica, Runtime } from '../runtime.ts'
+import type { Runtime, RuntimeEvent } from '../runtime.ts'
+import { thisMachine } from './nodes.ts'
 import { createProcessRuntime } from './process.ts'
-import { isRunning, parseProcessList, startTimeOf } from './process-table.ts'
+import { createReplicaFinder, isRunning, parseProcessList, startTimeOf } from './process-table.ts'
 
 /** Does what the file named in its environment says: `say TEXT` or `end CODE`, a line each. */
 const puppet = `
@@ -35,15 +38,35 @@ const planOf = (script: string, env: Record<string, string> = {}): LaunchPlan =>
   warnings: [],
 })
 
+const played = (id: string): Device => ({
+  id,
+  vendor: 'played',
+  model: 'Played 80GB',
+  index: 0,
+  memoryBytes: 2 ** 36,
+  freeMemoryBytes: 2 ** 36,
+  linkGroup: null,
+  slice: null,
+  fault: null,
+})
+
 const environment = { PATH: process.env['PATH'], SECRET_ROLE: 'inherited' }
 
 runtimeContract('process', async () => {
   const dataDirectory = mkdtempSync(join(tmpdir(), 'baleen runtime-'))
   const tell = async (id: string, line: string): Promise<void> =>
     appendFileSync(join(dataDirectory, id), `${line}\n`)
+  const nodes = [
+    { ...thisMachine, name: 'here', simulatedDevices: [played('gpu-0'), played('gpu-1')] },
+  ]
   return {
-    open: () => createProcessRuntime({ dataDirectory, environment }),
+    open: () => createProcessRuntime({ dataDirectory, environment, nodes }),
     plan: planOf(puppet, { PUPPET: dataDirectory }),
+    assignment: { ...anywhere, node: 'here', devices: ['gpu-1'] },
+    takeAway: async (id) => {
+      const found = createReplicaFinder(dataDirectory)()
+      for (const one of found) if (one.identity.id === id) process.kill(one.pid, 'SIGKILL')
+    },
     say: (id, line) => tell(id, `say ${line}`),
     end: (id, exitCode) => tell(id, `end ${exitCode}`),
     destroy: async () => rmSync(dataDirectory, { recursive: true }),
@@ -51,15 +74,15 @@ runtimeContract('process', async () => {
 })
 
 describe('process runtime', () => {
-  const open = (): { runtime: Runtime; dataDirectory: string; ends: EndedReplica[] } => {
+  const open = (): { runtime: Runtime; dataDirectory: string; ends: RuntimeEvent[] } => {
     const dataDirectory = mkdtempSync(join(tmpdir(), 'baleen-runtime-'))
     const runtime = createProcessRuntime({
       dataDirectory,
       environment,
       logLimits: { bytesMax: 2000, endedMax: 2 },
     })
-    const ends: EndedReplica[] = []
-    runtime.onEnd((ended) => ends.push(ended))
+    const ends: RuntimeEvent[] = []
+    runtime.watch((event) => ends.push(event))
     onTestFinished(async () => {
       for (const { id } of await runtime.list()) await runtime.stop(id, 0)
       rmSync(dataDirectory, { recursive: true })
@@ -74,10 +97,10 @@ describe('process runtime', () => {
   it('kills what ignores SIGTERM once the grace is over', async () => {
     const { runtime, dataDirectory } = open()
     const stubborn = `process.on('SIGTERM', () => {}); setInterval(() => {}, 1000); console.log('up')`
-    const { pid } = await runtime.start(identity('ant-1'), planOf(stubborn))
+    const { pid } = await runtime.start(identity('ant-1'), planOf(stubborn), anywhere)
     await expect.poll(() => logOf(dataDirectory, 'ant-1'), wait).toBe('up\n')
     await runtime.stop('ant-1', 100)
-    expect(startTimeOf(pid)).toBeNull()
+    expect(startTimeOf(pid!)).toBeNull()
   })
 
   it('leaves no descendant behind when a replica is killed', async () => {
@@ -87,11 +110,11 @@ describe('process runtime', () => {
         ['--eval', 'setInterval(() => {}, 1000)'], { detached: true, stdio: 'ignore' })
       console.log(child.pid)
       setInterval(() => {}, 1000)`
-    const { pid } = await runtime.start(identity('ant-1'), planOf(parent))
+    const { pid } = await runtime.start(identity('ant-1'), planOf(parent), anywhere)
     await expect.poll(() => logOf(dataDirectory, 'ant-1'), wait).toMatch(/^\d+\n$/)
     const descendant = Number(logOf(dataDirectory, 'ant-1'))
     expect(startTimeOf(descendant)).not.toBeNull()
-    process.kill(pid, 'SIGKILL')
+    process.kill(pid!, 'SIGKILL')
     await expect.poll(() => startTimeOf(descendant), wait).toBeNull()
     await expect.poll(() => ends, wait).toMatchObject([{ id: 'ant-1', signal: 'SIGKILL' }])
   })
@@ -100,12 +123,17 @@ describe('process runtime', () => {
     const { runtime, dataDirectory } = open()
     const script = `
       import { createProcessRuntime } from ${JSON.stringify(new URL('./process.ts', import.meta.url).href)}
-      const [dataDirectory, plan, identity] = JSON.parse(process.argv[1])
+      const [dataDirectory, plan, identity, assignment] = JSON.parse(process.argv[1])
       const runtime = createProcessRuntime({ dataDirectory, environment: {} })
-      const { pid } = await runtime.start(identity, plan)
+      const { pid } = await runtime.start(identity, plan, assignment)
       process.stdout.write(String(pid))
       process.kill(process.pid, 'SIGKILL')`
-    const input = [dataDirectory, planOf('setInterval(() => {}, 1000)'), identity('ant-1')]
+    const input = [
+      dataDirectory,
+      planOf('setInterval(() => {}, 1000)'),
+      identity('ant-1'),
+      anywhere,
+    ]
     const control = spawn(process.execPath, [
       '--input-type=module',
       '--eval',
@@ -121,7 +149,7 @@ describe('process runtime', () => {
   it('does not see the replicas of another data directory', async () => {
     const { runtime } = open()
     const other = open()
-    await other.runtime.start(identity('ant-1'), planOf('setInterval(() => {}, 1000)'))
+    await other.runtime.start(identity('ant-1'), planOf('setInterval(() => {}, 1000)'), anywhere)
     expect(await runtime.list()).toEqual([])
     await runtime.stop('ant-1', 0)
     expect(await other.runtime.list()).toHaveLength(1)
@@ -130,7 +158,7 @@ describe('process runtime', () => {
   it('says why a program can not be started, and nothing runs', async () => {
     const { runtime, ends } = open()
     const plan = { ...planOf(''), argv: ['/no/such/engine'] }
-    const starting = runtime.start(identity('ant-1'), plan)
+    const starting = runtime.start(identity('ant-1'), plan, anywhere)
     await expect(starting).rejects.toMatchObject({ code: 'engine/failed' })
     expect(await runtime.list()).toEqual([])
     expect(ends).toEqual([])
@@ -140,7 +168,7 @@ describe('process runtime', () => {
     const { runtime, dataDirectory } = open()
     const show = `console.log(JSON.stringify(process.env)); setInterval(() => {}, 1000)`
     const plan = planOf(show, { BALEEN_BOOT: '{}', BALEEN_ROLE: 'control', OWN: 'yes' })
-    await runtime.start(identity('ant-1'), plan)
+    await runtime.start(identity('ant-1'), plan, anywhere)
     await expect.poll(() => logOf(dataDirectory, 'ant-1'), wait).toMatch(/\n$/)
     const seen = JSON.parse(logOf(dataDirectory, 'ant-1')) as Record<string, string>
     expect(seen).toMatchObject({ SECRET_ROLE: 'inherited', OWN: 'yes', BALEEN_DATA: dataDirectory })
@@ -151,7 +179,7 @@ describe('process runtime', () => {
   it('keeps a log short while it is written, and followers miss nothing', async () => {
     const { runtime, dataDirectory } = open()
     const chatter = `let n = 0; setInterval(() => console.log('line ' + n++), 5)`
-    await runtime.start(identity('ant-1'), planOf(chatter))
+    await runtime.start(identity('ant-1'), planOf(chatter), anywhere)
     const still = new AbortController()
     const seen: string[] = []
     const following = (async () => {
@@ -176,7 +204,7 @@ describe('process runtime', () => {
     const { runtime, dataDirectory } = open()
     const folder = join(dataDirectory, 'logs', 'replicas')
     for (const id of ['old-1', 'old-2', 'old-3']) writeFileSync(join(folder, `${id}.log`), 'x\n')
-    await runtime.start(identity('ant-1'), planOf('setInterval(() => {}, 1000)'))
+    await runtime.start(identity('ant-1'), planOf('setInterval(() => {}, 1000)'), anywhere)
     const request = { lines: 1, follow: false, signal: new AbortController().signal }
     const readable = ['old-1', 'old-2', 'old-3'].filter((id) => {
       try {
@@ -200,6 +228,7 @@ describe('process table', () => {
   })
 
   it('reads what ps prints where there is no /proc', () => {
+    const beforeNodes = { node: hostname(), host: '127.0.0.1', devices: [] }
     const replica = '{"id":"ant-1","deployment":"ant","revision":1,"specHash":"a","port":7}'
     const text = [
       `  501   501 Mon Nov 23 04:26:26 2026     node engine.js PATH=/bin BALEEN_DATA=/my data BALEEN_REPLICA=${replica}`,
@@ -214,13 +243,13 @@ describe('process table', () => {
         pid: 501,
         startTime: 'Mon Nov 23 04:26:26 2026',
         isLeader: true,
-        identity: JSON.parse(replica),
+        identity: { ...JSON.parse(replica), ...beforeNodes },
       },
       {
         pid: 502,
         startTime: 'Mon Nov  3 04:26:27 2026',
         isLeader: false,
-        identity: JSON.parse(replica),
+        identity: { ...JSON.parse(replica), ...beforeNodes },
       },
     ])
   })

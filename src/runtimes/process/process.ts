@@ -1,13 +1,17 @@
 import { spawn, type ChildProcess } from 'node:child_process'
 import { once } from 'node:events'
 import { closeSync } from 'node:fs'
-import { createServer, type AddressInfo } from 'node:net'
 import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
 import { bootVariable, dataVariable, replicaVariable, roleVariable } from '../../contract/boot.ts'
 import { AppError } from '../../core/errors.ts'
+import type { DeviceVendor } from '../../devices/device.ts'
 import type { LaunchPlan } from '../../engines/engine.ts'
-import type { EndedReplica, RunningReplica, Runtime } from '../runtime.ts'
+import type { RunningReplica, Runtime, RuntimeEvent } from '../runtime.ts'
+import { createMemoryBounds } from './memory-bound.ts'
+import { inNamespace } from './network-namespace.ts'
+import { createProcessNodes, thisMachine, type ProcessNode } from './nodes.ts'
+import { createPorts } from './ports.ts'
 import {
   createReplicaFinder,
   isRunning,
@@ -22,8 +26,13 @@ export interface ProcessRuntimeConfig {
   readonly dataDirectory: string
   /** What every replica inherits. */
   readonly environment: Readonly<Record<string, string | undefined>>
+  /** Default: this machine as one node. */
+  readonly nodes?: readonly ProcessNode[]
+  readonly vendors?: readonly DeviceVendor[]
   readonly logLimits?: LogLimits
 }
+
+const name = 'process'
 
 /** How often adopted replicas are looked at: their end sends us no event. */
 const pollMs = 250
@@ -31,7 +40,9 @@ const pollsBetweenTrims = 20
 /** After SIGKILL only the kernel can be in the way. */
 const killTimeoutMs = 10_000
 const tailLines = 20
-const portsRemembered = 64
+const nodePollMs = 500
+/** A busy machine may miss one knock. */
+const missesMax = 2
 
 /**
  * Replicas as processes of this machine. Each runs in a session of its own and carries its identity in its
@@ -40,21 +51,26 @@ const portsRemembered = 64
 export function createProcessRuntime(config: ProcessRuntimeConfig): Runtime {
   const logs = createReplicaLogs(join(config.dataDirectory, 'logs', 'replicas'), config.logLimits)
   const find = createReplicaFinder(config.dataDirectory)
-  const listeners: ((ended: EndedReplica) => void)[] = []
+  const nodes = createProcessNodes(name, config.nodes ?? [thisMachine], config.vendors ?? [])
+  const memory = createMemoryBounds()
+  const portOn = createPorts()
+  const listeners: ((event: RuntimeEvent) => void)[] = []
   /** Leaders that were seen running, by replica id. */
   const known = new Map<string, ReplicaProcess>()
   /** Those of them that this process started: their end comes as an event. */
   const own = new Set<string>()
   const stopping = new Set<string>()
-  const recentPorts: number[] = []
   let polls = 0
 
+  const tell = (event: RuntimeEvent): void => {
+    for (const listener of listeners) listener(event)
+  }
   const ended = (id: string, exitCode: number | null, signal: string | null): void => {
     if (!known.delete(id)) return
     killStrays(id)
+    memory.release(id)
     if (stopping.has(id)) return
-    const logTail = logs.tail(id, tailLines).join('\n')
-    for (const listener of listeners) listener({ id, exitCode, signal, logTail })
+    tell({ kind: 'ended', id, exitCode, signal, logTail: logs.tail(id, tailLines).join('\n') })
   }
 
   /** What a dead leader left behind, such as the workers of an engine with many processes. */
@@ -76,30 +92,49 @@ export function createProcessRuntime(config: ProcessRuntimeConfig): Runtime {
     return [...leaders.values()].map(toRunning)
   }
 
-  setInterval(() => {
+  const poll = setInterval(() => {
     for (const [id, leader] of known) {
       if (!own.has(id) && !isRunning(leader)) ended(id, null, null)
       else if (polls % pollsBetweenTrims === 0) logs.trim(id)
     }
     polls++
-  }, pollMs).unref()
+  }, pollMs)
+  poll.unref()
+  const nodeWatch = watchNodes(nodes, tell)
 
   return {
-    name: 'process',
-    async start(identity, plan) {
+    name,
+    inventory: () => nodes.inventory(),
+    async endpoint(at) {
+      const node = nodes.find(at.node)
+      return { host: node.address, port: await portOn(node) }
+    },
+    async start(identity, plan, assignment) {
+      const { node, devices } = await nodes.resolve(assignment)
       const running = scan().find((one) => one.id === identity.id)
       if (running) return running
       logs.prune(new Set(known.keys()))
-      const carried: CarriedIdentity = { ...identity, startedAtMs: Date.now() }
-      const child = spawnDetached(plan, logs.open(identity.id), {
+      const carried: CarriedIdentity = {
+        ...identity,
+        startedAtMs: Date.now(),
+        node: node.name,
+        host: node.address,
+        devices: devices.map((device) => device.id),
+      }
+      const [command = '', ...rest] = plan.argv
+      const direct = [command === 'node' ? process.execPath : command, ...rest]
+      const bounded = memory.wrap(identity.id, direct, assignment.memoryBytes)
+      const argv = node.namespace === null ? bounded : inNamespace(node.namespace, bounded)
+      const child = spawnDetached(argv, logs.open(identity.id), {
         ...config.environment,
         ...plan.env,
+        ...nodes.pin(devices),
         [bootVariable]: undefined,
         [roleVariable]: undefined,
         [dataVariable]: config.dataDirectory,
         [replicaVariable]: JSON.stringify(carried),
       })
-      if (child.pid === undefined) throw await startError(child, plan)
+      if (child.pid === undefined) throw await startError(child, argv)
       const startTime = startTimeOf(child.pid) ?? ''
       const leader = { pid: child.pid, startTime, isLeader: true, identity: carried }
       known.set(identity.id, leader)
@@ -118,48 +153,67 @@ export function createProcessRuntime(config: ProcessRuntimeConfig): Runtime {
         if (leader) await endProcess(leader, graceMs)
         known.delete(id)
         killStrays(id)
+        memory.release(id)
       } finally {
         stopping.delete(id)
       }
     },
     list: async () => scan(),
-    onEnd: (listener) => void listeners.push(listener),
+    watch: (listener) => void listeners.push(listener),
     logs(id, request) {
       if (!logs.has(id))
         throw new AppError('replica/not-found', { message: `no replica "${id}" has a log here` })
       return logs.follow(id, request)
     },
-    async freePort() {
-      for (;;) {
-        const port = await portFromSystem()
-        // The system may give the same port again before the replica that got it first listens.
-        if (recentPorts.includes(port)) continue
-        recentPorts.push(port)
-        if (recentPorts.length > portsRemembered) recentPorts.shift()
-        return port
-      }
+    async close() {
+      clearInterval(poll)
+      clearInterval(nodeWatch)
     },
   }
 }
 
+/** Nodes with a network of their own may get lost; the machine itself can't without us. */
+function watchNodes(
+  { all, trouble }: ReturnType<typeof createProcessNodes>,
+  tell: (event: RuntimeEvent) => void,
+): NodeJS.Timeout | undefined {
+  const remote = all.filter((node) => node.namespace !== null)
+  if (remote.length === 0) return undefined
+  const misses = new Map<string, number>()
+  let isLooking = false
+  const look = async (node: ProcessNode): Promise<void> => {
+    const reason = await trouble(node)
+    const before = misses.get(node.name) ?? 0
+    misses.set(node.name, reason === null ? 0 : before + 1)
+    if (reason === null && before >= missesMax) tell({ kind: 'node-back', node: node.name })
+    else if (reason !== null && before + 1 === missesMax)
+      tell({ kind: 'node-gone', node: node.name, reason })
+  }
+  const timer = setInterval(() => {
+    if (isLooking) return
+    isLooking = true
+    void Promise.all(remote.map(look)).finally(() => (isLooking = false))
+  }, nodePollMs)
+  return timer.unref()
+}
+
 function spawnDetached(
-  plan: LaunchPlan,
+  argv: LaunchPlan['argv'],
   output: number,
   env: Readonly<Record<string, string | undefined>>,
 ): ChildProcess {
-  const [command = '', ...rest] = plan.argv
+  const [command = '', ...rest] = argv
   try {
-    const executable = command === 'node' ? process.execPath : command
-    return spawn(executable, rest, { detached: true, stdio: ['ignore', output, output], env })
+    return spawn(command, rest, { detached: true, stdio: ['ignore', output, output], env })
   } finally {
     closeSync(output)
   }
 }
 
-async function startError(child: ChildProcess, plan: LaunchPlan): Promise<AppError> {
+async function startError(child: ChildProcess, argv: LaunchPlan['argv']): Promise<AppError> {
   const [cause] = (await once(child, 'error')) as [Error]
   return new AppError('engine/failed', {
-    message: `can't start ${plan.argv[0]}: ${cause.message}`,
+    message: `can't start ${argv[0]}: ${cause.message}`,
     cause,
   })
 }
@@ -195,18 +249,8 @@ async function isGone(found: ReplicaProcess, withinMs: number): Promise<boolean>
 }
 
 function toRunning({ pid, identity }: ReplicaProcess): RunningReplica {
-  const { id, deployment, revision, specHash, port, startedAtMs } = identity
-  const url = `http://127.0.0.1:${port}`
-  return { id, deployment, revision, specHash, port, startedAtMs, pid, url }
-}
-
-async function portFromSystem(): Promise<number> {
-  const server = createServer()
-  const { promise, resolve, reject } = Promise.withResolvers<number>()
-  server.once('error', reject)
-  server.listen(0, '127.0.0.1', () => {
-    const { port } = server.address() as AddressInfo
-    server.close(() => resolve(port))
-  })
-  return promise
+  const { id, deployment, revision, specHash, port, startedAtMs, node, host, devices } = identity
+  const url = `http://${host}:${port}`
+  const known = { id, deployment, revision, specHash, port, startedAtMs, pid, url }
+  return { ...known, node, devices, waiting: null }
 }

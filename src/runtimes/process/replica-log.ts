@@ -12,12 +12,7 @@ import {
 } from 'node:fs'
 import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
-
-interface LogRequest {
-  readonly lines: number
-  readonly follow: boolean
-  readonly signal: AbortSignal
-}
+import type { LogRequest } from '../runtime.ts'
 
 /** Logs of replicas, `ID.log` each and `ID.log.1` with what came before the last cut. */
 export interface ReplicaLogs {

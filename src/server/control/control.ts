@@ -13,7 +13,6 @@ import { createSnapshotFile } from '../../deployer/snapshot-file.ts'
 import type { DeploymentSpec } from '../../contract/deployment.ts'
 import type { Engine } from '../../engines/engine.ts'
 import { createControlMetrics } from '../../observability/metrics/control.ts'
-import { createProcessRuntime } from '../../runtimes/process/process.ts'
 import { createApi } from '../api/api.ts'
 import { isRunning } from '../process-table.ts'
 import { reachableUrl } from '../reachable-url.ts'
@@ -22,6 +21,7 @@ import { readAdminToken } from './admin-token.ts'
 import { createApiKey } from './api-key.ts'
 import { applyConfigDeployments } from './config-deployments.ts'
 import { openStore } from './open-store.ts'
+import { createRuntimes } from './runtimes.ts'
 import { createRegistry, type Registry } from './registry.ts'
 import { watchStore } from './watched-store.ts'
 
@@ -71,7 +71,7 @@ export async function startControl(boot: Boot, deps: ControlDeps): Promise<Contr
   if (changed.length > 0) log.info({ changed }, 'deployments of the config were applied')
   await createFirstKey(registry, send)
 
-  const runtime = createProcessRuntime({ dataDirectory, environment: deps.environment })
+  const runtime = createRuntimes(config, { dataDirectory, environment: deps.environment })
   const snapshot = createSnapshotFile(join(dataDirectory, 'run', 'snapshot.json'), clock)
   const deployer = createDeployer({
     runtime,
