@@ -85,7 +85,6 @@ const docker = z.strictObject({
   zone: z.string().min(1).optional(),
   labels,
 })
-export type DockerConfig = z.infer<typeof docker>
 
 const kubernetes = z.strictObject({
   kind: z.literal('kubernetes'),
@@ -94,6 +93,11 @@ const kubernetes = z.strictObject({
   /** Of the kubeconfig. Without it: the current one. */
   context: z.string().min(1).optional(),
   namespace: z
+    .string()
+    .regex(/^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$/, 'use lower-case letters, digits and dashes')
+    .default('baleen'),
+  /** Tells what belongs to this Baleen from what others run in the namespace. */
+  owner: z
     .string()
     .regex(/^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$/, 'use lower-case letters, digits and dashes')
     .default('baleen'),
@@ -115,7 +119,6 @@ const kubernetes = z.strictObject({
   /** US dollars an hour, by instance type (label `node.kubernetes.io/instance-type`). */
   prices: z.record(z.string(), z.number().min(0)).default({}),
 })
-export type KubernetesConfig = z.infer<typeof kubernetes>
 
 const ray = z.strictObject({
   kind: z.literal('ray'),
@@ -130,10 +133,8 @@ const ray = z.strictObject({
     .optional(),
   zone: z.string().min(1).optional(),
 })
-export type RayConfig = z.infer<typeof ray>
 
-export const runtimeConfig = z.discriminatedUnion('kind', [docker, kubernetes, ray])
-export type RuntimeConfig = z.infer<typeof runtimeConfig>
+const runtimeConfig = z.discriminatedUnion('kind', [docker, kubernetes, ray])
 
 /** `process` is this machine and always there. */
 export const runtimesConfig = z.record(

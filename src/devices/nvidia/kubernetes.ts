@@ -5,6 +5,8 @@ const whole = 'nvidia.com/gpu'
 const slicePrefix = 'nvidia.com/mig-'
 const productLabel = 'nvidia.com/gpu.product'
 const mib = 2 ** 20
+/** Boards with NVLink between all GPUs of a node. A PCIe card says so in its name. */
+const linked = /SXM|HBM3|H200(?!-NVL)|B[23]00|GB\d00/
 
 /**
  * The device plugin's resources with the labels of GPU feature discovery. With MIG strategy `mixed` slices have
@@ -18,12 +20,14 @@ export const nvidiaKubernetes: KubernetesDevices = {
     const common = {
       model: product,
       memoryBytes,
-      isLinked: /SXM|HBM3e|NVL|GB200|B200/.test(product),
+      isLinked: linked.test(product),
     }
     const single = /-MIG-(\S+)$/.exec(product)?.[1] ?? null
     return [
       ...byResource(allocatable, (resource) =>
-        resource === whole ? { ...common, profile: single } : null,
+        resource === whole
+          ? { ...common, profile: single, isLinked: common.isLinked && single === null }
+          : null,
       ),
       ...byResource(allocatable, (resource) => {
         if (!resource.startsWith(slicePrefix)) return null

@@ -1,3 +1,4 @@
+import { stripVTControlCharacters } from 'node:util'
 import type { Device, DeviceReading } from '../../core/device.ts'
 import { figure } from '../tool.ts'
 
@@ -22,7 +23,7 @@ export function parseDevices(text: string, groups: ReadonlyMap<number, string>):
   return rows(text).flatMap((row) => {
     const index = figure(row.index)
     const totalMib = figure(row['memory.total'])
-    if (index === null || !/^GPU-/.test(row.uuid)) return []
+    if (index === null || !row.uuid.startsWith('GPU-')) return []
     return {
       id: row.uuid,
       vendor: 'nvidia',
@@ -39,7 +40,7 @@ export function parseDevices(text: string, groups: ReadonlyMap<number, string>):
 
 export function parseReadings(text: string): readonly DeviceReading[] {
   return rows(text)
-    .filter((row) => /^GPU-/.test(row.uuid))
+    .filter((row) => row.uuid.startsWith('GPU-'))
     .map((row) => {
       const busy = figure(row['utilization.gpu'])
       const usedMib = figure(row['memory.used'])
@@ -69,7 +70,7 @@ export function parseSlices(text: string): readonly { of: string; id: string; pr
  */
 export function linkGroups(text: string): ReadonlyMap<number, string> {
   const group = new Map<number, number>()
-  const lines = text.replaceAll(/\u001B\[\d*m/g, '').split('\n')
+  const lines = stripVTControlCharacters(text).split('\n')
   const columns = (lines.find((line) => /\bGPU0\b/.test(line)) ?? '').trim().split(/\s+/)
   const find = (gpu: number): number => {
     const above = group.get(gpu) ?? gpu

@@ -174,15 +174,15 @@ export function createProcessRuntime(config: ProcessRuntimeConfig): Runtime {
 
 /** Nodes with a network of their own may get lost; the machine itself can't without us. */
 function watchNodes(
-  { all, trouble }: ReturnType<typeof createProcessNodes>,
+  nodes: ReturnType<typeof createProcessNodes>,
   tell: (event: RuntimeEvent) => void,
 ): NodeJS.Timeout | undefined {
-  const remote = all.filter((node) => node.namespace !== null)
+  const remote = nodes.all.filter((node) => node.namespace !== null)
   if (remote.length === 0) return undefined
   const misses = new Map<string, number>()
   let isLooking = false
   const look = async (node: ProcessNode): Promise<void> => {
-    const reason = await trouble(node)
+    const reason = await nodes.trouble(node)
     const before = misses.get(node.name) ?? 0
     misses.set(node.name, reason === null ? 0 : before + 1)
     if (reason === null && before >= missesMax) tell({ kind: 'node-back', node: node.name })
