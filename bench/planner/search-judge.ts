@@ -1,6 +1,7 @@
 import { createRandom } from '../../src/core/random.ts'
 import type { EngineModel } from '../../src/core/engine-model.ts'
 import type { Scenario } from '../../src/planner/load/scenario.ts'
+import type { Speculation } from '../../src/planner/speculation/speculation.ts'
 import type { Layout } from '../../src/planner/step/step-time.ts'
 import type { TokenLength, Workload } from '../../src/planner/workload/workload.ts'
 import { plannedEngine } from '../../src/simulator/scenario/planned-engine.ts'
@@ -16,6 +17,7 @@ export interface Contender {
   readonly maxSequences: number | null
   readonly batchedTokens: number | null
   readonly memoryShare: number | null
+  readonly speculation?: Speculation | null
 }
 
 export const metrics = ['e2e mean', 'e2e p95', 'ttft p95', 'time for all'] as const

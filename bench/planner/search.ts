@@ -110,6 +110,7 @@ function compareCase([model, gpu, workloadName, metric]: SearchCase) {
     maxSequences: settings.maxSequences,
     batchedTokens: settings.batchedTokens,
     memoryShare: settings.memoryShare,
+    speculation: found.curve.device.speculation,
   }
   const advice = enovaContender(request.model, group)
   const filled = advice && {
@@ -124,7 +125,7 @@ function compareCase([model, gpu, workloadName, metric]: SearchCase) {
     alone: value({ ...defaults, replicas: 1 }),
     enova: value(advice),
     filled: value(filled),
-    told: `${rateRps.toFixed(1)}/s  ${settings.weights} tp${settings.tensorParallel} pp${settings.pipelineParallel} dp${settings.dataParallel} ep${settings.expertParallel} ×${settings.replicas}, ${settings.maxSequences} seqs, ${settings.batchedTokens} tokens; default tp${defaults.layout.tp} ×${defaults.replicas}`,
+    told: `${rateRps.toFixed(1)}/s  ${settings.weights} tp${settings.tensorParallel} pp${settings.pipelineParallel} dp${settings.dataParallel} ep${settings.expertParallel} ×${settings.replicas}, ${settings.speculative === 'off' ? '' : `${settings.speculative.method}${settings.speculative.tokens}, `}${settings.maxSequences} seqs, ${settings.batchedTokens} tokens; default tp${defaults.layout.tp} ×${defaults.replicas}`,
   }
 }
 
@@ -173,7 +174,9 @@ function capacityOf(contender: Contender, request: Request): number {
     kvPrecision: 'bf16' as const,
     ranks: contender.layout.tp,
   }
-  const [replica] = replicas(vllm, copy, request.workload, request.pinned, new Map())
+  const { workload, pinned } = request
+  const ask = { workload, pinned, speculation: null, burdens: [] }
+  const [replica] = replicas(vllm, copy, ask, new Map())
   if (!replica) throw new RangeError(`${request.model.name} does not start`)
   const places = Math.min(replica.capacity, replica.defaultSequences)
   return (

@@ -8,6 +8,7 @@ export interface EngineModel {
   readonly aliases: readonly string[]
   readonly memory: MemoryRules
   readonly scheduling: SchedulingRules
+  readonly startup: StartupRules
   readonly fitted: FittedEngine
   readonly knobs: readonly Knob[]
   readonly capabilities: EngineCapabilities
@@ -45,11 +46,29 @@ export interface SchedulingRules {
   /** Prefill shares a step with decoding, or comes before it. */
   readonly mixesPrefill: boolean
   readonly maxSequences: { readonly large: number; readonly small: number }
+  /** The same with drafts, where the engine sets another limit then. */
+  readonly draftedSequences?: number
   readonly batchedTokens: { readonly large: number; readonly small: number }
   /** From this memory on a device counts as large. */
   readonly largeDeviceBytes: number
   /** Architectures that count as small whatever they hold. */
   readonly smallArchitectures: readonly string[]
+}
+
+/** What a start takes beside reading the weights, seconds. */
+export interface StartupRules {
+  /** Processes, imports, devices, tokenizer. */
+  readonly bootS: number
+  readonly compiles: boolean
+  /** Tracing and compiling with a cache of an earlier start: a base, and for each layer. */
+  readonly compileS: number
+  readonly compileLayerS: number
+  /** How many times as long compiling takes without that cache. */
+  readonly firstCompile: number
+  /** Trying the largest step; and capturing graphs of usual sizes, for each layer. */
+  readonly profileS: number
+  readonly captureLayerS: number
+  readonly source: string
 }
 
 /** Multipliers of device time by part, and what the host adds; fitted by bench/planner/fit.ts. */
@@ -133,5 +152,7 @@ export interface EngineCapabilities {
   readonly prefixCaching: boolean
   readonly chunkedPrefill: boolean
   readonly speculative: readonly string[]
+  /** Prompts can be read by replicas of their own, which send the cache on. */
+  readonly disaggregates: boolean
   readonly vendors: readonly string[]
 }

@@ -1,5 +1,7 @@
 import { AppError } from '../../core/errors.ts'
 import { defineCommand } from '../command.ts'
+import type { ApartReport } from '../../planner/explain/apart.ts'
+import type { Plan } from '../../planner/search/plan.ts'
 import { planFlags } from '../plan/plan-flags.ts'
 
 export const plan = defineCommand({
@@ -29,16 +31,25 @@ export const plan = defineCommand({
     const model = await readModel(positionals.model, io.workingDirectory)
     const request = planRequest(model, flags, engineModels, io.workingDirectory)
     const curves = new Map()
-    const found = search(request, curves)
+    const { rehearse } = await import('../../simulator/rehearsal/rehearse.ts')
+    const found = search(request, curves, flags.quick ? null : rehearse)
     const [best] = found.candidates
     if (flags.emit !== undefined) {
       if (!best) throw new AppError('planner/infeasible', { message: found.reasons.join('; ') })
       for (const reason of found.reasons) output.note(reason)
+      const { weightBytesPerDevice } = await import('../../planner/memory/weights.ts')
       const { emit } = await import('../../planner/emit/index.ts')
       const { settings, copy } = best
       const { device } = copy.layout
       return void io.stdout.write(
-        emit(flags.emit, { settings, model: request.model, device, source: model.source }),
+        emit(flags.emit, {
+          settings,
+          model: request.model,
+          device,
+          burdens: (found.request.burdens ?? []).flatMap(({ setting }) => setting ?? []),
+          weightBytes: weightBytesPerDevice(copy.layout),
+          source: model.source,
+        }),
       )
     }
     const isFull = flags.explain || output.json
@@ -46,7 +57,17 @@ export const plan = defineCommand({
     const { reportOf } = await import('../../planner/explain/report.ts')
     const { planText } = await import('../plan/report-text.ts')
     const shifts = isFull && best ? sensitivity(found.request, best, curves) : []
-    const report = reportOf(found, flags.top ?? 5, shifts)
+    const report = reportOf(found, flags.top ?? 5, shifts, await apart(found, flags.quick))
     output.data(report, () => planText(found, report, flags.explain, output.style))
   },
 })
+
+/** Prompts and decoding on replicas of their own. */
+async function apart(found: Plan, isQuick: boolean): Promise<ApartReport | null> {
+  const { disaggregate } = await import('../../planner/disaggregation/disaggregate.ts')
+  const { apartReport } = await import('../../planner/explain/apart.ts')
+  const { rehearseApart } = await import('../../simulator/rehearsal/rehearse.ts')
+  const best = disaggregate(found.request, found.candidates)
+  if (best === null) return null
+  return apartReport(found, best, isQuick ? null : rehearseApart(best, found.request))
+}

@@ -8,11 +8,14 @@ import { findEngineModel } from '../../planner/predict/read-scenario.ts'
 import { objectives } from '../../planner/search/candidate.ts'
 import { defaultMinQuality } from '../../planner/search/quality.ts'
 import type { Request } from '../../planner/search/screen.ts'
+import { resolveModel } from '../../planner/models/resolve-model.ts'
+import { parseSpeculation } from '../../planner/speculation/parse-speculation.ts'
 import type { Pinned } from '../../planner/search/settings.ts'
 import { parseFleet } from '../../planner/workload/fleet.ts'
 import { parseWorkload } from '../../planner/workload/parse-workload.ts'
 import { parseRate, parseSlo } from '../../planner/workload/slo.ts'
 import { type Flags, type FlagValues, usageError } from '../command.ts'
+import { burdenFlags, burdensOf } from './burden-flags.ts'
 import type { NamedModel } from './read-model.ts'
 import { thisMachine } from './this-machine.ts'
 
@@ -50,6 +53,13 @@ export const planFlags = {
     summary:
       'Least share of the published quality; 0 takes precisions of unknown loss as well. Default 0.99',
   },
+  speculative: {
+    kind: 'text',
+    hint: 'off|auto|METHOD:…',
+    summary:
+      'Drafts: auto (those whose acceptance is published for the model), off, or your own like eagle:tokens=3,acceptance=0.7 or draft:model=llama-3.2-1b,tokens=4,acceptance=0.7. Default auto',
+  },
+  ...burdenFlags,
   engine: { kind: 'text', hint: 'NAME', summary: 'Only this engine' },
   weights: {
     kind: 'text',
@@ -76,6 +86,10 @@ export const planFlags = {
     kind: 'boolean',
     summary: 'Why each setting, what binds, the memory drawn, what moves with the limits',
   },
+  quick: {
+    kind: 'boolean',
+    summary: 'Closed forms only: the best configurations are not played in the simulator',
+  },
   emit: { kind: 'text', choices: emitFormats, summary: 'Write what to run in place of the table' },
 } as const satisfies Flags
 
@@ -101,6 +115,8 @@ export function planRequest(
     objective: flags.objective ?? 'cost',
     minQuality: minQuality(flags['min-quality']),
     pinned: pinned(flags, engines),
+    burdens: burdensOf(flags, engines),
+    speculation: parseSpeculation(flags.speculative ?? 'auto', resolveModel),
     tenancy: flags.price ?? 'on-demand',
     prices: prices(flags.prices, directory),
   }
@@ -115,7 +131,7 @@ function pinned(flags: FlagValues<typeof planFlags>, engines: readonly EngineMod
     throw usageError(
       `no engine "${wanted}"; there are ${engines.map(({ name }) => name).join(', ')}`,
     )
-  const { tp, pp, replicas, context, weights, kv } = flags
+  const { tp, pp, replicas, context, weights, kv, speculative = 'auto' } = flags
   return {
     engines: engine ? [engine] : engines,
     ...(tp === undefined ? {} : { tp }),
@@ -124,6 +140,7 @@ function pinned(flags: FlagValues<typeof planFlags>, engines: readonly EngineMod
     ...(context === undefined ? {} : { contextMax: context }),
     ...(weights === undefined ? {} : { weights }),
     ...(kv === undefined ? {} : { kvPrecision: kv }),
+    ...(speculative === 'auto' || speculative === 'off' ? {} : { drafted: true }),
   }
 }
 

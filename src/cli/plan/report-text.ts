@@ -1,5 +1,6 @@
 import { lossText } from '../../planner/explain/knobs.ts'
 import type { Estimate, TailEstimate } from '../../planner/explain/figures.ts'
+import type { ApartReport } from '../../planner/explain/apart.ts'
 import { drawMemory } from '../../planner/explain/memory-drawing.ts'
 import type { ConfigurationReport, PlanReport } from '../../planner/explain/report.ts'
 import { layoutName } from '../../planner/explain/sensitivity.ts'
@@ -19,6 +20,7 @@ export function planText(
   const lines = [
     `${style('bold', report.model)}  ${workload.name}: ${workload.inputTokens} tokens in, ${workload.outputTokens} out${limits(report)}`,
     style('dim', workload.source),
+    ...report.burdens.map((note) => style('dim', note)),
     ...report.reasons.map((reason) => style('yellow', reason)),
     '',
     formatTable(headers, configurations.map(row), style),
@@ -31,7 +33,9 @@ export function planText(
   if (best) {
     const { predicted } = best
     lines.push(
+      ...played(best),
       `binds: ${best.binds.resource}: ${best.binds.because}`,
+      startText(best),
       `energy: ${predicted.joulesPerToken ? `${amount(predicted.joulesPerToken)} J a token, ${predicted.gramsCo2PerMillionTokens?.value} g CO₂ a million` : 'unknown'}`,
       ...report.prices.map(({ device, usdPerHour, source, breakEvenHours }) =>
         style(
@@ -41,7 +45,7 @@ export function planText(
       ),
     )
   }
-  lines.push(...alternatives(report))
+  lines.push(...alternatives(report), ...apartText(report.disaggregated, isExplained))
   if (isExplained && best) lines.push(...explanation(plan, report, best, style))
   return lines.join('\n')
 }
@@ -97,10 +101,52 @@ const amount = (estimate: Estimate): string => `${short(estimate.value)} ${sprea
 const spread = ({ value, high }: Estimate): string =>
   value > 0 ? `±${Math.round((high / value - 1) * 100)}%` : ''
 
+function startText({ coldStart: start }: ConfigurationReport): string {
+  const parts = [
+    `boot ${seconds(start.boot)}`,
+    `load ${seconds(start.load)}`,
+    ...(start.compile > 0 ? [`compile ${seconds(start.compile)}`] : []),
+    `warm up ${seconds(start.warmUp)}`,
+  ]
+  return `start: ${seconds(start.warm)} with files and caches here (${parts.join(', ')}); ${seconds(start.cold)} with neither, over 10 Gbit/s`
+}
+
+const seconds = (value: number): string =>
+  value < 100 ? `${short(Number(value.toFixed(1)))} s` : `${short(value / 60)} min`
+
+function played({ rehearsed }: ConfigurationReport): string[] {
+  if (!rehearsed) return []
+  const { rateRps, requests, seconds, ttft, tpot, e2e } = rehearsed
+  const come = rateRps === null ? 'at once' : `at ${short(rateRps)} a second`
+  const figures = [
+    `TTFT ${short(ttft.mean)} / ${short(ttft.p95)} ms`,
+    `TPOT ${short(tpot.mean)} / ${short(tpot.p95)} ms`,
+    `E2E ${short(e2e.mean / 1e3)} / ${short(e2e.p95 / 1e3)} s`,
+  ]
+  return [`played: ${requests} requests ${come} took ${short(seconds)} s; ${figures.join(', ')}`]
+}
+
 function limits({ slo, rateRps, objective }: PlanReport): string {
   const told = Object.entries(slo).map(([name, limitMs]) => `${name} ≤ ${limitMs} ms`)
   if (rateRps !== null) told.push(`${rateRps} requests/s`)
   return ` · ${[...told, `for ${objective}`].join(' · ')}`
+}
+
+/** Worth a line where it gains, or where somebody looks closely. */
+function apartText(apart: ApartReport | null, isExplained: boolean): string[] {
+  if (!apart || (!isExplained && !((apart.gain ?? 0) > 0 && apart.meetsSlo))) return []
+  const { gain, prefill, decode, ttftMs, tpotMs, rehearsed } = apart
+  const percent = Math.round(Math.abs(gain ?? 0) * 100)
+  const { engine, weights } = decode.settings
+  const told = [
+    `apart: ${engine} ${weights}, ${apart.sides} (${apart.devices} devices; ${Math.round(prefill.busy * 100)} % and ${Math.round(decode.busy * 100)} % busy; a cache is handed over in ${short(apart.transferMs)} ms)`,
+    `${short(apart.requestsPerSecond)} req/s, TTFT ${tail(ttftMs, 1)} ms, TPOT ${tail(tpotMs, 1)} ms${apart.meetsSlo ? '' : ', misses a limit'}: ${percent} % ${(gain ?? 0) >= 0 ? 'better' : 'worse'} than 1`,
+  ]
+  if (rehearsed)
+    told.push(
+      `played: TTFT ${short(rehearsed.ttft.mean)} / ${short(rehearsed.ttft.p95)} ms, TPOT ${short(rehearsed.tpot.mean)} / ${short(rehearsed.tpot.p95)} ms`,
+    )
+  return [told.join('; ')]
 }
 
 function alternatives({ unmeasuredQuality, split }: PlanReport): string[] {

@@ -23,9 +23,20 @@ export const sglangModel: EngineModel = {
   scheduling: {
     mixesPrefill: false,
     maxSequences: { large: 2048, small: 1024 },
+    draftedSequences: 48,
     batchedTokens: { large: 8192, small: 4096 },
     largeDeviceBytes: 70 * 2 ** 30,
     smallArchitectures: [],
+  },
+  startup: {
+    bootS: 18,
+    compiles: false,
+    compileS: 0,
+    compileLayerS: 0,
+    firstCompile: 1,
+    profileS: 2.9,
+    captureLayerS: 0.043,
+    source: 'not measured: as vLLM without compilation',
   },
   fitted: readFitted(fitted),
   knobs: [
@@ -56,6 +67,7 @@ export const sglangModel: EngineModel = {
     prefixCaching: true,
     chunkedPrefill: true,
     speculative: ['draft', 'ngram', 'eagle', 'mtp'],
+    disaggregates: true,
     vendors: ['nvidia', 'amd', 'intel', 'huawei', 'cpu'],
   },
 }

@@ -27,6 +27,16 @@ export const trtllmModel: EngineModel = {
     largeDeviceBytes: 70 * 2 ** 30,
     smallArchitectures: [],
   },
+  startup: {
+    bootS: 18,
+    compiles: false,
+    compileS: 0,
+    compileLayerS: 0,
+    firstCompile: 1,
+    profileS: 2.9,
+    captureLayerS: 0.043,
+    source: 'not measured: as vLLM without compilation',
+  },
   fitted: readFitted(fitted),
   knobs: [
     { name: 'tensorParallel', flag: '--tp_size', about: 'devices that share one layer' },
@@ -48,6 +58,7 @@ export const trtllmModel: EngineModel = {
     prefixCaching: true,
     chunkedPrefill: true,
     speculative: ['draft', 'ngram', 'eagle', 'medusa', 'mtp', 'lookahead'],
+    disaggregates: true,
     vendors: ['nvidia'],
   },
 }

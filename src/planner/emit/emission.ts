@@ -1,4 +1,5 @@
 import type { Accelerator } from '../accelerator.ts'
+import type { BurdenSetting } from '../burdens/burden.ts'
 import type { ModelFacts } from '../model-facts.ts'
 import type { Settings } from '../search/settings.ts'
 
@@ -7,6 +8,9 @@ export interface Emission {
   readonly settings: Settings
   readonly model: ModelFacts
   readonly device: Accelerator
+  readonly burdens: readonly BurdenSetting[]
+  /** Bytes of weights on one device, whole. */
+  readonly weightBytes: number
   /** What engines are told to load: a hub repository or a path. */
   readonly source: string
 }

@@ -1,3 +1,4 @@
+import { burdenFlags } from './burden-flags.ts'
 import type { Command, Emission } from './emission.ts'
 
 const quantisations: Readonly<Record<string, string>> = {
@@ -8,8 +9,11 @@ const quantisations: Readonly<Record<string, string>> = {
 }
 
 /** Flags of `llama-server`: `--ctx-size` is of all slots together. */
-export function llamaCommand({ settings, source, device }: Emission): Command {
+export function llamaCommand(emission: Emission): Command {
+  const { settings, source, device } = emission
+  const borne = burdenFlags('llama', emission)
   const wanted = quantisations[settings.weights] ?? 'BF16'
+  const { speculative } = settings
   const isFile = /\.gguf$/i.test(source)
   return {
     argv: [
@@ -28,7 +32,18 @@ export function llamaCommand({ settings, source, device }: Emission): Command {
       '--batch-size',
       String(Math.max(2048, settings.batchedTokens)),
       ...(settings.pipelineParallel > 1 ? ['--split-mode', 'layer'] : []),
-      ...(device.vendor === 'cpu' ? ['-ngl', '0'] : ['-ngl', 'all']),
+      ...(device.vendor === 'cpu' ? ['-ngl', '0'] : borne.includes('-ngl') ? [] : ['-ngl', 'all']),
+      ...borne,
+      ...(speculative === 'off' || speculative.model === null
+        ? []
+        : [
+            '--spec-type',
+            'draft-simple',
+            '--spec-draft-model',
+            speculative.model,
+            '--spec-draft-n-max',
+            String(speculative.tokens),
+          ]),
       '--metrics',
     ],
     image: `ghcr.io/ggml-org/llama.cpp:server${device.vendor === 'nvidia' ? '-cuda' : device.vendor === 'amd' ? '-rocm' : ''}`,

@@ -1,9 +1,11 @@
 import { stringify } from 'yaml'
 import { checkpointNote, type Emission } from './emission.ts'
+import { vllmSpeculativeConfig } from './vllm.ts'
 
 /** A Ray Serve LLM application: the same for `serve deploy` and a RayService. It runs vLLM. */
 export function rayConfig(emission: Emission): string {
   const { settings, model, source, device } = emission
+  const drafts = vllmSpeculativeConfig(emission)
   const config = {
     applications: [
       {
@@ -28,6 +30,7 @@ export function rayConfig(emission: Emission): string {
                 enable_prefix_caching: settings.prefixCaching,
                 enable_chunked_prefill: settings.chunkedPrefill,
                 kv_cache_dtype: settings.kvPrecision === 'fp8' ? 'fp8' : 'auto',
+                ...(drafts ? { speculative_config: drafts } : {}),
               },
             },
           ],

@@ -1,5 +1,25 @@
+import { burdenFlags } from './burden-flags.ts'
 import { checkpointNote, type Command, type Emission } from './emission.ts'
+import type { Settings } from '../search/settings.ts'
 import { optional } from './vllm.ts'
+
+const algorithms = { eagle: 'EAGLE3', mtp: 'NEXTN', ngram: 'NGRAM', draft: 'STANDALONE' } as const
+
+function drafts({ speculative }: Settings): string[] {
+  if (speculative === 'off' || !(speculative.method in algorithms)) return []
+  const { method, model, tokens, width, verified } = speculative
+  return [
+    '--speculative-algorithm',
+    algorithms[method as keyof typeof algorithms],
+    ...(model === null ? [] : ['--speculative-draft-model-path', model]),
+    '--speculative-num-steps',
+    String(tokens),
+    '--speculative-eagle-topk',
+    String(width),
+    '--speculative-num-draft-tokens',
+    String(verified),
+  ]
+}
 
 /** Flags of SGLang 0.5: data parallelism shares the tensor ranks there, so that `--tp-size` counts both. */
 export function sglangCommand(emission: Emission): Command {
@@ -36,6 +56,8 @@ export function sglangCommand(emission: Emission): Command {
       ...(isOnlineFp8 ? ['--quantization', 'fp8'] : []),
       ...(settings.kvPrecision === 'fp8' ? ['--kv-cache-dtype', 'fp8_e4m3'] : []),
       ...(settings.prefixCaching ? [] : ['--disable-radix-cache']),
+      ...drafts(settings),
+      ...burdenFlags('sglang', emission),
       '--enable-metrics',
     ],
     image: 'lmsysorg/sglang:v0.5.20',

@@ -1,6 +1,21 @@
 import { stringify } from 'yaml'
 import { checkpointNote, type Command, type Emission } from './emission.ts'
+import type { Settings } from '../search/settings.ts'
 import { optional } from './vllm.ts'
+
+const decoding = { eagle: 'Eagle3', mtp: 'MTP', ngram: 'NGram', draft: 'DraftTarget' } as const
+
+function drafts({ speculative }: Settings) {
+  if (speculative === 'off' || !(speculative.method in decoding)) return {}
+  const { method, model, tokens } = speculative
+  return {
+    speculative_config: {
+      decoding_type: decoding[method as keyof typeof decoding],
+      ...(method === 'mtp' ? { num_nextn_predict_layers: tokens } : { max_draft_len: tokens }),
+      ...(model === null ? {} : { speculative_model_dir: model }),
+    },
+  }
+}
 
 /** Flags and options file of `trtllm-serve`; no key stands in both, since versions differ in which one wins. */
 export function trtllmCommand(emission: Emission): Command {
@@ -11,6 +26,7 @@ export function trtllmCommand(emission: Emission): Command {
       enable_block_reuse: settings.prefixCaching,
     },
     ...(settings.dataParallel > 1 ? { enable_attention_dp: true } : {}),
+    ...drafts(settings),
     return_perf_metrics: true,
   }
   return {

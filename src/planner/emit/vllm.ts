@@ -1,3 +1,4 @@
+import { burdenFlags } from './burden-flags.ts'
 import { checkpointNote, type Command, type Emission } from './emission.ts'
 
 /** Flags of `vllm serve` as of 0.28. */
@@ -34,11 +35,31 @@ export function vllmCommand(emission: Emission): Command {
       ...(settings.kvPrecision === 'fp8' ? ['--kv-cache-dtype', 'fp8'] : []),
       ...(settings.prefixCaching ? [] : ['--no-enable-prefix-caching']),
       ...(settings.chunkedPrefill ? [] : ['--no-enable-chunked-prefill']),
+      ...vllmDrafts(emission),
+      ...burdenFlags('vllm', emission),
     ],
     image: 'vllm/vllm-openai:v0.28.0',
     port: 8000,
     notes: isOnlineFp8 ? [] : checkpointNote(emission),
     files: {},
+  }
+}
+
+function vllmDrafts(emission: Emission): string[] {
+  const config = vllmSpeculativeConfig(emission)
+  return config ? ['--speculative-config', JSON.stringify(config)] : []
+}
+
+/** vLLM's `speculative_config`; null where nothing is drafted. */
+export function vllmSpeculativeConfig({ settings }: Emission) {
+  const { speculative } = settings
+  if (speculative === 'off') return null
+  const { method, model, tokens } = speculative
+  const name = { eagle: 'eagle3', draft: 'draft_model', lookahead: 'ngram' } as const
+  return {
+    method: method in name ? name[method as keyof typeof name] : method,
+    ...(model === null ? {} : { model }),
+    num_speculative_tokens: tokens,
   }
 }
 

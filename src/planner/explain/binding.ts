@@ -1,4 +1,4 @@
-import { stepFeatures } from '../load/features.ts'
+import { tokenFeatures } from '../load/drafted-step.ts'
 import { eraOf } from '../load/scenario.ts'
 import { peakTflops } from '../step/utilisation.ts'
 import { weightBytes } from '../kernel-precision.ts'
@@ -61,11 +61,15 @@ function isKvShort({ curve, operating, budget, copy, settings }: Candidate): boo
 }
 
 function stepShares({ curve, operating }: Candidate): Binding['shares'] {
-  const { layout, shape, alone } = curve.device
+  const { layout, shape, alone, speculation } = curve.device
   const { step } = eraOf(curve.engine, '')
   const running = Math.max(1, operating.running)
   const started = operating.running / shape.osl
-  const features = stepFeatures(layout, running, shape.isl + shape.osl / 2, started, alone.total)
+  const features = {
+    ...tokenFeatures(layout, running, shape.isl + shape.osl / 2, speculation),
+    prefill: started * alone.total,
+    prefillStepUs: started / 1e3,
+  }
   const of = (...parts: readonly (keyof typeof features)[]) =>
     parts.reduce((sum, part) => sum + features[part] * step[part], 0)
   const multiply = of('dense', 'experts', 'expertSpread')

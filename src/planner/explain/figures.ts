@@ -64,7 +64,7 @@ export function figuresOf(candidate: Candidate): Figures {
   }
 }
 
-function tail(moments: Moments, halfWidth: number): TailEstimate {
+export function tail(moments: Moments, halfWidth: number): TailEstimate {
   const { mean, p50, p95, p99 } = tailOf(moments)
   return {
     mean: around(mean, halfWidth),

@@ -42,7 +42,7 @@ export function knobReasons(candidate: Candidate, request: Request): Record<stri
     kvPrecision:
       settings.kvPrecision === 'bf16'
         ? 'as computed: no loss'
-        : 'half the cache, twice the sequences; its loss is not measured',
+        : 'half the bytes, twice the sequences',
     contextMax: `prompt and answer of 999 in 1,000 requests of ${workload.name}; the model reaches ${model.contextMax}`,
     maxSequences: slo.some(({ figure }) => figure === 'tpot')
       ? `${Math.floor(operating.places)} at once in a replica: with more, ${slo
@@ -67,9 +67,16 @@ export function knobReasons(candidate: Candidate, request: Request): Record<stri
     chunkedPrefill: settings.chunkedPrefill
       ? 'long prompts do not hold up those who read their answers'
       : 'prompts are short: one step takes them whole',
-    speculative:
-      'off: what a draft gains depends on its acceptance, which no one has measured here',
+    speculative: draftReason(settings.speculative),
   }
+}
+
+function draftReason(speculative: Candidate['settings']['speculative']): string {
+  if (speculative === 'off')
+    return 'drafts would not pay here, or nobody has published how often they are right for this model'
+  const { tokens, width, acceptance, tokensPerStep, source } = speculative
+  const guesses = `${tokens} guess${tokens === 1 ? '' : 'es'} in a row${width > 1 ? `, ${width} beside one another` : ''}`
+  return `${guesses}, each right in ${Math.round(acceptance * 100)} % where the one before was: ${tokensPerStep} tokens a step, the same answers (${source})`
 }
 
 export const lossText = (loss: number | null): string =>

@@ -1,7 +1,9 @@
+import { type ColdStart, coldStart } from '../cold-start/cold-start.ts'
 import { breakEvenOf, priceOf } from '../cost/prices.ts'
 import type { Candidate } from '../search/candidate.ts'
 import type { Plan } from '../search/plan.ts'
 import { sloName } from '../workload/slo.ts'
+import type { ApartReport } from './apart.ts'
 import { type Binding, bindingOf } from './binding.ts'
 import { type Figures, figuresOf } from './figures.ts'
 import { knobReasons } from './knobs.ts'
@@ -19,6 +21,8 @@ export interface PlanReport {
     readonly prefixShare: number
     readonly source: string
   }
+  /** What the devices bear beside the model. */
+  readonly burdens: readonly string[]
   readonly slo: Readonly<Record<string, number>>
   readonly rateRps: number | null
   readonly objective: string
@@ -42,6 +46,8 @@ export interface PlanReport {
     readonly weight: number
   }[]
   readonly sensitivity: readonly Shift[]
+  /** Prompts and decoding on replicas of their own; null where no engine or too few devices can. */
+  readonly disaggregated: ApartReport | null
 }
 
 export interface ConfigurationReport {
@@ -49,12 +55,21 @@ export interface ConfigurationReport {
   readonly meetsSlo: boolean
   readonly predicted: Figures
   readonly quality: { readonly loss: number | 'unknown'; readonly source: string }
+  /** What happened when its load was played to it in the simulator; null where it was not. */
+  readonly rehearsed: Candidate['rehearsed'] | null
   readonly binds: Binding
   readonly memory: Candidate['budget']
+  /** Seconds until a replica answers. */
+  readonly coldStart: ColdStart & { readonly source: string }
   readonly why: Readonly<Record<string, string>>
 }
 
-export function reportOf(plan: Plan, top: number, sensitivity: readonly Shift[]): PlanReport {
+export function reportOf(
+  plan: Plan,
+  top: number,
+  sensitivity: readonly Shift[],
+  disaggregated: ApartReport | null,
+): PlanReport {
   const { request } = plan
   const { workload } = request
   const tell = (candidate: Candidate) => configuration(plan, candidate)
@@ -69,6 +84,7 @@ export function reportOf(plan: Plan, top: number, sensitivity: readonly Shift[])
       prefixShare: workload.prefixShare,
       source: workload.source,
     },
+    burdens: (request.burdens ?? []).map(({ note }) => note),
     slo: Object.fromEntries(request.slo.map((target) => [sloName(target), target.limitMs])),
     rateRps: request.rateRps,
     objective: request.objective,
@@ -89,6 +105,7 @@ export function reportOf(plan: Plan, top: number, sensitivity: readonly Shift[])
       weight,
     })),
     sensitivity,
+    disaggregated,
   }
 }
 
@@ -99,8 +116,13 @@ function configuration({ request }: Plan, candidate: Candidate): ConfigurationRe
     meetsSlo: candidate.meetsSlo,
     predicted: figuresOf(candidate),
     quality: { loss: quality.loss ?? 'unknown', source: quality.source },
+    rehearsed: candidate.rehearsed ?? null,
     binds: bindingOf(candidate),
     memory: candidate.budget,
+    coldStart: {
+      ...coldStart(candidate.engine, candidate.copy.layout),
+      source: candidate.engine.startup.source,
+    },
     why: knobReasons(candidate, request),
   }
 }

@@ -44,7 +44,7 @@ function shift(
   }
 }
 
-/** "vllm fp8 tp2 ×4" */
+/** "vllm fp8 tp2 eagle3 ×4": three guesses by an EAGLE head. */
 export const shapeOf = ({ settings }: Pick<Candidate, 'settings'>): string => layoutName(settings)
 
 export function layoutName(settings: Candidate['settings']): string {
@@ -55,6 +55,8 @@ export function layoutName(settings: Candidate['settings']): string {
     ...(dataParallel > 1 ? [`dp${dataParallel}`] : []),
     ...(expertParallel > 1 ? [`ep${expertParallel}`] : []),
   ]
-  const kv = settings.kvPrecision === 'fp8' ? '+kv8' : ''
-  return `${settings.engine} ${settings.weights}${kv} ${ranks.join(' ')} ×${settings.replicas}`
+  const { engine, weights, kvPrecision, speculative, replicas } = settings
+  const kv = kvPrecision === 'fp8' ? '+kv8' : ''
+  const drafts = speculative === 'off' ? '' : ` ${speculative.method}${speculative.tokens}`
+  return `${engine} ${weights}${kv} ${ranks.join(' ')}${drafts} ×${replicas}`
 }

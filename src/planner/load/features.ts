@@ -19,15 +19,19 @@ export interface PrefillCost {
   readonly chunks: number
 }
 
-/** Decoding `decodes` sequences while `prefills` prompts start with every step (usually far less than one). */
+/**
+ * Decoding `decodes` sequences, `queries` tokens each, while `prefills` prompts start with every step (usually far less
+ * than one).
+ */
 export function stepFeatures(
   layout: Layout,
   decodes: number,
   context: number,
   prefills: number,
   prefillMs: number,
+  queries = 1,
 ): StepFeatures {
-  const parts = stepParts(layout, { decodes, context, chunks: [] })
+  const parts = stepParts(layout, { decodes, context, queries, chunks: [] })
   const { model } = layout
   const layers = model.layers / 1e3
   return {
@@ -87,6 +91,8 @@ export interface Arrival {
   readonly waitMs: number
   /** Requests come at random, not as others leave. */
   readonly isOpen: boolean
+  /** `stepMs` is for one token: a step brings this many. Default 1. */
+  readonly tokensPerStep?: number
 }
 
 /** The time to the first token of a request whose prompt costs `alone` by itself. */
@@ -94,7 +100,7 @@ export function firstTokenFeatures(
   layout: Layout,
   alone: PrefillCost,
   osl: number,
-  { running, stepMs, waitMs, isOpen }: Arrival,
+  { running, stepMs, waitMs, isOpen, tokensPerStep = 1 }: Arrival,
 ): FirstTokenFeatures {
   const own = alone.total - alone.attention
   const cycleMs = stepMs * osl + alone.total
@@ -106,8 +112,8 @@ export function firstTokenFeatures(
     layerMs: layout.model.layers,
     prefill: own,
     prefillAttention: alone.attention,
-    step: isOpen ? 0 : stepMs,
-    openStep: isOpen ? stepMs : 0,
+    step: isOpen ? 0 : stepMs * tokensPerStep,
+    openStep: isOpen ? stepMs * tokensPerStep : 0,
     cohort: cohort * own,
     cohortAttention: cohort * alone.attention,
     cohortShort: cohort * alone.total * Math.min(1, 128 / osl),

@@ -1,5 +1,7 @@
 import type { EngineModel, FittedEra } from '../../core/engine-model.ts'
 import type { Layout } from '../step/step-time.ts'
+import type { Burden } from '../burdens/burden.ts'
+import type { Speculation } from '../speculation/speculation.ts'
 import type { Load } from './load.ts'
 
 /** One engine's replicas under a load: all that a prediction needs. */
@@ -16,6 +18,10 @@ export interface Scenario {
   readonly maxSequences: number | null
   readonly batchedTokens: number | null
   readonly memoryShare: number | null
+  /** Default: none. */
+  readonly speculation?: Speculation | null
+  /** What each replica bears beside the model. Default: nothing. */
+  readonly burdens?: readonly Burden[]
 }
 
 export interface Limits {
@@ -25,7 +31,10 @@ export interface Limits {
 
 /** The engine's limits: what was asked for, else its defaults for a device of this size. */
 export function limitsOf(
-  scenario: Pick<Scenario, 'engine' | 'layout' | 'maxSequences' | 'batchedTokens'>,
+  scenario: Pick<
+    Scenario,
+    'engine' | 'layout' | 'maxSequences' | 'batchedTokens' | 'speculation'
+  >,
 ): Limits {
   const { engine, layout } = scenario
   const { scheduling } = engine
@@ -34,8 +43,9 @@ export function limitsOf(
     device.memoryBytes >= scheduling.largeDeviceBytes &&
     !scheduling.smallArchitectures.includes(device.architecture)
   const size = isLarge ? 'large' : 'small'
+  const drafted = scenario.speculation ? scheduling.draftedSequences : undefined
   return {
-    maxSequences: scenario.maxSequences ?? scheduling.maxSequences[size],
+    maxSequences: scenario.maxSequences ?? drafted ?? scheduling.maxSequences[size],
     batchedTokens: scenario.batchedTokens ?? scheduling.batchedTokens[size],
   }
 }

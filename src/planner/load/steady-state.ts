@@ -6,9 +6,11 @@ import {
   firstTokenFeatures,
   prefillCost,
   type StepFeatures,
-  stepFeatures,
   weigh,
 } from './features.ts'
+import { tokensPerStep } from '../speculation/acceptance.ts'
+import { burdenedMs } from '../burdens/burden.ts'
+import { besideMemory, tokenFeatures } from './drafted-step.ts'
 
 export interface SteadyState {
   readonly tpotMs: number
@@ -52,12 +54,13 @@ type Point = ReturnType<typeof createPoint>
 
 /** Times at a number of decoding sequences. */
 function createPoint(scenario: Scenario) {
-  const { layout, engine, isl, osl, prefixShare } = scenario
+  const { layout, engine, isl, osl, prefixShare, speculation = null, burdens = [] } = scenario
   const limits = limitsOf(scenario)
   const era = eraOf(engine, scenario.version)
   const budget = memoryBudget(layout, engine.memory, {
     share: scenario.memoryShare,
     batchedTokens: limits.batchedTokens,
+    ...besideMemory(layout, speculation, burdens),
   })
   const held = engine.memory.reserves === 'in-advance' ? isl + osl : isl + osl * 0.55
   const capacity = sequenceCapacity(layout, budget, held)
@@ -75,12 +78,25 @@ function createPoint(scenario: Scenario) {
     const beside = engine.scheduling.mixesPrefill
       ? prefillCost(layout, prompt, limits.batchedTokens, { decodes, context })
       : prefillCost(layout, prompt, limits.batchedTokens, null, others / osl)
-    const features = stepFeatures(layout, decodes, context, others / osl, beside.total)
-    return { features, ms: weigh(features, era.step) * stepFactor }
+    const features = {
+      ...tokenFeatures(layout, decodes, context, speculation),
+      prefill: (others / osl) * beside.total,
+      prefillStepUs: others / osl / 1e3,
+    }
+    const ms = weigh(features, era.step) * stepFactor
+    const shape = { tokens: decodes * (speculation?.verified ?? 1), sequences: decodes, context }
+    const perStep = speculation ? tokensPerStep(speculation) : 1
+    return { features, ms: burdenedMs(burdens, layout, ms * perStep, shape) / perStep }
   }
 
   function firstToken(running: number, stepMs: number, waitMs: number, isOpen: boolean) {
-    const features = firstTokenFeatures(layout, alone, osl, { running, stepMs, waitMs, isOpen })
+    const features = firstTokenFeatures(layout, alone, osl, {
+      running,
+      stepMs,
+      waitMs,
+      isOpen,
+      tokensPerStep: speculation ? tokensPerStep(speculation) : 1,
+    })
     return { features, ms: weigh(features, era.firstToken) * firstTokenFactor }
   }
   return { budget, maxRunning, alone, step, firstToken }

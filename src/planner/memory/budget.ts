@@ -1,4 +1,5 @@
 import type { MemoryRules } from '../../core/engine-model.ts'
+import { cachedLayers } from '../model-facts.ts'
 import type { Layout } from '../step/step-time.ts'
 import { blockBytes, sequenceKvBytes } from './kv-cache.ts'
 import { weightBytesPerDevice } from './weights.ts'
@@ -16,20 +17,26 @@ export interface MemoryBudget {
 export interface MemoryAsk {
   readonly share: number | null
   readonly batchedTokens: number
+  /** Bytes on each device beside the model: a draft, adapters. */
+  readonly besideBytes?: number
+  /** Layers with a cache of the same kind beside the model's own: those of a draft. */
+  readonly besideLayers?: number
 }
 
 /** Where the memory of one device goes, as the engine counts it. */
 export function memoryBudget(layout: Layout, rules: MemoryRules, ask: MemoryAsk): MemoryBudget {
   const deviceBytes = layout.device.memoryBytes
   const weights = weightBytesPerDevice(layout)
-  const workspace = workspaceBytes(layout, rules, ask.batchedTokens)
+  const workspace = workspaceBytes(layout, rules, ask.batchedTokens) + (ask.besideBytes ?? 0)
   const left = (share: number) =>
     rules.shareOf === 'device'
       ? deviceBytes * share - weights - workspace
       : (deviceBytes - weights - workspace) * share
   let share = ask.share ?? rules.defaultShare
   if (ask.share === null && left(share) < deviceBytes * 0.08) share = rules.highestShare
-  const kvBytes = left(share)
+  const layers = cachedLayers(layout.model)
+  // What is left holds the caches of both; the model's own part of it is what counts.
+  const kvBytes = left(share) * (layers / (layers + (ask.besideLayers ?? 0) || 1))
   const blocks = Math.floor(kvBytes / blockBytes(layout, rules.blockTokens)) - rules.reservedBlocks
   return {
     deviceBytes,

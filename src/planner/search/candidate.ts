@@ -3,6 +3,7 @@ import type { MemoryBudget } from '../memory/budget.ts'
 import type { EngineCurve } from './curve.ts'
 import type { Operating } from './operate.ts'
 import type { Quality } from './quality.ts'
+import type { Rehearsal } from './rehearsal.ts'
 import type { Copy, Settings } from './settings.ts'
 
 /** One way to run the model, and what it will do. */
@@ -13,6 +14,8 @@ export interface Candidate {
   readonly curve: EngineCurve
   readonly budget: MemoryBudget
   readonly quality: Quality
+  /** Sequences that the caches of a replica hold at once. */
+  readonly capacity: number
   /** What one replica does. */
   readonly operating: Operating
   readonly meetsSlo: boolean
@@ -26,6 +29,8 @@ export interface Candidate {
   /** For a million tokens of answers, prompts included in the price. */
   readonly usdPerMillionTokens: number | null
   readonly joulesPerToken: number | null
+  /** What happened when its load was played; absent where it was not. */
+  readonly rehearsed?: Rehearsal
 }
 
 export const objectives = ['cost', 'latency', 'throughput', 'energy', 'quality'] as const

@@ -1,13 +1,16 @@
 import type { EngineModel, FittedEra } from '../../core/engine-model.ts'
+import { type Burden, burdenedMs } from '../burdens/burden.ts'
 import { correction } from '../load/correction.ts'
 import {
   firstTokenFeatures,
   type PrefillCost,
   prefillCost,
   type StepFeatures,
-  stepFeatures,
   weigh,
 } from '../load/features.ts'
+import { tokenFeatures } from '../load/drafted-step.ts'
+import { tokensPerStep } from '../speculation/acceptance.ts'
+import type { Speculation } from '../speculation/speculation.ts'
 import { eraOf } from '../load/scenario.ts'
 import type { Layout } from '../step/step-time.ts'
 
@@ -22,7 +25,8 @@ export interface RequestShape {
 export interface DeviceCurve {
   readonly layout: Layout
   readonly shape: RequestShape
-  /** One entry for each power of two: 1, 2, 4, … */
+  readonly speculation: Speculation | null
+  /** What a token costs. One entry for each power of two: 1, 2, 4, … */
   readonly decode: readonly StepFeatures[]
   /** What a prompt adds to a step that decodes so many, ms. */
   readonly besideMs: readonly number[]
@@ -31,10 +35,16 @@ export interface DeviceCurve {
   readonly alone: PrefillCost
 }
 
+/** Where prompts are read: in the steps that decode, in steps of their own, or by other replicas. */
+export type PromptPlace = 'beside' | 'apart' | 'elsewhere'
+
 /** What one replica does with so many sequences running. */
 export interface EngineCurve {
   readonly engine: EngineModel
   readonly device: DeviceCurve
+  readonly prompts: PromptPlace
+  readonly burdens: readonly Burden[]
+  /** Time for one token of each sequence: a step's, or its share where drafts bring several. */
   stepMs(running: number): number
   /** Mean time to the first token; `waitMs`: until a place is free. */
   firstTokenMs(running: number, waitMs: number): number
@@ -49,6 +59,7 @@ export function deviceCurve(
   shape: RequestShape,
   batchedTokens: number,
   most: number,
+  speculation: Speculation | null = null,
 ): DeviceCurve {
   const { isl, osl, prefixShare } = shape
   const context = isl + osl / 2
@@ -59,7 +70,7 @@ export function deviceCurve(
   const apartMs: number[] = []
   for (let at = 0; at < points; at++) {
     const decodes = 2 ** at
-    decode.push(stepFeatures(layout, decodes, context, 0, 0))
+    decode.push(tokenFeatures(layout, decodes, context, speculation))
     apartMs.push(
       decodes > osl || at === 0
         ? prefillCost(layout, prompt, batchedTokens, null, Math.max(1, decodes / osl)).total
@@ -73,49 +84,70 @@ export function deviceCurve(
     )
   }
   const alone = prefillCost(layout, prompt, batchedTokens, null)
-  return { layout, shape, decode, besideMs: filled(besideMs), apartMs, alone }
+  return { layout, shape, speculation, decode, besideMs: filled(besideMs), apartMs, alone }
 }
 
 export function engineCurve(
   engine: EngineModel,
   device: DeviceCurve,
-  mixesPrefill = engine.scheduling.mixesPrefill,
+  place: PromptPlace = engine.scheduling.mixesPrefill ? 'beside' : 'apart',
+  burdens: readonly Burden[] = [],
 ): EngineCurve {
   const { layout, shape, alone } = device
   const era = eraOf(engine, '')
   const subject = { engine, layout, version: '' }
   const stepFactor = Math.exp(correction(engine.fitted.stepCorrections, subject))
   const firstFactor = Math.exp(correction(engine.fitted.firstTokenCorrections, subject))
-  const promptMs = mixesPrefill ? device.besideMs : device.apartMs
-  const promptShare = promptMs.map(
-    (each, at) => stepFactor * prompts(era, 2 ** at / shape.osl, each),
+  const promptMs = place === 'beside' ? device.besideMs : device.apartMs
+  const slowdown = burdens.reduce((product, burden) => product * burden.slowdown(layout), 1)
+  const promptShare = promptMs.map((each, at) =>
+    place === 'elsewhere' ? 0 : stepFactor * prompts(era, 2 ** at / shape.osl, each) * slowdown,
   )
-  const steps = device.decode.map(
-    (features, at) => stepFactor * weigh(features, era.step) + (promptShare[at] ?? 0),
-  )
+  const verified = device.speculation?.verified ?? 1
+  const perStep = device.speculation ? tokensPerStep(device.speculation) : 1
+  const steps = device.decode.map((features, at) => {
+    const ms = stepFactor * weigh(features, era.step) * perStep
+    const shape = { tokens: 2 ** at * verified, sequences: 2 ** at, context: contextOf(device) }
+    return burdenedMs(burdens, layout, ms, shape) / perStep + (promptShare[at] ?? 0)
+  })
   // Less than one sequence on average: it decodes alone, and seldom meets another's prompt.
   const stepMs = (running: number) =>
     interpolate(steps, running) - (running < 1 ? (1 - running) * (promptShare[0] ?? 0) : 0)
+  // A prompt alone in its steps bears what they bear.
+  const borneMs =
+    (slowdown - 1) * alone.total +
+    alone.chunks *
+      burdenedMs(burdens, layout, 0, {
+        tokens: (shape.isl * (1 - shape.prefixShare)) / alone.chunks,
+        sequences: 0,
+        context: 0,
+      })
   const arrival = (running: number, waitMs: number) =>
     firstTokenFeatures(layout, alone, shape.osl, {
       running: Math.max(1, running),
       stepMs: stepMs(running),
       waitMs,
       isOpen: true,
+      tokensPerStep: perStep,
     })
   return {
     engine,
     device,
+    prompts: place,
     stepMs,
     firstTokenMs: (running, waitMs) =>
-      weigh(arrival(running, waitMs), era.firstToken) * firstFactor,
+      weigh(arrival(running, waitMs), era.firstToken) * firstFactor + borneMs,
     queueMs: (running) => arrival(running, 0).queue * era.firstToken.queue * firstFactor,
+    burdens,
     promptMs:
+      borneMs +
       firstFactor *
       ((alone.total - alone.attention) * era.firstToken.prefill +
         alone.attention * era.firstToken.prefillAttention),
   }
 }
+
+const contextOf = ({ shape }: DeviceCurve): number => shape.isl + shape.osl / 2
 
 const prompts = ({ step }: FittedEra, started: number, promptMs: number): number =>
   started * (promptMs * step.prefill + step.prefillStepUs / 1e3)

@@ -1,4 +1,4 @@
-import type { SloTarget } from '../workload/slo.ts'
+import type { LatencyFigure, SloTarget } from '../workload/slo.ts'
 import type { Workload } from '../workload/workload.ts'
 import type { EngineCurve } from './curve.ts'
 import {
@@ -8,6 +8,7 @@ import {
   placeWait,
   quantile,
   shareBelow,
+  type Tail,
   z,
 } from './tails.ts'
 
@@ -52,6 +53,18 @@ export function operate(
 
 export const valueOf = (at: Operating, { figure, statistic }: SloTarget): number =>
   statistic === 'mean' ? at[figure].mean : quantile(at[figure], z[statistic])
+
+/** The same of what was played. */
+export const valueIn = (
+  played: Readonly<Record<LatencyFigure, Tail>>,
+  { figure, statistic }: Pick<SloTarget, 'figure' | 'statistic'>,
+): number => played[figure][statistic]
+
+export const meetsTails = (
+  played: Readonly<Record<LatencyFigure, Tail>>,
+  slo: readonly SloTarget[],
+  tolerance: number,
+): boolean => slo.every((target) => valueIn(played, target) <= target.limitMs * tolerance)
 
 export const meets = (at: Operating, slo: readonly SloTarget[]): boolean =>
   slo.every((target) => valueOf(at, target) <= target.limitMs)

@@ -4,10 +4,12 @@ import { type SloTarget, sloName } from '../workload/slo.ts'
 import type { Candidate } from './candidate.ts'
 import { lightest, operate, valueOf } from './operate.ts'
 import { pareto, ranked } from './rank.ts'
+import type { Rehearse } from './rehearsal.ts'
 import { relax, repair } from './repair.ts'
 import type { CurveCache } from './replica.ts'
 import { type Request, screen, type Screened } from './screen.ts'
 import { type Split, splitRate } from './split.ts'
+import { onStage } from './stage.ts'
 
 /** The recommendation: never empty unless nothing in the catalogue holds the model. */
 export interface Plan {
@@ -25,7 +27,12 @@ export interface Plan {
   readonly points: number
 }
 
-export function plan(asked: Request, curves: CurveCache = new Map()): Plan {
+/** `rehearse`: plays the best candidates before they are recommended. */
+export function plan(
+  asked: Request,
+  curves: CurveCache = new Map(),
+  rehearse: Rehearse | null = null,
+): Plan {
   const repaired = repair(asked)
   const reasons = [...repaired.reasons]
   let request = repaired.request
@@ -39,7 +46,9 @@ export function plan(asked: Request, curves: CurveCache = new Map()): Plan {
     request = relaxed.request
     reasons.push(...relaxed.reasons)
   }
-  const { candidates } = screened
+  const candidates = rehearse
+    ? onStage(request, screened.candidates, rehearse)
+    : screened.candidates
   const best = candidates[0]
   const split = splitRate(request, candidates)
   if (best && !best.meetsSlo && split.length < 2) {

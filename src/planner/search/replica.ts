@@ -1,8 +1,17 @@
 import type { EngineModel } from '../../core/engine-model.ts'
 import { limitsOf } from '../load/scenario.ts'
 import { memoryBudget, type MemoryBudget, sequenceCapacity } from '../memory/budget.ts'
+import type { Burden } from '../burdens/burden.ts'
+import { besideMemory } from '../load/drafted-step.ts'
+import type { Speculation } from '../speculation/speculation.ts'
 import { lengthQuantile, type Workload } from '../workload/workload.ts'
-import { type DeviceCurve, deviceCurve, type EngineCurve, engineCurve } from './curve.ts'
+import {
+  type DeviceCurve,
+  deviceCurve,
+  type EngineCurve,
+  engineCurve,
+  type PromptPlace,
+} from './curve.ts'
 import { batchedTokenChoices } from './grid.ts'
 import type { Copy, Pinned } from './settings.ts'
 
@@ -15,6 +24,7 @@ export interface Replica {
   readonly batchedTokens: number
   readonly chunkedPrefill: boolean
   readonly contextMax: number
+  readonly speculation: Speculation | null
   /** Sequences that the cache holds. */
   readonly capacity: number
   /** The engine's own limit on sequences, where nobody says. */
@@ -24,14 +34,24 @@ export interface Replica {
 /** Device curves of one search, shared by engines and knobs that see the same steps. */
 export type CurveCache = Map<string, DeviceCurve>
 
+/** What replicas are laid out for. */
+export interface ReplicaAsk {
+  readonly workload: Workload
+  readonly pinned: Pinned
+  readonly speculation: Speculation | null
+  readonly burdens: readonly Burden[]
+  /** Only these token budgets and memory shares. */
+  readonly only?: { readonly batchedTokens: readonly number[]; readonly shares: readonly number[] }
+}
+
 /** The settings of an engine on a copy that differ in what they do; its defaults come first. */
 export function replicas(
   engine: EngineModel,
   copy: Copy,
-  workload: Workload,
-  pinned: Pinned,
+  ask: ReplicaAsk,
   cache: CurveCache,
 ): Replica[] {
+  const { workload, pinned, speculation, burdens } = ask
   const contextMax = pinned.contextMax ?? contextFor(copy, workload)
   const defaults = limitsOf({
     engine,
@@ -39,38 +59,48 @@ export function replicas(
     maxSequences: null,
     batchedTokens: null,
   })
-  const choices = pinned.batchedTokens
-    ? [pinned.batchedTokens]
-    : [...new Set([defaults.batchedTokens, ...batchedTokenChoices])]
   const found: Replica[] = []
   const seen = new Set<string>()
-  for (const batchedTokens of choices)
-    for (const share of sharesOf(engine, pinned)) {
+  for (const batchedTokens of budgetsOf(ask, defaults.batchedTokens))
+    for (const share of ask.only?.shares ?? sharesOf(engine, pinned)) {
       const chunks = Math.ceil(uncached(workload) / batchedTokens)
-      const budget = memoryBudget(copy.layout, engine.memory, { share, batchedTokens })
+      const budget = memoryBudget(copy.layout, engine.memory, {
+        share,
+        batchedTokens,
+        ...besideMemory(copy.layout, speculation, burdens),
+      })
       const key = `${chunks} ${budget.kvBytes}`
       if (seen.has(key) || !holdsOne(engine, copy, budget, contextMax)) continue
       seen.add(key)
-      const device = cached(copy, workload, batchedTokens, chunks, cache)
+      const device = cached(copy, workload, batchedTokens, chunks, speculation, cache)
       const shared = {
         engine,
         copy,
         budget,
         batchedTokens,
         contextMax,
+        speculation,
         capacity: capacityOf(engine, copy, budget, workload),
         defaultSequences: defaults.maxSequences,
       }
-      found.push({
-        ...shared,
-        curve: engineCurve(engine, device),
-        chunkedPrefill: engine.capabilities.chunkedPrefill,
-      })
+      const curve = (place?: PromptPlace) => engineCurve(engine, device, place, burdens)
+      const { chunkedPrefill } = engine.capabilities
+      found.push({ ...shared, curve: curve(), chunkedPrefill })
       if (chunks === 1 && engine.scheduling.mixesPrefill && batchedTokens >= longest(workload))
-        found.push({ ...shared, curve: engineCurve(engine, device, false), chunkedPrefill: false })
+        found.push({ ...shared, curve: curve('apart'), chunkedPrefill: false })
     }
   return found
 }
+
+function budgetsOf({ pinned, only }: ReplicaAsk, usual: number): readonly number[] {
+  if (pinned.batchedTokens !== undefined) return [pinned.batchedTokens]
+  return [...new Set(only?.batchedTokens ?? [usual, ...batchedTokenChoices])]
+}
+
+const draftKey = (speculation: Speculation | null): string =>
+  speculation
+    ? `${speculation.method} ${speculation.depth} ${speculation.width} ${speculation.verified} ${speculation.acceptance}`
+    : ''
 
 /** Prompt and answer of all but one request in a thousand, in whole kibi-tokens, as far as the model reaches. */
 function contextFor({ layout }: Copy, { inputTokens, outputTokens }: Workload): number {
@@ -122,10 +152,11 @@ function cached(
   workload: Workload,
   batchedTokens: number,
   chunks: number,
+  speculation: Speculation | null,
   cache: CurveCache,
 ): DeviceCurve {
   const { tp, pp, dp, ep, device, precision } = layout
-  const key = `${device.name} ${tp} ${pp} ${dp} ${ep} ${precision.dense} ${precision.experts} ${precision.kvBytes} ${chunks}`
+  const key = `${device.name} ${tp} ${pp} ${dp} ${ep} ${precision.dense} ${precision.experts} ${precision.kvBytes} ${chunks} ${draftKey(speculation)}`
   const known = cache.get(key)
   if (known) return known
   const shape = {
@@ -133,7 +164,7 @@ function cached(
     osl: workload.outputTokens.mean,
     prefixShare: workload.prefixShare,
   }
-  const curve = deviceCurve(layout, shape, batchedTokens, 2048)
+  const curve = deviceCurve(layout, shape, batchedTokens, 2048, speculation)
   cache.set(key, curve)
   return curve
 }

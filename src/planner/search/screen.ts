@@ -1,15 +1,20 @@
+import type { EngineModel } from '../../core/engine-model.ts'
+import type { Burden } from '../burdens/burden.ts'
 import { type PriceBook, priceOf, type Tenancy } from '../cost/prices.ts'
 import type { ModelFacts } from '../model-facts.ts'
 import type { DeviceGroup } from '../workload/fleet.ts'
 import type { SloTarget } from '../workload/slo.ts'
+import { publishedDrafts } from '../speculation/published.ts'
+import type { Speculation } from '../speculation/speculation.ts'
+import type { SpeculationChoice } from '../speculation/parse-speculation.ts'
 import type { Workload } from '../workload/workload.ts'
 import type { Candidate, Objective } from './candidate.ts'
 import { canRun, copies } from './grid.ts'
 import { isGoodEnough, qualityOf } from './quality.ts'
 import { ranked, score } from './rank.ts'
-import { type CurveCache, replicas } from './replica.ts'
-import type { Pinned } from './settings.ts'
-import { size } from './size.ts'
+import { type CurveCache, type Replica, replicas } from './replica.ts'
+import type { Copy, Pinned } from './settings.ts'
+import { type Demand, size } from './size.ts'
 
 export interface Request {
   readonly model: ModelFacts
@@ -20,6 +25,10 @@ export interface Request {
   readonly objective: Objective
   readonly minQuality: number
   readonly pinned: Pinned
+  /** Default: drafts whose acceptance is published for the model. */
+  readonly speculation?: SpeculationChoice
+  /** What every replica bears beside the model. */
+  readonly burdens?: readonly Burden[]
   readonly tenancy: Tenancy
   readonly prices: PriceBook
 }
@@ -54,17 +63,57 @@ export function screen(request: Request, curves: CurveCache = new Map()): Screen
       }
       for (const engine of pinned.engines) {
         if (!canRun(engine, copy)) continue
-        let chosen: Candidate | null = null
-        for (const replica of replicas(engine, copy, workload, pinned, curves)) {
-          points++
-          const next = size(replica, demand)
-          if (chosen === null || isBetter(next, chosen, request)) chosen = next
-        }
-        if (chosen !== null) best.push(chosen)
+        const found = bestSettings(engine, copy, request, demand, curves)
+        points += found.points
+        if (found.best) best.push(found.best)
       }
     }
   }
   return { candidates: ranked(best, objective, slo), points }
+}
+
+/** The best settings without drafts; then drafts, near those and near the engine's defaults. */
+function bestSettings(
+  engine: EngineModel,
+  copy: Copy,
+  request: Request,
+  demand: Demand,
+  curves: CurveCache,
+): { readonly best: Candidate | null; readonly points: number } {
+  const { workload, pinned, burdens = [] } = request
+  let points = 0
+  const choose = (found: readonly Replica[], from: Candidate | null) =>
+    found.reduce<Candidate | null>((chosen, replica) => {
+      points++
+      const next = size(replica, demand)
+      return chosen === null || isBetter(next, chosen, request) ? next : chosen
+    }, from)
+  const ask = { workload, pinned, burdens, speculation: null }
+  const all = replicas(engine, copy, ask, curves)
+  const plain = choose(all, null)
+  // Engines do not draft beside pipeline stages (vLLM's documentation of speculative decoding).
+  const drafts = copy.layout.pp > 1 ? [] : draftsOf(request)
+  let best = pinned.drafted ? null : plain
+  for (const speculation of drafts) {
+    if (!engine.capabilities.speculative.includes(speculation.method)) continue
+    const only = plain && {
+      batchedTokens: [all[0]!.batchedTokens, plain.settings.batchedTokens],
+      shares: [plain.budget.share],
+    }
+    const next = choose(
+      replicas(engine, copy, { ...ask, speculation, ...(only ? { only } : {}) }, curves),
+      best,
+    )
+    // Drafts come by their depth: where a deeper one does not gain, those beyond it lose.
+    if (next === best && best !== null) break
+    best = next
+  }
+  return { best, points }
+}
+
+function draftsOf({ model, workload, speculation = 'auto' }: Request): readonly Speculation[] {
+  if (speculation === 'auto') return publishedDrafts(model, workload.name)
+  return speculation === null ? [] : [speculation]
 }
 
 /** Settings have to earn their distance from the defaults, which come first. */

@@ -1,6 +1,7 @@
 import type { EngineModel } from '../../core/engine-model.ts'
 import type { Accelerator } from '../accelerator.ts'
 import type { Kernel } from '../kernel-precision.ts'
+import type { DraftMethod } from '../speculation/speculation.ts'
 import type { Layout } from '../step/step-time.ts'
 
 /** Everything that a plan decides: one way to run the model. */
@@ -23,8 +24,22 @@ export interface Settings {
   readonly memoryShare: number
   readonly prefixCaching: boolean
   readonly chunkedPrefill: boolean
-  /** Drafts pay only at an acceptance that nobody has measured for this traffic: `off` until it is given. */
-  readonly speculative: 'off'
+  readonly speculative: 'off' | DraftSettings
+}
+
+/** Drafts as an engine is told to make them, and what is expected of them. */
+export interface DraftSettings {
+  readonly method: DraftMethod
+  /** Repository or path of what drafts; null where the model brings it or nothing is needed. */
+  readonly model: string | null
+  /** Guesses one after another, and beside one another. */
+  readonly tokens: number
+  readonly width: number
+  /** Tokens that a step verifies for a sequence. */
+  readonly verified: number
+  readonly acceptance: number
+  readonly tokensPerStep: number
+  readonly source: string
 }
 
 /** A copy of the model on devices, before an engine runs it. */
@@ -49,6 +64,8 @@ export interface Pinned {
   readonly batchedTokens?: number
   readonly memoryShare?: number
   readonly contextMax?: number
+  /** Only with drafts. */
+  readonly drafted?: boolean
 }
 
 /** Whether a device multiplies weights of this precision, as far as its data sheet says. */

@@ -1,6 +1,7 @@
 import { deviceWatts } from '../cost/energy.ts'
 import type { Price } from '../cost/prices.ts'
 import type { SloTarget } from '../workload/slo.ts'
+import { tokensPerStep } from '../speculation/acceptance.ts'
 import type { Workload } from '../workload/workload.ts'
 import type { Candidate, Objective } from './candidate.ts'
 import {
@@ -58,10 +59,11 @@ export function size(replica: Replica, demand: Demand): Candidate {
 
 /** Running sequences beyond this would break the limit on TPOT: better that a request waits. */
 function placesOf(replica: Replica, { slo, pinned }: Demand): number {
-  const { curve, capacity, batchedTokens, copy } = replica
+  const { curve, capacity, batchedTokens, copy, speculation } = replica
   if (pinned.maxSequences !== undefined)
     return Math.max(1, Math.min(pinned.maxSequences * copy.layout.dp, capacity))
-  const ceiling = Math.max(1, Math.min(capacity, batchedTokens, 2048) | 0)
+  const most = batchedTokens / (speculation?.verified ?? 1)
+  const ceiling = Math.max(1, Math.min(capacity, most, 2048) | 0)
   const limit = Math.min(
     ...slo.filter(({ figure }) => figure === 'tpot').map(({ limitMs }) => limitMs),
   )
@@ -126,10 +128,6 @@ function candidate(replica: Replica, demand: Demand, sized: Sized): Candidate {
   const { operating, count, servedRps } = sized
   const { curve, copy, engine, budget } = replica
   const devices = count * copy.ranks
-  const tokensPerSecond = servedRps * demand.workload.outputTokens.mean
-  const usdPerHour = demand.price.usdPerHour === null ? null : demand.price.usdPerHour * devices
-  const promptShare = (operating.rateRps / 1e3) * curve.device.alone.total
-  const watts = deviceWatts(copy.layout.device, promptShare, 1 - Math.exp(-operating.running))
   return {
     settings: settingsOf(replica, demand, sized, devices),
     engine,
@@ -137,15 +135,66 @@ function candidate(replica: Replica, demand: Demand, sized: Sized): Candidate {
     curve,
     budget,
     quality: demand.quality,
-    operating,
+    capacity: replica.capacity,
     meetsSlo: sized.meetsSlo,
-    servedRps,
     mostRps: sized.mostRps,
-    attainment: attainment(operating, demand.slo),
+    ...served({ copy, curve, operating }, demand, devices, servedRps),
+  }
+}
+
+/** The figures that follow from the load. */
+function served(
+  { copy, curve, operating }: Pick<Candidate, 'copy' | 'curve' | 'operating'>,
+  { workload, slo, price }: Pick<Demand, 'workload' | 'slo' | 'price'>,
+  devices: number,
+  servedRps: number,
+) {
+  const tokensPerSecond = servedRps * workload.outputTokens.mean
+  const usdPerHour = price.usdPerHour === null ? null : price.usdPerHour * devices
+  const promptShare = (operating.rateRps / 1e3) * curve.device.alone.total
+  const watts = deviceWatts(copy.layout.device, promptShare, 1 - Math.exp(-operating.running))
+  return {
+    operating,
+    servedRps,
+    attainment: attainment(operating, slo),
     outputTokensPerSecond: tokensPerSecond,
     usdPerHour,
     usdPerMillionTokens: usdPerHour === null ? null : usdPerHour / (tokensPerSecond * 3600e-6),
     joulesPerToken: watts === null ? null : (watts * devices) / tokensPerSecond,
+  }
+}
+
+/** The same candidate under a smaller load, which is then also the most that it takes. */
+export function atRate(
+  candidate: Candidate,
+  { workload, slo }: Pick<Demand, 'workload' | 'slo'>,
+  rateRps: number,
+  price: Price,
+): Candidate {
+  const { curve, operating, settings, copy, servedRps, mostRps } = candidate
+  const { places } = operating
+  const each = rateRps / settings.replicas
+  const running = runningAt(curve, places, workload.outputTokens.mean, each) ?? operating.running
+  const next = operate(curve, places, workload, Math.max(running, 1e-3))
+  return {
+    ...candidate,
+    mostRps: mostRps * (rateRps / servedRps),
+    ...served({ copy, curve, operating: next }, { workload, slo, price }, settings.devices, rateRps),
+  }
+}
+
+function draftSettings({ speculation }: Replica): Settings['speculative'] {
+  if (speculation === null) return 'off'
+  const { method, weights, depth, width, verified, acceptance, source } = speculation
+  return {
+    method,
+    model: weights,
+    tokens: depth,
+    width,
+    verified,
+    acceptance,
+    tokensPerStep: Number(tokensPerStep(speculation).toFixed(2)),
+    source,
   }
 }
 
@@ -176,6 +225,6 @@ function settingsOf(
     memoryShare: budget.share,
     prefixCaching: engine.capabilities.prefixCaching,
     chunkedPrefill: replica.chunkedPrefill,
-    speculative: 'off',
+    speculative: draftSettings(replica),
   }
 }

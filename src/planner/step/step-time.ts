@@ -29,6 +29,8 @@ export interface StepLoad {
   /** Mean tokens in the cache of a decoding sequence. */
   readonly context: number
   readonly chunks: readonly PrefillChunk[]
+  /** Tokens that each decoding sequence brings: more than one where drafts are verified. Default 1. */
+  readonly queries?: number
 }
 
 export interface PrefillChunk {
@@ -53,17 +55,18 @@ export interface StepParts {
 /** Device time of one step, from the rooflines and the measured utilisation. */
 export function stepParts(layout: Layout, load: StepLoad): StepParts {
   const { model, dp, pp } = layout
+  const { queries = 1 } = load
   const prefillTokens = load.chunks.reduce((sum, chunk) => sum + chunk.tokens * chunk.count, 0)
   const prompts = load.chunks.reduce((sum, chunk) => sum + chunk.count, 0)
   // Pipeline stages work on micro-batches: a token passes all layers, at a share of the batch.
-  const tokens = Math.max(1, (load.decodes + prefillTokens) / pp)
+  const tokens = Math.max(1, (load.decodes * queries + prefillTokens) / pp)
   const rankTokens = Math.max(1, tokens / dp)
   const rankDecodes = load.decodes / dp / pp
   return {
     dense: denseUs(layout, rankTokens),
     experts: expertsUs(layout, tokens),
-    head: headUs(layout, Math.max(1, rankDecodes + prompts / dp / pp)),
-    decodeAttention: decodeAttentionUs(layout, rankDecodes, load.context),
+    head: headUs(layout, Math.max(1, rankDecodes * queries + prompts / dp / pp)),
+    decodeAttention: decodeAttentionUs(layout, rankDecodes, load.context, queries),
     prefillAttention: load.chunks.reduce(
       (sum, chunk) => sum + prefillAttentionUs(layout, chunk),
       0,
@@ -156,7 +159,12 @@ export function kvBytesPerTokenLayer(layout: Layout): number {
   return 2 * Math.max(1, model.kvHeads / tp) * model.headDim * precision.kvBytes
 }
 
-function decodeAttentionUs(layout: Layout, sequences: number, context: number): number {
+function decodeAttentionUs(
+  layout: Layout,
+  sequences: number,
+  context: number,
+  queries: number,
+): number {
   if (sequences <= 0) return 0
   const { model, device, tp } = layout
   const { decodeEfficiency, decodeFloorUs } = attentionOf(device.architecture)
@@ -166,10 +174,10 @@ function decodeAttentionUs(layout: Layout, sequences: number, context: number): 
   const layer = (seen: number) => {
     const memory = (sequences * seen * perToken) / bytesPerUs
     const { mla } = model
-    // Absorbed latent attention multiplies every head with the whole latent.
-    const compute = mla
-      ? (2 * sequences * seen * (model.heads / tp) * (2 * mla.kvRank + mla.rope)) / flopPerUs
-      : 0
+    // Absorbed latent attention multiplies every head with the whole latent. One token of any other attention waits for
+    // memory alone; several that are verified together read the cache once and multiply each.
+    const widths = mla ? 2 * mla.kvRank + mla.rope : queries > 1 ? 2 * model.headDim : 0
+    const compute = (2 * sequences * queries * seen * (model.heads / tp) * widths) / flopPerUs
     return decodeFloorUs + Math.max(memory, compute)
   }
   const chosen = model.sparse ? Math.min(context, model.sparse.topK) : context

@@ -1,6 +1,7 @@
 import { AppError } from '../../core/errors.ts'
 import { parseBytes } from '../../core/units.ts'
 import type { Accelerator } from '../accelerator.ts'
+import { migSlice } from '../accelerators/mig.ts'
 import { resolveAccelerator } from '../accelerators/resolve-accelerator.ts'
 
 /** Devices of one type that may be used. */
@@ -11,8 +12,8 @@ export interface DeviceGroup {
 
 /**
  * "h100:8", "h100:4,l40s:8", or numbers: "mine/memory=48GB/bandwidth=864/bf16=181:2", with fp8, int8, fp4 (TFLOP/s), link
- * (GB/s one way), watts and price (USD an hour) where they are known. `local` stands for `here`. Errors:
- * `planner/bad-request`.
+ * (GB/s one way), watts and price (USD an hour) where they are known; or slices of a device: "h100/mig=3g.40gb:2". `local`
+ * stands for `here`. Errors: `planner/bad-request`.
  */
 export function parseFleet(text: string, here: () => DeviceGroup | null): DeviceGroup[] {
   const groups = text.split(',').map((part) => {
@@ -20,14 +21,22 @@ export function parseFleet(text: string, here: () => DeviceGroup | null): Device
     const count = digits === undefined ? 1 : Number(digits)
     if (count < 1) throw bad(`"${part.trim()}" is no device at all`)
     if (name.toLowerCase() === 'local') return hereOr(here)
-    const device = name.includes('/') ? customDevice(name) : resolveAccelerator(name)
-    if (!device) throw bad(`no accelerator "${name}" is known`)
-    return { device, count }
+    return { device: deviceOf(name), count }
   })
   const merged = new Map<string, DeviceGroup>()
   for (const { device, count } of groups)
     merged.set(device.name, { device, count: count + (merged.get(device.name)?.count ?? 0) })
   return [...merged.values()]
+}
+
+function deviceOf(name: string): Accelerator {
+  const [base = '', profile] = name.split('/mig=')
+  const device = profile === undefined && name.includes('/') ? customDevice(name) : resolveAccelerator(base)
+  if (!device) throw bad(`no accelerator "${base}" is known`)
+  if (profile === undefined) return device
+  const slice = migSlice(device, profile)
+  if (!slice) throw bad(`${device.name} has no slice "${profile}"; write it like h100/mig=3g.40gb`)
+  return slice
 }
 
 function hereOr(here: () => DeviceGroup | null): DeviceGroup {

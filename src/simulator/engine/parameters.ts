@@ -43,6 +43,8 @@ export interface EngineParameters {
 export interface Speculation {
   /** Drafted per sequence and step; their cost is the step time's business. */
   readonly draftTokens: number
+  /** Most of them that can be right, where they are branches of a tree. Default: all. */
+  readonly depth?: number
   /** Chance of a draft to be accepted where the one before it was. */
   readonly acceptance: number
 }

@@ -291,9 +291,10 @@ export class Scheduler {
 
   /** How many of the drafts come before the first wrong one. */
   #accept(drafts: number): number {
-    const acceptance = this.#parameters.speculation?.acceptance ?? 0
+    const { acceptance = 0, depth = drafts } = this.#parameters.speculation ?? {}
+    const most = Math.min(drafts, depth)
     let accepted = 0
-    while (accepted < drafts && this.#random() < acceptance) accepted++
+    while (accepted < most && this.#random() < acceptance) accepted++
     return accepted
   }
 

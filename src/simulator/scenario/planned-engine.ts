@@ -1,7 +1,10 @@
 import { correction } from '../../planner/load/correction.ts'
 import { eraOf, limitsOf, type Scenario as Deployment } from '../../planner/load/scenario.ts'
+import { burdenedMs } from '../../planner/burdens/burden.ts'
+import { besideMemory, draftFeatures } from '../../planner/load/drafted-step.ts'
 import { stepFeatures, sumParts, weigh } from '../../planner/load/features.ts'
 import { memoryBudget } from '../../planner/memory/budget.ts'
+import { levelAcceptance } from '../../planner/speculation/acceptance.ts'
 import { type Layout, type PrefillChunk, stepParts } from '../../planner/step/step-time.ts'
 import { defaultParameters, type EngineParameters } from '../engine/parameters.ts'
 import type { StepLoad, StepTime } from '../engine/step-load.ts'
@@ -19,11 +22,12 @@ export function plannedEngine(
   deployment: Deployment,
   change: Partial<EngineParameters> = {},
 ): PlannedEngine {
-  const { layout, engine } = deployment
+  const { layout, engine, speculation = null, burdens = [] } = deployment
   const limits = limitsOf(deployment)
   const budget = memoryBudget(layout, engine.memory, {
     share: deployment.memoryShare,
     batchedTokens: limits.batchedTokens,
+    ...besideMemory(layout, speculation, burdens),
   })
   const { firstToken } = eraOf(engine, deployment.version)
   const parameters: EngineParameters = {
@@ -39,28 +43,42 @@ export function plannedEngine(
     // The coefficients were fitted without looking ahead, so that it is in them.
     stepsAhead: 0,
     requestOverheadMs: firstToken.requestMs + firstToken.layerMs * layout.model.layers,
+    speculation: speculation && {
+      draftTokens: speculation.verified - 1,
+      depth: speculation.depth,
+      acceptance: levelAcceptance(speculation),
+    },
     ...change,
   }
   const stepTime = plannedStepTime(deployment)
   return {
     engine: parameters,
-    stepTime: layout.dp === 1 ? tabulated(stepTime) : stepTime,
+    stepTime: layout.dp === 1 && speculation === null ? tabulated(stepTime) : stepTime,
     ranks: layout.dp,
   }
 }
 
 /** Decoding as in the closed form; prompts add what the step takes longer with them. */
 function plannedStepTime(deployment: Deployment): StepTime {
-  const { layout, engine, version } = deployment
+  const { layout, engine, version, speculation = null, burdens = [] } = deployment
   const { step } = eraOf(engine, version)
   const factor = Math.exp(correction(engine.fitted.stepCorrections, { engine, layout, version }))
   return (ranks) => {
-    const { decodes, context, chunks } = together(ranks)
-    const decodeMs = weigh(stepFeatures(layout, decodes, context, 0, 0), step)
-    if (chunks.length === 0) return decodeMs * factor
+    const { decodes, context, chunks, queries } = together(ranks)
+    const drafted =
+      speculation && decodes > 0 ? draftFeatures(layout, decodes, context, speculation) : null
+    const decodeMs =
+      weigh(stepFeatures(layout, decodes, context, 0, 0, queries), step) +
+      (drafted ? weigh(drafted, step) : 0)
+    const tokens = decodes * queries + chunks.reduce((sum, chunk) => sum + chunk.tokens, 0)
+    const borne = (ms: number) =>
+      burdens.length === 0
+        ? ms
+        : burdenedMs(burdens, layout, ms, { tokens, sequences: decodes, context })
+    if (chunks.length === 0) return borne(decodeMs * factor)
     const addedUs = addedByPrompts(layout, decodes, context, chunks)
     const promptsMs = (addedUs * step.prefill + chunks.length * step.prefillStepUs) / 1e3
-    return (decodeMs + promptsMs) * factor
+    return borne((decodeMs + promptsMs) * factor)
   }
 }
 
@@ -81,12 +99,19 @@ function addedByPrompts(
 function together(ranks: readonly StepLoad[]) {
   const chunks: PrefillChunk[] = []
   let decodes = 0
+  let decodeTokens = 0
   let contextTokens = 0
   for (const load of ranks) {
     decodes += load.decodes
+    decodeTokens += load.decodeTokens
     contextTokens += load.contextTokens
     for (let at = 0; at < load.chunks; at++)
       chunks.push({ tokens: load.chunkTokens[at]!, past: load.chunkPast[at]!, count: 1 })
   }
-  return { decodes, context: decodes > 0 ? contextTokens / decodes : 0, chunks }
+  return {
+    decodes,
+    context: decodes > 0 ? contextTokens / decodes : 0,
+    chunks,
+    queries: decodes > 0 ? decodeTokens / decodes : 1,
+  }
 }
