@@ -1,3 +1,4 @@
+import { readLaunchCommand } from '../../src/planner/predict/launch-command.ts'
 import type { CsvRow } from './csv.ts'
 
 /** Inputs that published rows keep in their remarks, moved to the columns they belong in. Results are not touched. */
@@ -29,6 +30,9 @@ export function liftInputs(row: CsvRow): CsvRow {
   put('kv_dtype', find(/--kv-cache-dtype[ =](\w+)/))
   put('dp', find(/attn_dp(\d+)/) ?? find(/\bdp=(\d+)/))
   put('ep', find(/moe_ep(\d+)/) ?? find(/--ep-size[ =](\d+)/))
+  const command = find(/\bcmd=(.*)$/)
+  if (command !== undefined)
+    for (const [column, value] of Object.entries(readLaunchCommand(command))) put(column, value)
   const shared = sharedPrefixWorkload(notes)
   if (shared) {
     put('rate_rps', shared.rate?.toString())

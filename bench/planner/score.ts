@@ -1,6 +1,7 @@
 import { engineModels } from '../../src/engines/models.ts'
 import { type ErrorBars, predictRow } from '../../src/planner/predict/predict-row.ts'
 import { findEngineModel } from '../../src/planner/predict/read-scenario.ts'
+import { playBurst } from '../../src/simulator/rehearsal/play-burst.ts'
 import type { BenchRow, Measured } from './rows.ts'
 import { groupBy, mean, median } from './statistics.ts'
 
@@ -31,7 +32,7 @@ export function judge(row: BenchRow): Judged {
   const unpredicted = { row, predicted: null, interval: null }
   if (row.isDisaggregated)
     return { ...unpredicted, unsupported: 'prefill and decoding run on engines of their own' }
-  const said = predictRow(row.index, row.input, engineModels)
+  const said = predictRow(row.index, row.input, engineModels, playBurst)
   if ('unsupported' in said) return { ...unpredicted, unsupported: said.unsupported }
   const predicted = {
     tpot: said.tpotMsMean,

@@ -35,7 +35,10 @@ export function scoreDrafts(): DraftScore[] {
       model,
       device,
       precision: precisionOf(model, nativeKernel(model), 2),
-      ...{ tp: 1, pp: 1, dp: 1, ep: 1 },
+      tp: 1,
+    pp: 1,
+    dp: 1,
+    ep: 1,
     }
     const tpotMs = (isDrafted: boolean) =>
       steadyState({

@@ -15,8 +15,11 @@ import { parseWorkload } from '../../src/planner/workload/parse-workload.ts'
 import { hasData } from './data.ts'
 import { enovaAdvice } from './enova-rule.ts'
 import { type SearchCase, searchCases } from './search-cases.ts'
-import { type Contender, judge } from './search-judge.ts'
-import { rankSweeps } from './search-ranking.ts'
+import type { LatencyAim } from '../../src/planner/workload/slo.ts'
+import { rehearse } from '../../src/simulator/rehearsal/rehearse.ts'
+import { type Contender, judge, type Metric } from './search-judge.ts'
+import { scoreDrafts } from './search-drafts.ts'
+import { burstBiases, rankSweeps } from './search-ranking.ts'
 import { scoreTails } from './search-tails.ts'
 import { mean, median } from './statistics.ts'
 
@@ -24,8 +27,21 @@ const vllm = engineModels.find(({ name }) => name === 'vllm') as EngineModel
 /** Of what vLLM's defaults can carry on these devices. */
 const loadShare = 0.7
 
+/** What the plan is told to look at. */
+const aims: Readonly<Record<Metric, LatencyAim>> = {
+  'e2e mean': { figure: 'e2e', statistic: 'mean' },
+  'e2e p95': { figure: 'e2e', statistic: 'p95' },
+  'ttft p95': { figure: 'ttft', statistic: 'p95' },
+  'time for all': { figure: 'e2e', statistic: 'mean' },
+}
+
+if (process.argv.includes('--bursts')) {
+  console.log(burstBiases().join('\n'))
+  process.exit()
+}
 timeSearch()
 compareCases()
+compareDrafts()
 if (hasData()) {
   console.log('\nTails beside real vLLM under an open loop')
   for (const { figure, rows, medianError, bar80 } of scoreTails())
@@ -36,6 +52,12 @@ if (hasData()) {
   console.log(
     `\nGPUStack sweeps: choice within 5 % of the best in ${percent(within5 / groups)} of ${groups} groups; median shortfall ${percent(medianShortfall)}`,
   )
+}
+
+function compareDrafts(): void {
+  console.log('\nDrafts: times as fast as without, measured (AngelSlim, H20) and foreseen')
+  for (const { model, measured, foreseen } of scoreDrafts())
+    console.log(`  ${model.padEnd(16)}${measured.toFixed(2)}  ${foreseen.toFixed(2)}`)
 }
 
 function timeSearch(): void {
@@ -100,7 +122,8 @@ function compareCase([model, gpu, workloadName, metric]: SearchCase) {
     slo: [],
     rateRps: isBatch ? null : rateRps,
     objective: isBatch ? 'throughput' : 'latency',
-  }).candidates[0]
+    aim: aims[metric],
+  }, new Map(), rehearse).candidates[0]
   if (!found) throw new RangeError(`no plan for ${model}`)
   const { settings, copy } = found
   const ours: Contender = {

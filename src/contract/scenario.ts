@@ -40,6 +40,10 @@ const deployment = z.strictObject({
   precision: z.string().default(''),
   kvDtype: z.string().default(''),
   memoryShare: z.number().positive().max(1).optional(),
+  /** Drafts, as `baleen plan --speculative` takes them; their cost is in the steps. */
+  speculative: z.string().default(''),
+  /** `eager`, `graphs` or `full`. */
+  compile: z.string().default(''),
 })
 
 /** Step times as sums, ms. */

@@ -9,6 +9,7 @@ export interface EngineModel {
   readonly memory: MemoryRules
   readonly scheduling: SchedulingRules
   readonly startup: StartupRules
+  readonly bursts: BurstBias
   readonly fitted: FittedEngine
   readonly knobs: readonly Knob[]
   readonly capabilities: EngineCapabilities
@@ -53,6 +54,15 @@ export interface SchedulingRules {
   readonly largeDeviceBytes: number
   /** Architectures that count as small whatever they hold. */
   readonly smallArchitectures: readonly string[]
+}
+
+/**
+ * Natural logarithms: what measured bursts, all prompts at once, reached of the throughput that a simulation gives.
+ * Printed by `node bench/planner/search.ts --bursts`.
+ */
+export interface BurstBias {
+  readonly dense: number
+  readonly experts: number
 }
 
 /** What a start takes beside reading the weights, seconds. */
@@ -146,6 +156,8 @@ export interface Knob {
 }
 
 export interface EngineCapabilities {
+  /** Models that write, read, or read and then write. */
+  readonly kinds: readonly ('decoder' | 'encoder' | 'encoder-decoder')[]
   readonly weightPrecisions: readonly string[]
   readonly kvPrecisions: readonly string[]
   readonly parallelism: readonly ('tp' | 'pp' | 'dp' | 'ep')[]

@@ -72,6 +72,8 @@ export interface SparseFacts {
   readonly topK: number
   readonly indexHeads: number
   readonly indexDim: number
+  /** Block-sparse: whole blocks are chosen, by one index entry each. Default 1. */
+  readonly blockTokens?: number
 }
 
 /** Layers whose feed-forward is a mixture of experts. */
@@ -81,6 +83,28 @@ export const moeLayers = (model: ModelFacts): number =>
 /** Layers with a cache that grows with the context. */
 export const cachedLayers = (model: ModelFacts): number =>
   model.layers - (model.linear?.layers ?? 0)
+
+/**
+ * The two stacks of an encoder-decoder, half of the layers each. A decoder layer attends to the prompt as well: its query
+ * and output projections for that are counted as a wider feed-forward, its cache is as long as prompt and answer.
+ */
+export function halves(model: ModelFacts): {
+  readonly encoder: ModelFacts
+  readonly decoder: ModelFacts
+} {
+  const layers = Math.ceil(model.layers / 2)
+  const cross = (2 * model.heads * model.headDim) / model.mlpMatrices
+  return {
+    encoder: { ...model, kind: 'encoder', layers },
+    decoder: { ...model, kind: 'decoder', layers, intermediate: model.intermediate + cross },
+  }
+}
+
+/** Layers that keep keys and values of what was read. */
+export function keptLayers(model: ModelFacts): number {
+  if (model.kind === 'encoder') return 0
+  return model.kind === 'encoder-decoder' ? Math.ceil(model.layers / 2) : cachedLayers(model)
+}
 
 /** Attention weights of one layer with softmax attention. */
 export function attentionParameters(model: ModelFacts): number {

@@ -18,7 +18,7 @@ describe('baleen plan', () => {
     const report = JSON.parse(stdout)
     expect(report).toMatchObject({ status: 'meets', slo: { 'ttft.p95': 1000, 'tpot.p95': 60 } })
     const [best] = report.configurations
-    expect(best.settings).toMatchObject({ device: 'L40S', speculative: 'off' })
+    expect(best.settings).toMatchObject({ device: 'L40S', speculative: { method: 'eagle' } })
     for (const figure of ['ttftMs', 'tpotMs', 'e2eMs'])
       for (const statistic of ['mean', 'p50', 'p95', 'p99']) {
         const { value, low, high } = best.predicted[figure][statistic]

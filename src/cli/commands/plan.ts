@@ -1,6 +1,9 @@
 import { AppError } from '../../core/errors.ts'
 import { defineCommand } from '../command.ts'
 import type { ApartReport } from '../../planner/explain/apart.ts'
+import type { Emission } from '../../planner/emit/emission.ts'
+import type { EmitFormat } from '../../planner/emit/index.ts'
+import type { Candidate } from '../../planner/search/candidate.ts'
 import type { Plan } from '../../planner/search/plan.ts'
 import { planFlags } from '../plan/plan-flags.ts'
 
@@ -37,20 +40,7 @@ export const plan = defineCommand({
     if (flags.emit !== undefined) {
       if (!best) throw new AppError('planner/infeasible', { message: found.reasons.join('; ') })
       for (const reason of found.reasons) output.note(reason)
-      const { weightBytesPerDevice } = await import('../../planner/memory/weights.ts')
-      const { emit } = await import('../../planner/emit/index.ts')
-      const { settings, copy } = best
-      const { device } = copy.layout
-      return void io.stdout.write(
-        emit(flags.emit, {
-          settings,
-          model: request.model,
-          device,
-          burdens: (found.request.burdens ?? []).flatMap(({ setting }) => setting ?? []),
-          weightBytes: weightBytesPerDevice(copy.layout),
-          source: model.source,
-        }),
-      )
+      return void io.stdout.write(await written(found, best, flags.emit, model.source, flags.apart))
     }
     const isFull = flags.explain || output.json
     const { sensitivity } = await import('../../planner/explain/sensitivity.ts')
@@ -61,6 +51,42 @@ export const plan = defineCommand({
     output.data(report, () => planText(found, report, flags.explain, output.style))
   },
 })
+
+/** What to run, in a form. */
+async function written(
+  { request, candidates }: Plan,
+  best: Candidate,
+  format: EmitFormat,
+  source: string,
+  isApart: boolean,
+): Promise<string> {
+  const { weightBytesPerDevice } = await import('../../planner/memory/weights.ts')
+  const { emit, emitApart } = await import('../../planner/emit/index.ts')
+  const emission = ({ settings, copy }: Candidate, replicas = settings.replicas): Emission => ({
+    settings: { ...settings, replicas },
+    model: request.model,
+    device: copy.layout.device,
+    burdens: (request.burdens ?? []).flatMap(({ setting }) => setting ?? []),
+    weightBytes: weightBytesPerDevice(copy.layout),
+    source,
+  })
+  if (!isApart) return emit(format, emission(best))
+  const { disaggregate } = await import('../../planner/disaggregation/disaggregate.ts')
+  const found = disaggregate(request, candidates)
+  if (!found || format === 'ray' || format === 'baleen' || format === 'llama')
+    throw new AppError('planner/infeasible', {
+      message: found
+        ? `${format} has no form for prompts and decoding apart`
+        : 'no engine hands caches over here, or there are too few devices for two replicas',
+      hint: 'Use --emit vllm, sglang, trtllm or kubernetes with two devices or more, or leave --apart out.',
+    })
+  const { prefill, decode } = found
+  return emitApart(
+    format,
+    emission(prefill.candidate, prefill.replicas),
+    emission(decode.candidate, decode.replicas),
+  )
+}
 
 /** Prompts and decoding on replicas of their own. */
 async function apart(found: Plan, isQuick: boolean): Promise<ApartReport | null> {

@@ -4,13 +4,14 @@ import { parseCsv } from '../../core/csv.ts'
 import { engineModels } from '../../engines/models.ts'
 import { predictRow } from '../../planner/predict/predict-row.ts'
 import { readRow, requiredColumns } from '../../planner/predict/row.ts'
+import { playBurst } from '../../simulator/rehearsal/play-burst.ts'
 import { defineCommand, usageError } from '../command.ts'
 
 export const predict = defineCommand({
   name: 'predict',
   summary: 'Predict latency and throughput of the runs in a table',
   details:
-    'Reads a CSV file of runs (engine, version, model, gpu, num_gpus, tp, pp, precision, isl, osl, concurrency_or_batch; optional: max_num_seqs, max_num_batched_tokens, gpu_memory_utilization, rate_rps, prefix_share, dp, ep, kv_dtype) and writes one JSON line per row: mean TTFT, TPOT and E2E in ms, output tokens per second, KV blocks and the 80 % interval of each, or why the row is unsupported. Columns with results are never read.',
+    'Reads a CSV file of runs (engine, version, model, gpu, num_gpus, tp, pp, precision, isl, osl, concurrency_or_batch; optional: max_num_seqs, max_num_batched_tokens, gpu_memory_utilization, rate_rps, prefix_share, dp, ep, kv_dtype, speculative, compile, or a whole launch command as command) and writes one JSON line per row: mean TTFT, TPOT and E2E in ms, output tokens per second, KV blocks and the 80 % interval of each, or why the row is unsupported. Columns with results are never read.',
   examples: ['predict --rows runs.csv'],
   positionals: [],
   flags: { rows: { kind: 'text', hint: 'FILE', summary: 'CSV file of runs' } },
@@ -26,7 +27,7 @@ export const predict = defineCommand({
             : `${flags.rows} lacks ${missing.join(', ')}`,
       })
     for (const [index, cells] of rows.entries())
-      output.line(JSON.stringify(predictRow(index, readRow(cells), engineModels)))
+      output.line(JSON.stringify(predictRow(index, readRow(cells), engineModels, playBurst)))
   },
 })
 

@@ -3,10 +3,15 @@ import { adapterBurden } from '../../planner/burdens/adapters.ts'
 import type { Burden } from '../../planner/burdens/burden.ts'
 import { compileBurden, compileLevels } from '../../planner/burdens/compile-level.ts'
 import { offloadBurden } from '../../planner/burdens/offload.ts'
+import type { ModelFacts } from '../../planner/model-facts.ts'
 import { resolveModel } from '../../planner/models/resolve-model.ts'
 import { neighbourBurden } from '../../planner/sharing/neighbour.ts'
+import type { Request } from '../../planner/search/screen.ts'
+import { compress } from '../../planner/treatments/compression.ts'
+import { withImages } from '../../planner/treatments/images.ts'
 import { parseWorkload } from '../../planner/workload/parse-workload.ts'
 import { parseRate } from '../../planner/workload/slo.ts'
+import type { Workload } from '../../planner/workload/workload.ts'
 import { type Flags, type FlagValues, usageError } from '../command.ts'
 
 /** What the devices bear beside the model. */
@@ -27,6 +32,16 @@ export const burdenFlags = {
     summary:
       'Kept out of the devices’ memory: weights, experts or cache, in host (default), nvme or cpu, like weights:0.4 or experts:1@cpu',
   },
+  compress: {
+    kind: 'text',
+    hint: '0.5',
+    summary: 'Share of each prompt that is kept by selective context compression',
+  },
+  images: {
+    kind: 'text',
+    hint: 'COUNT:TOKENS',
+    summary: 'Images in each request and the tokens that one becomes, like 2:1024',
+  },
   compile: {
     kind: 'text',
     choices: compileLevels,
@@ -45,6 +60,34 @@ export function burdensOf(
     ...(offload === undefined ? [] : [elsewhere(offload)]),
     ...compileBurden(compile ?? 'graphs'),
   ]
+}
+
+/** The workload as it reaches the model, with what that costs and loses. */
+export function treated(
+  workload: Workload,
+  model: ModelFacts,
+  { compress: keep, images }: FlagValues<typeof burdenFlags>,
+): Pick<Request, 'workload' | 'burdens' | 'lossBeside'> {
+  let shaped = workload
+  const burdens: Burden[] = []
+  if (images !== undefined) {
+    const [, count, tokens] = /^(\d{1,4}):(\d{1,6})$/.exec(images.trim()) ?? []
+    if (!(Number(count) >= 1 && Number(tokens) >= 1))
+      throw usageError(`--images "${images}" is not COUNT:TOKENS`, 'Write it like 2:1024.')
+    const seen = withImages(shaped, model, { count: Number(count), tokens: Number(tokens) })
+    if (!seen) throw usageError(`${model.name} has no vision tower to look at images with`)
+    shaped = seen.workload
+    burdens.push(seen.burden)
+  }
+  if (keep === undefined) return { workload: shaped, burdens }
+  if (!(Number(keep) > 0 && Number(keep) <= 1))
+    throw usageError(`--compress "${keep}" is no share`, 'Write the share that is kept, like 0.5.')
+  const shorter = compress(shaped, Number(keep))
+  return {
+    workload: shorter.workload,
+    burdens: [...burdens, shorter.burden],
+    lossBeside: shorter.quality,
+  }
 }
 
 function adapters(text: string): Burden {

@@ -13,9 +13,9 @@ import { parseSpeculation } from '../../planner/speculation/parse-speculation.ts
 import type { Pinned } from '../../planner/search/settings.ts'
 import { parseFleet } from '../../planner/workload/fleet.ts'
 import { parseWorkload } from '../../planner/workload/parse-workload.ts'
-import { parseRate, parseSlo } from '../../planner/workload/slo.ts'
+import { parseAim, parseRate, parseSlo } from '../../planner/workload/slo.ts'
 import { type Flags, type FlagValues, usageError } from '../command.ts'
-import { burdenFlags, burdensOf } from './burden-flags.ts'
+import { burdenFlags, burdensOf, treated } from './burden-flags.ts'
 import type { NamedModel } from './read-model.ts'
 import { thisMachine } from './this-machine.ts'
 
@@ -46,6 +46,11 @@ export const planFlags = {
     kind: 'text',
     choices: objectives,
     summary: 'What ranks the configurations; default cost',
+  },
+  latency: {
+    kind: 'text',
+    hint: 'ttft.p95',
+    summary: 'What the objective latency looks at: ttft, tpot or e2e as mean, p50, p95, p99',
   },
   'min-quality': {
     kind: 'text',
@@ -86,6 +91,10 @@ export const planFlags = {
     kind: 'boolean',
     summary: 'Why each setting, what binds, the memory drawn, what moves with the limits',
   },
+  apart: {
+    kind: 'boolean',
+    summary: 'With --emit: prompts and decoding on replicas of their own',
+  },
   quick: {
     kind: 'boolean',
     summary: 'Closed forms only: the best configurations are not played in the simulator',
@@ -105,17 +114,21 @@ export function planRequest(
       '--gpu TYPE:COUNT is missing',
       'Write --gpu h100:8, or --gpu local for this machine.',
     )
-  const workload = parseWorkload(flags.workload ?? 'chat')
+  const named = parseWorkload(flags.workload ?? 'chat')
+  const { workload, burdens = [], ...losses } = treated(named, facts, flags)
   return {
     model: facts,
     fleet: parseFleet(flags.gpu, thisMachine),
     workload,
     slo: flags.slo === undefined ? workload.slo : parseSlo(flags.slo),
     rateRps: flags.rate === undefined ? null : parseRate(flags.rate),
-    objective: flags.objective ?? 'cost',
+    objective: flags.objective ?? (flags.latency === undefined ? 'cost' : 'latency'),
+    ...(flags.latency === undefined ? {} : { aim: parseAim(flags.latency) }),
     minQuality: minQuality(flags['min-quality']),
     pinned: pinned(flags, engines),
-    burdens: burdensOf(flags, engines),
+    standIns: engines,
+    burdens: [...burdens, ...burdensOf(flags, engines)],
+    ...losses,
     speculation: parseSpeculation(flags.speculative ?? 'auto', resolveModel),
     tenancy: flags.price ?? 'on-demand',
     prices: prices(flags.prices, directory),

@@ -37,6 +37,7 @@ export const llamaModel: EngineModel = {
     captureLayerS: 0,
     source: 'the embedded engine on this project’s machine: 0.35 to 0.6 s beside the file',
   },
+  bursts: { dense: 0, experts: 0 },
   fitted: readFitted(fitted),
   knobs: [
     { name: 'pipelineParallel', flag: '--split-mode', about: 'how layers go to devices' },
@@ -47,6 +48,7 @@ export const llamaModel: EngineModel = {
     { name: 'speculative', flag: '--model-draft', about: 'draft model' },
   ],
   capabilities: {
+    kinds: ['decoder', 'encoder'],
     weightPrecisions: ['bf16', 'int8', 'int4', 'mxfp4'],
     kvPrecisions: ['bf16', 'int8', 'int4'],
     parallelism: ['pp'],

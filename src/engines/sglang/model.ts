@@ -38,6 +38,7 @@ export const sglangModel: EngineModel = {
     captureLayerS: 0.043,
     source: 'not measured: as vLLM without compilation',
   },
+  bursts: { dense: -0.104, experts: -0.15 },
   fitted: readFitted(fitted),
   knobs: [
     { name: 'tensorParallel', flag: '--tp-size', about: 'devices that share one layer' },
@@ -61,6 +62,7 @@ export const sglangModel: EngineModel = {
     { name: 'speculative', flag: '--speculative-algorithm', about: 'draft model or heads' },
   ],
   capabilities: {
+    kinds: ['decoder', 'encoder'],
     weightPrecisions: ['bf16', 'fp8', 'int8', 'int4', 'nvfp4', 'mxfp4'],
     kvPrecisions: ['bf16', 'fp8'],
     parallelism: ['tp', 'pp', 'dp', 'ep'],

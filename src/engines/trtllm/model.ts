@@ -37,6 +37,7 @@ export const trtllmModel: EngineModel = {
     captureLayerS: 0.043,
     source: 'not measured: as vLLM without compilation',
   },
+  bursts: { dense: 0.05, experts: -0.579 },
   fitted: readFitted(fitted),
   knobs: [
     { name: 'tensorParallel', flag: '--tp_size', about: 'devices that share one layer' },
@@ -52,6 +53,7 @@ export const trtllmModel: EngineModel = {
     { name: 'contextMax', flag: '--max_seq_len', about: 'longest sequence' },
   ],
   capabilities: {
+    kinds: ['decoder', 'encoder-decoder'],
     weightPrecisions: ['bf16', 'fp8', 'int8', 'int4', 'nvfp4', 'mxfp4'],
     kvPrecisions: ['bf16', 'fp8', 'int8'],
     parallelism: ['tp', 'pp', 'dp', 'ep'],

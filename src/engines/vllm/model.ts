@@ -38,6 +38,7 @@ export const vllmModel: EngineModel = {
     source:
       'startup profiles of vLLM 0.10.1 on A100, eleven models of 0.5B to 14B (arXiv 2606.07362); the first compilation from one report of twice that',
   },
+  bursts: { dense: -0.249, experts: -0.264 },
   fitted: readFitted(fitted),
   knobs: [
     {
@@ -70,6 +71,7 @@ export const vllmModel: EngineModel = {
     { name: 'speculative', flag: '--speculative-config', about: 'draft model or heads' },
   ],
   capabilities: {
+    kinds: ['decoder', 'encoder'],
     weightPrecisions: ['bf16', 'fp8', 'int8', 'int4', 'nvfp4', 'mxfp4'],
     kvPrecisions: ['bf16', 'fp8'],
     parallelism: ['tp', 'pp', 'dp', 'ep'],

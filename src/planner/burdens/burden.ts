@@ -7,6 +7,8 @@ export interface Burden {
   bytes(layout: Layout): number
   /** What it adds to a step, ms. */
   stepMs(layout: Layout, step: StepShape): number
+  /** What it adds to each prompt, ms. Default: nothing. */
+  promptMs?(layout: Layout): number
   /** Steps take so many times as long. */
   slowdown(layout: Layout): number
   /** What an engine has to be told; null: nothing. */
@@ -24,6 +26,9 @@ export type BurdenSetting =
       readonly share: number
     }
   | { readonly kind: 'compile'; readonly level: 'eager' | 'full' }
+
+export const promptBurdenMs = (burdens: readonly Burden[], layout: Layout): number =>
+  burdens.reduce((sum, burden) => sum + (burden.promptMs?.(layout) ?? 0), 0)
 
 export interface StepShape {
   readonly tokens: number

@@ -12,7 +12,10 @@ const layoutOf = (name: string, tp = 1) => {
     model,
     device: resolveAccelerator('a100')!,
     precision: precisionOf(model, 'bf16', 2),
-    ...{ tp, pp: 1, dp: 1, ep: 1 },
+    tp,
+    pp: 1,
+    dp: 1,
+    ep: 1,
   }
 }
 const engine = (name: string) => engineModels.find((one) => one.name === name)!

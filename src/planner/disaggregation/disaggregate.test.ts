@@ -36,7 +36,10 @@ test('a cache goes over at the speed of the link', () => {
     model,
     device: resolveAccelerator('h100')!,
     precision: precisionOf(model, 'bf16', 2),
-    ...{ tp: 1, pp: 1, dp: 1, ep: 1 },
+    tp: 1,
+    pp: 1,
+    dp: 1,
+    ep: 1,
   }
   // 131,072 bytes a token over NVLink of 450 GB/s, over a port of 50 GB/s beyond a machine of eight.
   expect(transferMs(layout, 1000, 8)).toBeCloseTo(1 + 131.072 / 450, 6)
@@ -74,7 +77,9 @@ describe('prompts and decoding apart', () => {
 
   test('decode without a stall: TPOT is what no prompt disturbs', () => {
     const { best, candidates } = found('h100:8', 'ttft.p95=2s,tpot.p95=8ms')
-    const together = candidates.find(({ settings }) => settings.weights === best!.decode.candidate.settings.weights)!
+    const together = candidates.find(
+      ({ settings }) => settings.weights === best!.decode.candidate.settings.weights,
+    )!
     expect(best!.tpot.variance).toBeLessThan(together.operating.tpot.variance + 1)
     expect(best!.tpot.mean).toBeLessThanOrEqual(8)
   })

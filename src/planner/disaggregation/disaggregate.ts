@@ -3,6 +3,7 @@ import { priceOf } from '../cost/prices.ts'
 import type { Candidate, Objective } from '../search/candidate.ts'
 import { engineCurve } from '../search/curve.ts'
 import { mostRunning, operate, runningAt, valueOf } from '../search/operate.ts'
+import { usualAim } from '../search/rank.ts'
 import type { Request } from '../search/screen.ts'
 import { endToEndMoments, type Moments, quantile, z } from '../search/tails.ts'
 import type { SloTarget } from '../workload/slo.ts'
@@ -67,6 +68,8 @@ export function disaggregate(
   return best
 }
 
+const wellUsed = 0.7
+
 /** Both sides run one engine and one checkpoint, and keep their caches alike. */
 const isPair = (prefill: Candidate, decode: Candidate): boolean =>
   prefill.engine === decode.engine &&
@@ -83,12 +86,7 @@ function matched(
   const sizes = [prefill.copy.ranks, decode.copy.ranks] as const
   if (sizes[0] + sizes[1] > devices) return null
   const handover = transferMs(decode.copy.layout, workload.inputTokens.mean, devices)
-  const curve = engineCurve(
-    decode.engine,
-    decode.curve.device,
-    'elsewhere',
-    decode.curve.burdens,
-  )
+  const curve = engineCurve(decode.engine, decode.curve.device, 'elsewhere', decode.curve.burdens)
   const stepMs = (running: number) => curve.stepMs(running) * handing.decode
   const server = (firstStepMs: number): PrefillServer => ({
     promptMs: prefill.curve.promptMs * handing.prefill,
@@ -101,17 +99,23 @@ function matched(
   const most = mostRunning({ ...curve, stepMs }, places, workload, limits('tpot'))
   const decodeRps = operate({ ...curve, stepMs }, places, workload, Math.max(most, 0.05)).rateRps
   const firstStep = stepMs(Math.max(1, most))
-  const prefillRps = highestRate(server(firstStep).promptMs, (rps) => {
+  const within = highestRate(server(firstStep).promptMs, (rps) => {
     const first = prefillMoments(server(firstStep), rps)
     return first !== null && limits('ttft').every((target) => at(first, target) <= target.limitMs)
   })
-  if (!(prefillRps > 0) || !(decodeRps > 0)) return null
+  // Where even one prompt alone misses the limit, the nearest is a side that is well used.
+  const prefillRps = within > 0 ? within : (wellUsed / server(firstStep).promptMs) * 1e3
   const split = bestSplit(devices, sizes, [prefillRps, decodeRps], rateRps, objective)
   if (!split) return null
   const [prefills, decodes] = split
   const mostRps = Math.min(prefills * prefillRps, decodes * decodeRps)
   const servedRps = Math.min(rateRps ?? mostRps, mostRps)
-  const running = runningAt({ ...curve, stepMs }, places, workload.outputTokens.mean, servedRps / decodes)
+  const running = runningAt(
+    { ...curve, stepMs },
+    places,
+    workload.outputTokens.mean,
+    servedRps / decodes,
+  )
   const point = operate({ ...curve, stepMs }, places, workload, Math.max(running ?? most, 1e-3))
   const ttft = prefillMoments(server(stepMs(point.running)), servedRps / prefills)
   if (!ttft) return null
@@ -123,7 +127,11 @@ function matched(
   const tokens = servedRps * workload.outputTokens.mean
   return {
     prefill: {
-      candidate: prefill,
+      candidate: {
+        ...prefill,
+        // Caches of drafts go over as well: both sides draft alike.
+        settings: { ...prefill.settings, speculative: decode.settings.speculative },
+      },
       replicas: prefills,
       busy: (servedRps / prefills / 1e3) * server(0).promptMs,
     },
@@ -142,14 +150,17 @@ function matched(
     e2e,
     meetsSlo:
       (rateRps === null || servedRps >= rateRps * 0.999) &&
-      slo.every((target) => at({ ttft, tpot: point.tpot, e2e }[target.figure], target) <= target.limitMs),
+      slo.every(
+        (target) => at({ ttft, tpot: point.tpot, e2e }[target.figure], target) <= target.limitMs,
+      ),
     usdPerHour,
     usdPerMillionTokens: usdPerHour === null ? null : usdPerHour / (tokens * 3600e-6),
   }
 }
 
 /** HTTP, template and tokens: what the first token takes beside the prompt. */
-const wayIn = ({ curve }: Candidate): number => Math.max(0, curve.firstTokenMs(0, 0) - curve.promptMs - curve.stepMs(1))
+const wayIn = ({ curve }: Candidate): number =>
+  Math.max(0, curve.firstTokenMs(0, 0) - curve.promptMs - curve.stepMs(1))
 
 const at = (moments: Moments, { statistic }: Pick<SloTarget, 'statistic'>): number =>
   statistic === 'mean' ? moments.mean : quantile(moments, z[statistic])
@@ -200,8 +211,7 @@ export function valueFor(plan: Disaggregated, objective: Objective): number {
 export function gainOver(plan: Disaggregated, best: Candidate, objective: Objective): number {
   if (objective === 'throughput') return plan.mostRps / best.mostRps - 1
   if (objective === 'latency') {
-    const e2e = { figure: 'e2e', statistic: 'p95', limitMs: 0 } as const
-    return 1 - quantile(plan.e2e, z.p95) / valueOf(best.operating, e2e)
+    return 1 - quantile(plan.e2e, z.p95) / valueOf(best.operating, usualAim)
   }
   const cost = best.usdPerMillionTokens ?? best.settings.devices / best.servedRps
   return 1 - valueFor(plan, objective) / cost
@@ -215,4 +225,3 @@ function ranksText({ candidate }: Side): string {
   const { tensorParallel, dataParallel } = candidate.settings
   return `tp${tensorParallel}${dataParallel > 1 ? ` dp${dataParallel}` : ''}`
 }
-

@@ -11,6 +11,8 @@ export interface Emission {
   readonly burdens: readonly BurdenSetting[]
   /** Bytes of weights on one device, whole. */
   readonly weightBytes: number
+  /** Where prompts and decoding are apart: which of them. */
+  readonly role?: 'prefill' | 'decode'
   /** What engines are told to load: a hub repository or a path. */
   readonly source: string
 }
@@ -38,9 +40,12 @@ export const shellWord = (word: string): string =>
   /^[\w@%+=:,./-]+$/.test(word) ? word : `'${word.replaceAll("'", "'\\''")}'`
 
 /** A name that Kubernetes and Baleen take: lower case, digits and dashes. */
-export const plainName = ({ model }: Emission): string =>
-  model.name
-    .toLowerCase()
-    .replace(/[^a-z0-9]+/g, '-')
-    .slice(0, 50)
-    .replace(/^-+|-+$/g, '') || 'model'
+export function plainName({ model, role }: Emission): string {
+  const name =
+    model.name
+      .toLowerCase()
+      .replace(/[^a-z0-9]+/g, '-')
+      .slice(0, 50)
+      .replace(/^-+|-+$/g, '') || 'model'
+  return role === undefined ? name : `${name}-${role}`
+}

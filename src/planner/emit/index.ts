@@ -32,6 +32,20 @@ export function emit(format: EmitFormat, emission: Emission): string {
   return script(commandOf(format, emission), emission)
 }
 
+/** Both sides of a plan that keeps prompts and decoding apart: each as it is written alone. */
+export const emitApart = (
+  format: EmitFormat,
+  prefill: Emission,
+  decode: Emission,
+): string =>
+  [
+    `# Prompts: ${prefill.settings.replicas} of these.`,
+    emit(format, { ...prefill, role: 'prefill' }).trimEnd(),
+    format === 'kubernetes' ? '---' : '',
+    `# Decoding: ${decode.settings.replicas} of these. A router sends each request to both in turn.`,
+    emit(format, { ...decode, role: 'decode' }),
+  ].join('\n')
+
 const commands: Readonly<Record<string, (emission: Emission) => Command>> = {
   vllm: vllmCommand,
   sglang: sglangCommand,

@@ -57,6 +57,9 @@ export function sglangCommand(emission: Emission): Command {
       ...(settings.kvPrecision === 'fp8' ? ['--kv-cache-dtype', 'fp8_e4m3'] : []),
       ...(settings.prefixCaching ? [] : ['--disable-radix-cache']),
       ...drafts(settings),
+      ...(emission.role === undefined
+        ? []
+        : ['--disaggregation-mode', emission.role, '--disaggregation-transfer-backend', 'nixl']),
       ...burdenFlags('sglang', emission),
       '--enable-metrics',
     ],

@@ -19,7 +19,7 @@ function drafts({ speculative }: Settings) {
 
 /** Flags and options file of `trtllm-serve`; no key stands in both, since versions differ in which one wins. */
 export function trtllmCommand(emission: Emission): Command {
-  const { settings, source } = emission
+  const { settings, source, role } = emission
   const options = {
     kv_cache_config: {
       dtype: settings.kvPrecision === 'fp8' ? 'fp8' : 'auto',
@@ -27,6 +27,7 @@ export function trtllmCommand(emission: Emission): Command {
     },
     ...(settings.dataParallel > 1 ? { enable_attention_dp: true } : {}),
     ...drafts(settings),
+    ...(role === undefined ? {} : { cache_transceiver_config: { backend: 'DEFAULT' } }),
     return_perf_metrics: true,
   }
   return {

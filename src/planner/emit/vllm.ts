@@ -36,6 +36,7 @@ export function vllmCommand(emission: Emission): Command {
       ...(settings.prefixCaching ? [] : ['--no-enable-prefix-caching']),
       ...(settings.chunkedPrefill ? [] : ['--no-enable-chunked-prefill']),
       ...vllmDrafts(emission),
+      ...(emission.role === undefined ? [] : ['--kv-transfer-config', JSON.stringify(transfer)]),
       ...burdenFlags('vllm', emission),
     ],
     image: 'vllm/vllm-openai:v0.28.0',
@@ -62,6 +63,9 @@ export function vllmSpeculativeConfig({ settings }: Emission) {
     num_speculative_tokens: tokens,
   }
 }
+
+/** Caches go over NIXL; which side an instance is on is the router's business. */
+const transfer = { kv_connector: 'NixlConnector', kv_role: 'kv_both' }
 
 export const optional = (isOn: boolean, flag: string, value: number): string[] =>
   isOn ? [flag, String(value)] : []

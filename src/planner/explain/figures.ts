@@ -36,6 +36,9 @@ export interface Figures {
   readonly gramsCo2PerMillionTokens: Estimate | null
 }
 
+/** How far published acceptances of one draft lie apart between conversation, code and maths, as a logarithm. */
+const draftErrorBar = 0.15
+
 /** Tails are derived, not fitted: how much wider their residuals on open-loop runs are (bench/planner/search-tails.ts). */
 const tailWidening = { p50: 1, p95: 1.4, p99: 1.8 } as const
 
@@ -43,12 +46,13 @@ export function figuresOf(candidate: Candidate): Figures {
   const { engine, copy, operating } = candidate
   const bars = engine.fitted.errorBars
   const known = familiarity({ layout: copy.layout, engine })
-  const width = (bar: ErrorBar) => bar[known]
-  const throughput = width(bars.throughput)
+  const drafts = candidate.settings.speculative === 'off' ? 0 : draftErrorBar
+  const width = (bar: ErrorBar, more = 0) => Math.hypot(bar[known], more)
+  const throughput = width(bars.throughput, drafts)
   return {
     ttftMs: tail(operating.ttft, width(bars.ttft)),
-    tpotMs: tail(operating.tpot, width(bars.tpot)),
-    e2eMs: tail(operating.e2e, width(bars.e2e)),
+    tpotMs: tail(operating.tpot, width(bars.tpot, drafts)),
+    e2eMs: tail(operating.e2e, width(bars.e2e, drafts)),
     requestsPerSecond: round(candidate.servedRps),
     outputTokensPerSecond: around(candidate.outputTokensPerSecond, throughput),
     goodputRps: around(candidate.servedRps * candidate.attainment, throughput),

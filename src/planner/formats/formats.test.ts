@@ -97,6 +97,18 @@ describe('readHfConfig', () => {
     expect(countParameters(hybrid).total / 1e9).toBeCloseTo(397, -1)
   })
 
+  it('reads block-sparse attention', () => {
+    const { sparse } = readHfConfig('minicpm', {
+      num_hidden_layers: 32,
+      hidden_size: 4096,
+      num_attention_heads: 32,
+      num_key_value_heads: 2,
+      vocab_size: 73448,
+      sparse_config: { topk: 64, block_size: 64, window_size: 2048, kernel_stride: 16 },
+    })
+    expect(sparse).toMatchObject({ topK: 64 * 64 + 2048, blockTokens: 16 })
+  })
+
   it('tells encoders from decoders', () => {
     const bert = readHfConfig('bert', {
       model_type: 'bert',

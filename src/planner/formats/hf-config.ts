@@ -57,7 +57,7 @@ export function readHfConfig(name: string, config: unknown): ModelFacts {
     mla: readMla(text),
     window: readWindow(text, layers),
     linear: readLinear(text, layers),
-    sparse: readSparse(text),
+    sparse: readSparse(text) ?? readBlockSparse(text, shape),
     extraParameters: visionParameters(asObject(outer.vision_config)),
     nativePrecision: nativePrecision(outer, text),
     source: `config.json of ${name}`,
@@ -207,6 +207,26 @@ function readSparse(text: Json): SparseFacts | null {
     topK,
     indexHeads: firstNumber(text, ['index_n_heads']) ?? 64,
     indexDim: firstNumber(text, ['index_head_dim']) ?? 128,
+  }
+}
+
+/**
+ * Block-sparse attention as InfLLM v2 has it: the best blocks and a window near the end are read, chosen by one mean key,
+ * two bytes a number, for every few tokens.
+ */
+function readBlockSparse(text: Json, { heads, hidden }: Outline): SparseFacts | null {
+  const sparse = asObject(text.sparse_config)
+  const blocks = sparse && firstNumber(sparse, ['topk'])
+  if (!sparse || blocks === null) return null
+  const keys = firstNumber(text, ['num_key_value_heads']) ?? heads
+  const headDim = firstNumber(text, ['head_dim']) ?? Math.round(hidden / heads)
+  return {
+    topK:
+      blocks * (firstNumber(sparse, ['block_size']) ?? 64) +
+      (firstNumber(sparse, ['window_size']) ?? 0),
+    indexHeads: keys,
+    indexDim: 2 * keys * headDim,
+    blockTokens: firstNumber(sparse, ['kernel_stride', 'block_size']) ?? 64,
   }
 }
 

@@ -16,7 +16,10 @@ const layout: Layout = {
   model,
   device: resolveAccelerator('h100')!,
   precision: precisionOf(model, 'bf16', 2),
-  ...{ tp: 1, pp: 1, dp: 1, ep: 1 },
+  tp: 1,
+    pp: 1,
+    dp: 1,
+    ep: 1,
 }
 const drafts = (change: Partial<Speculation> = {}): Speculation => ({
   method: 'ngram',

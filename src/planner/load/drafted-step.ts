@@ -23,7 +23,8 @@ export function tokenFeatures(
   context: number,
   speculation: Speculation | null,
 ): StepFeatures {
-  if (speculation === null) return stepFeatures(layout, decodes, context, 0, 0)
+  if (speculation === null || layout.model.kind === 'encoder')
+    return stepFeatures(layout, decodes, context, 0, 0)
   const verify = stepFeatures(layout, decodes, context, 0, 0, speculation.verified)
   const made = draftFeatures(layout, decodes, context, speculation)
   const tokens = tokensPerStep(speculation)
@@ -67,9 +68,7 @@ export function draftLayout(
   if (!found) return null
   const { facts, passes } = found
   const isOwn = speculation.method === 'mtp'
-  const precision = isOwn
-    ? layout.precision
-    : precisionOf(facts, 'bf16', layout.precision.kvBytes)
+  const precision = isOwn ? layout.precision : precisionOf(facts, 'bf16', layout.precision.kvBytes)
   const ep = facts.moe ? layout.ep : 1
   return { layout: { ...layout, model: facts, precision, pp: 1, ep }, passes }
 }

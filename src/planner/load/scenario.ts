@@ -31,10 +31,7 @@ export interface Limits {
 
 /** The engine's limits: what was asked for, else its defaults for a device of this size. */
 export function limitsOf(
-  scenario: Pick<
-    Scenario,
-    'engine' | 'layout' | 'maxSequences' | 'batchedTokens' | 'speculation'
-  >,
+  scenario: Pick<Scenario, 'engine' | 'layout' | 'maxSequences' | 'batchedTokens' | 'speculation'>,
 ): Limits {
   const { engine, layout } = scenario
   const { scheduling } = engine

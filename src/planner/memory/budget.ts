@@ -37,7 +37,8 @@ export function memoryBudget(layout: Layout, rules: MemoryRules, ask: MemoryAsk)
   const layers = cachedLayers(layout.model)
   // What is left holds the caches of both; the model's own part of it is what counts.
   const kvBytes = left(share) * (layers / (layers + (ask.besideLayers ?? 0) || 1))
-  const blocks = Math.floor(kvBytes / blockBytes(layout, rules.blockTokens)) - rules.reservedBlocks
+  const block = blockBytes(layout, rules.blockTokens)
+  const blocks = block > 0 ? Math.floor(kvBytes / block) - rules.reservedBlocks : 0
   return {
     deviceBytes,
     share,

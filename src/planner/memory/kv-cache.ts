@@ -1,4 +1,4 @@
-import { cachedLayers } from '../model-facts.ts'
+import { cachedLayers, keptLayers } from '../model-facts.ts'
 import { kvBytesPerTokenLayer, type Layout } from '../step/step-time.ts'
 
 /** Cache bytes that a sequence of `tokens` takes on one device: windowed layers stop growing. */
@@ -6,9 +6,12 @@ export function sequenceKvBytes(layout: Layout, tokens: number): number {
   const { model, pp } = layout
   const perTokenLayer = kvBytesPerTokenLayer(layout)
   const local = model.window?.layers ?? 0
-  const full = cachedLayers(model) - local
+  const full = keptLayers(model) - local
   const windowed = Math.min(tokens, model.window?.tokens ?? 0)
-  const indexer = model.sparse ? cachedLayers(model) * tokens * model.sparse.indexDim : 0
+  const { sparse } = model
+  const indexer = sparse
+    ? (cachedLayers(model) * tokens * sparse.indexDim) / (sparse.blockTokens ?? 1)
+    : 0
   return (perTokenLayer * (full * tokens + local * windowed) + indexer) / pp + stateBytes(layout)
 }
 
@@ -22,4 +25,4 @@ function stateBytes(layout: Layout): number {
 
 /** Bytes of one block on one device: every layer keeps its part of the block, windowed or not. */
 export const blockBytes = (layout: Layout, blockTokens: number): number =>
-  (kvBytesPerTokenLayer(layout) * cachedLayers(layout.model) * blockTokens) / layout.pp
+  (kvBytesPerTokenLayer(layout) * keptLayers(layout.model) * blockTokens) / layout.pp

@@ -45,16 +45,20 @@ export function readLaunchCommand(command: string): CommandColumns {
   return found
 }
 
-/** In the words of `--speculative`, without the acceptance, which no command names. */
+/**
+ * In the words of `--speculative`, without the acceptance, which no command names. SGLang's documentation gives what it
+ * does unasked: 5 steps, 4 candidates, 8 tokens verified.
+ */
 function draftsOf(command: string): string | null {
   const number = (pattern: RegExp) => pattern.exec(command)?.[1]
   const algorithm = number(/--speculative-algorithm[= ](\w+)/)?.toLowerCase()
   if (algorithm !== undefined) {
     const method = algorithms[algorithm] ?? 'eagle'
-    const tokens = number(/--speculative-num-steps[= ](\d+)/) ?? '3'
-    const width = number(/--speculative-eagle-topk[= ](\d+)/) ?? '1'
-    const verified = number(/--speculative-num-draft-tokens[= ](\d+)/)
-    return `${method}:tokens=${tokens},width=${width}${verified ? `,verified=${verified}` : ''}`
+    const tokens = number(/--speculative-num-steps[= ](\d+)/) ?? '5'
+    const width = number(/--speculative-eagle-topk[= ](\d+)/) ?? '4'
+    const chainLength = width === '1' ? String(Number(tokens) + 1) : '8'
+    const verified = number(/--speculative-num-draft-tokens[= ](\d+)/) ?? chainLength
+    return `${method}:tokens=${tokens},width=${width},verified=${verified}`
   }
   const config = number(/--(?:speculative-config|speculative_config)[= ]'?(\{[^}]*\})/)
   if (config === undefined) return null

@@ -1,6 +1,6 @@
 import type { EngineModel, ErrorBar } from '../../core/engine-model.ts'
 import type { Scenario } from '../load/scenario.ts'
-import { steadyState } from '../load/steady-state.ts'
+import { type SteadyState, steadyState } from '../load/steady-state.ts'
 import type { RowInput } from './row.ts'
 import { readScenario } from './read-scenario.ts'
 
@@ -28,15 +28,22 @@ export interface UnsupportedRow {
   readonly unsupported: string
 }
 
+/** Plays a number of prompts at once; the simulator is handed in, since it stands on the planner. Null: it can't. */
+export type PlayBurst = (
+  scenario: Scenario,
+  prompts: number,
+) => Pick<SteadyState, 'ttftMs' | 'tpotMs' | 'outputTokensPerSecond'> | null
+
 /** Predicts one row of a table, from its inputs alone. */
 export function predictRow(
   index: number,
   row: RowInput,
   engines: readonly EngineModel[],
+  playBurst: PlayBurst | null = null,
 ): Prediction | UnsupportedRow {
   const scenario = readScenario(row, engines)
   if ('reason' in scenario) return { index, unsupported: scenario.reason }
-  const state = steadyState(scenario)
+  const state = stateOf(scenario, playBurst)
   const bars = scenario.engine.fitted.errorBars
   return {
     index,
@@ -53,6 +60,15 @@ export function predictRow(
       outputTokensPerSecond: around(state.outputTokensPerSecond, bars.throughput, scenario),
     },
   }
+}
+
+function stateOf(scenario: Scenario, playBurst: PlayBurst | null): SteadyState {
+  const state = steadyState(scenario)
+  const { load, osl } = scenario
+  if (load.kind !== 'saturated' || load.prompts === null || !playBurst) return state
+  const played = playBurst(scenario, load.prompts)
+  if (!played) return state
+  return { ...state, ...played, e2eMs: played.ttftMs + played.tpotMs * (osl - 1) }
 }
 
 export type Familiarity = keyof ErrorBar

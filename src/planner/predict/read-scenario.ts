@@ -9,6 +9,10 @@ import { weightBytesPerDevice } from '../memory/weights.ts'
 import type { ModelFacts } from '../model-facts.ts'
 import { resolveModel, suggestModels } from '../models/resolve-model.ts'
 import type { Layout } from '../step/step-time.ts'
+import { compileBurden, type CompileLevel, compileLevels } from '../burdens/compile-level.ts'
+import { parseSpeculation } from '../speculation/parse-speculation.ts'
+import { knownAcceptance, usualAcceptance } from '../speculation/published.ts'
+import { draftMethods, type Speculation } from '../speculation/speculation.ts'
 import { type Ranks, readRanks } from './ranks.ts'
 import type { RowInput } from './row.ts'
 
@@ -28,11 +32,13 @@ export function readScenario(
     return no(`unknown model "${row.model}"; nearest: ${suggestModels(row.model).join(', ')}`)
   const device = resolveAccelerator(row.gpu)
   if (!device) return no(`unknown accelerator "${row.gpu}"`)
-  if (model.kind !== 'decoder') return no(`${model.name} does not generate text`)
+  if (!engine.capabilities.kinds.includes(model.kind))
+    return no(`${engine.name} does not run ${model.name}, an ${model.kind}`)
   const load = parseLoad(row.load, row.rateRps)
   if (!load) return no(`no load in "${row.load}"`)
   const osl = row.osl
   if (osl === null) return no('no output length')
+  if (model.kind === 'encoder' && osl > 1) return no(`${model.name} does not generate text`)
   const isl = row.isl ?? osl
   const kernel = kernelOn(device, model, parseKernel(row.precision) ?? nativeKernel(model))
   const precision = precisionOf(
@@ -63,7 +69,27 @@ export function readScenario(
     maxSequences: row.maxSequences,
     batchedTokens: row.batchedTokens,
     memoryShare: row.memoryShare,
+    speculation: draftsOf(row.speculative, model),
+    burdens: compileBurden(levelOf(row.compile)),
   }
+}
+
+const levelOf = (text: string): CompileLevel =>
+  compileLevels.find((level) => level === text) ?? 'graphs'
+
+/** Drafts that a table names; their acceptance is the published one, else what drafts of the kind usually have. */
+function draftsOf(text: string, model: ModelFacts): Speculation | null {
+  if (text === '' || text === 'off') return null
+  const [, method = '', rest = ''] = /^(\w+):?(.*)$/.exec(text) ?? []
+  const kind = draftMethods.find((one) => one === method) ?? 'eagle'
+  const told = rest === '' || /acceptance=/.test(rest) ? rest : `${rest},`
+  const acceptance = /acceptance=/.test(rest)
+    ? ''
+    : `acceptance=${knownAcceptance(model, kind) ?? usualAcceptance[kind]}`
+  // DeepSeek's own layer is called EAGLE by some engines.
+  const named = kind === 'eagle' && model.mla ? 'mtp' : kind
+  const found = parseSpeculation(`${named}:${told}${acceptance}`, resolveModel)
+  return found === 'auto' ? null : found
 }
 
 export function findEngineModel(

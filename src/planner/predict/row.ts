@@ -1,3 +1,5 @@
+import { readLaunchCommand } from './launch-command.ts'
+
 /** One line of a table of runs: the inputs only. Cells are text as they stand in the file. */
 export interface RowInput {
   readonly engine: string
@@ -19,6 +21,10 @@ export interface RowInput {
   readonly batchedTokens: number | null
   readonly memoryShare: number | null
   readonly kvDtype: string
+  /** Drafts, as `--speculative` takes them; the acceptance may be left out. */
+  readonly speculative: string
+  /** `eager`, `graphs` or `full`. */
+  readonly compile: string
 }
 
 /** Columns that a table must have; the rest of the 16 hold results and remarks, and are never read. */
@@ -36,8 +42,12 @@ export const requiredColumns = [
   'concurrency_or_batch',
 ] as const
 
-/** Reads the inputs of a row; a cell that is absent or no number is null. */
-export function readRow(cells: Readonly<Record<string, string | undefined>>): RowInput {
+/**
+ * Reads the inputs of a row; a cell that is absent or no number is null. What a `command` column says of an input stands
+ * behind the input's own column.
+ */
+export function readRow(given: Readonly<Record<string, string | undefined>>): RowInput {
+  const cells = given.command ? withCommand(given, given.command) : given
   const text = (name: string) => (cells[name] ?? '').trim()
   // "294 (mean)" is a number with a remark.
   const number = (name: string): number | null => {
@@ -69,5 +79,16 @@ export function readRow(cells: Readonly<Record<string, string | undefined>>): Ro
     batchedTokens: count('max_num_batched_tokens'),
     memoryShare: number('gpu_memory_utilization'),
     kvDtype: text('kv_dtype'),
+    speculative: text('speculative'),
+    compile: text('compile'),
   }
+}
+
+type Cells = Readonly<Record<string, string | undefined>>
+
+function withCommand(cells: Cells, command: string): Cells {
+  const named = Object.fromEntries(
+    Object.entries(cells).filter(([, cell]) => (cell ?? '').trim() !== ''),
+  )
+  return { ...cells, ...readLaunchCommand(command), ...named }
 }

@@ -1,5 +1,5 @@
 import type { EngineModel, FittedEra } from '../../core/engine-model.ts'
-import { type Burden, burdenedMs } from '../burdens/burden.ts'
+import { type Burden, burdenedMs, promptBurdenMs } from '../burdens/burden.ts'
 import { correction } from '../load/correction.ts'
 import {
   firstTokenFeatures,
@@ -46,6 +46,8 @@ export interface EngineCurve {
   readonly burdens: readonly Burden[]
   /** Time for one token of each sequence: a step's, or its share where drafts bring several. */
   stepMs(running: number): number
+  /** How long another's prompt holds up those that decode. */
+  stallMs(running: number): number
   /** Mean time to the first token; `waitMs`: until a place is free. */
   firstTokenMs(running: number, waitMs: number): number
   /** The part of it that requests spend behind one another's prefill, mean. */
@@ -98,11 +100,16 @@ export function engineCurve(
   const subject = { engine, layout, version: '' }
   const stepFactor = Math.exp(correction(engine.fitted.stepCorrections, subject))
   const firstFactor = Math.exp(correction(engine.fitted.firstTokenCorrections, subject))
+  const perPrompt = promptBurdenMs(burdens, layout)
   const promptMs = place === 'beside' ? device.besideMs : device.apartMs
   const slowdown = burdens.reduce((product, burden) => product * burden.slowdown(layout), 1)
   const promptShare = promptMs.map((each, at) =>
-    place === 'elsewhere' ? 0 : stepFactor * prompts(era, 2 ** at / shape.osl, each) * slowdown,
+    place === 'elsewhere'
+      ? 0
+      : (stepFactor * prompts(era, 2 ** at / shape.osl, each) + (2 ** at / shape.osl) * perPrompt) *
+        slowdown,
   )
+  const stalls = promptShare.map((share, at) => (share * shape.osl) / 2 ** at)
   const verified = device.speculation?.verified ?? 1
   const perStep = device.speculation ? tokensPerStep(device.speculation) : 1
   const steps = device.decode.map((features, at) => {
@@ -116,6 +123,7 @@ export function engineCurve(
   // A prompt alone in its steps bears what they bear.
   const borneMs =
     (slowdown - 1) * alone.total +
+    perPrompt * slowdown +
     alone.chunks *
       burdenedMs(burdens, layout, 0, {
         tokens: (shape.isl * (1 - shape.prefixShare)) / alone.chunks,
@@ -135,6 +143,7 @@ export function engineCurve(
     device,
     prompts: place,
     stepMs,
+    stallMs: (running) => interpolate(stalls, running),
     firstTokenMs: (running, waitMs) =>
       weigh(arrival(running, waitMs), era.firstToken) * firstFactor + borneMs,
     queueMs: (running) => arrival(running, 0).queue * era.firstToken.queue * firstFactor,
@@ -142,8 +151,8 @@ export function engineCurve(
     promptMs:
       borneMs +
       firstFactor *
-      ((alone.total - alone.attention) * era.firstToken.prefill +
-        alone.attention * era.firstToken.prefillAttention),
+        ((alone.total - alone.attention) * era.firstToken.prefill +
+          alone.attention * era.firstToken.prefillAttention),
   }
 }
 

@@ -92,10 +92,11 @@ export function canRun(
   { capabilities }: EngineModel,
   { layout, weights, kvPrecision }: Copy,
 ): boolean {
-  const { tp, pp, dp, ep, device } = layout
+  const { tp, pp, dp, ep, device, model } = layout
   const asks = { tp, pp, dp, ep }
   return (
     capabilities.vendors.includes(device.vendor) &&
+    capabilities.kinds.includes(model.kind) &&
     capabilities.weightPrecisions.includes(weights) &&
     capabilities.kvPrecisions.includes(kvPrecision) &&
     (['tp', 'pp', 'dp', 'ep'] as const).every(

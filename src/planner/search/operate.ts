@@ -1,4 +1,4 @@
-import type { LatencyFigure, SloTarget } from '../workload/slo.ts'
+import type { LatencyAim, LatencyFigure, SloTarget } from '../workload/slo.ts'
 import type { Workload } from '../workload/workload.ts'
 import type { EngineCurve } from './curve.ts'
 import {
@@ -33,7 +33,8 @@ export function operate(
   const osl = workload.outputTokens.mean
   const stepMs = curve.stepMs(running)
   const cycleMs = stepMs * osl
-  const place = placeWait(running, places, cycleMs + curve.promptMs)
+  const held = cycleMs + curve.promptMs
+  const place = placeWait(running, places, held, workload.outputTokens.spread)
   const ttft = firstTokenMoments({
     meanMs: curve.firstTokenMs(running, 0),
     promptMs: curve.promptMs,
@@ -46,18 +47,33 @@ export function operate(
   // How many run is Poisson; a request sees the average over its own course, which varies by two thirds of that.
   const spread = Math.sqrt((running * 2) / 3)
   const slope = curve.stepMs(running + spread) - stepMs
-  const tpot: Moments = { mean: stepMs, variance: slope * slope }
+  const variance = slope * slope + stallVariance(curve, running, workload)
+  const tpot: Moments = { mean: stepMs, variance }
   const e2e = endToEndMoments(ttft, tpot, workload.outputTokens)
   return { running, places, rateRps: (running / cycleMs) * 1e3, ttft, tpot, e2e }
 }
 
-export const valueOf = (at: Operating, { figure, statistic }: SloTarget): number =>
+/**
+ * While one answers, about as many others bring their prompts as run: a Poisson number of stalls, spread over the tokens
+ * of the answer. Short answers feel each of them more: (1 + c²)³ is what 1 / length² is on average of a lognormal.
+ */
+function stallVariance(
+  curve: EngineCurve,
+  running: number,
+  { inputTokens, outputTokens }: Workload,
+): number {
+  const stall = curve.stallMs(running) / outputTokens.mean
+  const short = (1 + outputTokens.spread ** 2) ** 3
+  return running * stall * stall * (1 + inputTokens.spread ** 2) * short
+}
+
+export const valueOf = (at: Operating, { figure, statistic }: LatencyAim): number =>
   statistic === 'mean' ? at[figure].mean : quantile(at[figure], z[statistic])
 
 /** The same of what was played. */
 export const valueIn = (
   played: Readonly<Record<LatencyFigure, Tail>>,
-  { figure, statistic }: Pick<SloTarget, 'figure' | 'statistic'>,
+  { figure, statistic }: LatencyAim,
 ): number => played[figure][statistic]
 
 export const meetsTails = (

@@ -2,7 +2,7 @@ import { acceleratorCatalogue } from '../accelerators/resolve-accelerator.ts'
 import type { DeviceGroup } from '../workload/fleet.ts'
 import { type SloTarget, sloName } from '../workload/slo.ts'
 import type { Candidate } from './candidate.ts'
-import { lightest, operate, valueOf } from './operate.ts'
+import { lightest, operate, valueIn, valueOf } from './operate.ts'
 import { pareto, ranked } from './rank.ts'
 import type { Rehearse } from './rehearsal.ts'
 import { relax, repair } from './repair.ts'
@@ -95,6 +95,13 @@ function others(): DeviceGroup[] {
 /** Why no candidate keeps the limits at the rate: the floor of each limit, or the devices that it takes. */
 function shortfall(request: Request, candidates: readonly Candidate[], best: Candidate): string[] {
   const { slo, rateRps, workload } = request
+  const { rehearsed } = best
+  const missed = rehearsed ? slo.filter((target) => valueIn(rehearsed, target) > target.limitMs) : []
+  if (rehearsed && missed.length > 0 && best.mostRps >= (rateRps ?? 0))
+    return missed.map(
+      (target) =>
+        `${sloName(target)} ≤ ${target.limitMs} ms was missed where it was played: ${Number(valueIn(rehearsed, target).toPrecision(3))} ms; more devices, or a looser limit`,
+    )
   if (best.mostRps > 0 && rateRps !== null) {
     const each = best.mostRps / best.settings.devices
     const needed = Math.ceil(rateRps / each)
@@ -124,7 +131,7 @@ function unmeasured(request: Request, best: Candidate, curves: CurveCache): Cand
   if (request.minQuality <= 0) return null
   const found = screen({ ...request, minQuality: 0 }, curves).candidates[0]
   if (!found || found.quality.loss !== null || !found.meetsSlo) return null
-  const { objective, slo } = request
-  const isBetter = !best.meetsSlo || ranked([best, found], objective, slo)[0] === found
+  const { objective, slo, aim } = request
+  const isBetter = !best.meetsSlo || ranked([best, found], objective, slo, aim)[0] === found
   return isBetter ? found : null
 }

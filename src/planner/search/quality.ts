@@ -66,10 +66,10 @@ export function qualityOf(
   if (kvPrecision === 'bf16') return ofWeights
   if (!/^(Llama-3|Qwen3-)/.test(model.name))
     return { loss: null, source: `no published measurement of an FP8 cache for ${model.name}` }
-  return {
-    loss: ofWeights.loss === null ? null : 1 - (1 - ofWeights.loss) * (1 - cacheLoss),
-    source: `${ofWeights.source}; FP8 cache: vLLM blog, The State of FP8 KV-Cache: 94-99 % of the scores`,
-  }
+  return together(ofWeights, {
+    loss: cacheLoss,
+    source: 'FP8 cache: vLLM blog, The State of FP8 KV-Cache: 94-99 % of the scores',
+  })
 }
 
 function qualityOfWeights(model: ModelFacts, weights: Kernel): Quality {
@@ -82,6 +82,12 @@ function qualityOfWeights(model: ModelFacts, weights: Kernel): Quality {
 
 /** The lower end of what an 8-bit cache kept of the scores of Llama and Qwen3. */
 const cacheLoss = 0.06
+
+/** Two losses, one upon the other; unknown where either is. */
+export const together = (one: Quality, other: Quality): Quality => ({
+  loss: one.loss === null || other.loss === null ? null : 1 - (1 - one.loss) * (1 - other.loss),
+  source: `${one.source}; ${other.source}`,
+})
 
 /** What goes without asking: as published, or measured to lose at most a hundredth. */
 export const defaultMinQuality = 0.99

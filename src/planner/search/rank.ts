@@ -1,16 +1,23 @@
-import type { SloTarget } from '../workload/slo.ts'
+import type { LatencyAim, SloTarget } from '../workload/slo.ts'
 import type { Candidate, Objective } from './candidate.ts'
 import { valueOf } from './operate.ts'
 
+/** What `latency` looks at where nobody says. */
+export const usualAim: LatencyAim = { figure: 'e2e', statistic: 'p95' }
+
 /** Smaller is better. */
-export function score(candidate: Candidate, objective: Objective): number {
+export function score(
+  candidate: Candidate,
+  objective: Objective,
+  aim: LatencyAim = usualAim,
+): number {
   return (
-    plainScore(candidate, objective) *
+    plainScore(candidate, objective, aim) *
     (objective === 'throughput' ? 1 / doubt(candidate) : doubt(candidate))
   )
 }
 
-function plainScore(candidate: Candidate, objective: Objective): number {
+function plainScore(candidate: Candidate, objective: Objective, aim: LatencyAim): number {
   switch (objective) {
     case 'cost': {
       // Where nobody knows a price, the fewest devices for the work.
@@ -20,7 +27,7 @@ function plainScore(candidate: Candidate, objective: Objective): number {
       return cost * (1 + hasteWorth * patience(p95(candidate)))
     }
     case 'latency':
-      return p95(candidate)
+      return valueOf(candidate.operating, aim)
     case 'throughput':
       return -candidate.mostRps || -candidate.servedRps
     case 'energy':
@@ -46,12 +53,13 @@ export function ranked(
   candidates: readonly Candidate[],
   objective: Objective,
   slo: readonly SloTarget[],
+  aim: LatencyAim = usualAim,
 ): Candidate[] {
   const keyed = candidates.map((candidate) => ({
     candidate,
     isShort: candidate.meetsSlo ? 0 : candidate.mostRps > 0 ? 1 : 2,
     score: candidate.meetsSlo
-      ? score(candidate, objective)
+      ? score(candidate, objective, aim)
       : candidate.mostRps > 0
         ? -candidate.mostRps
         : worstMiss(candidate, slo),
@@ -80,4 +88,4 @@ export function pareto(candidates: readonly Candidate[]): Candidate[] {
 }
 
 const p95 = ({ operating }: Candidate): number =>
-  valueOf(operating, { figure: 'e2e', statistic: 'p95', limitMs: 0 })
+  valueOf(operating, usualAim)

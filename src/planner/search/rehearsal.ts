@@ -18,8 +18,4 @@ export interface Rehearsal {
  * Plays requests to a candidate: `rateRps` a second, all replicas together, or all at once (null). The simulator is
  * handed in, since it stands on the planner.
  */
-export type Rehearse = (
-  candidate: Candidate,
-  request: Request,
-  rateRps: number | null,
-) => Rehearsal
+export type Rehearse = (candidate: Candidate, request: Request, rateRps: number | null) => Rehearsal

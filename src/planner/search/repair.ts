@@ -1,3 +1,4 @@
+import type { EngineModel } from '../../core/engine-model.ts'
 import { weightBytesPerDevice } from '../memory/weights.ts'
 import type { DeviceGroup } from '../workload/fleet.ts'
 import { canRun, copies, divides, weightChoices } from './grid.ts'
@@ -23,13 +24,7 @@ export function repair(request: Request): Repaired {
     pinned = withKv(group, pinned, reasons)
     if (pinned !== before) break
   }
-  const engines = pinned.engines.filter((engine) =>
-    request.fleet.some(({ device }) => engine.capabilities.vendors.includes(device.vendor)),
-  )
-  if (engines.length < pinned.engines.length && engines.length === 0)
-    reasons.push(
-      `${pinned.engines.map(({ name }) => name).join(', ')} does not run on ${request.fleet.map(({ device }) => device.name).join(', ')}`,
-    )
+  pinned = withEngines(request, pinned, reasons)
   const { contextMax } = request.model
   if ((pinned.contextMax ?? 0) > contextMax) {
     reasons.push(
@@ -44,6 +39,25 @@ export function repair(request: Request): Repaired {
       `a request of ${tokens} tokens is longer than the ${contextMax} that ${request.model.name} reaches: it will be cut`,
     )
   return { request: { ...request, pinned }, reasons }
+}
+
+/** Engines that run neither on these devices nor this kind of model give way to others that do. */
+function withEngines(
+  { model, fleet, standIns = [] }: Request,
+  pinned: Pinned,
+  reasons: string[],
+): Pinned {
+  const runs = ({ capabilities }: EngineModel) =>
+    capabilities.kinds.includes(model.kind) &&
+    fleet.some(({ device }) => capabilities.vendors.includes(device.vendor))
+  if (pinned.engines.some(runs)) return pinned
+  const names = (engines: readonly EngineModel[]) => engines.map(({ name }) => name).join(', ')
+  const devices = fleet.map(({ device }) => device.name).join(', ')
+  const others = standIns.filter(runs)
+  reasons.push(
+    `${names(pinned.engines)} does not run ${model.name} on ${devices}${others.length > 0 ? `; nearest: ${names(others)}` : ''}`,
+  )
+  return others.length > 0 ? { ...pinned, engines: others } : pinned
 }
 
 function withWeights(
@@ -106,7 +120,7 @@ export function relax(
   curves: CurveCache,
 ): Relaxed | null {
   const reasons = [tooLarge(request)]
-  const engines = request.pinned.engines
+  const engines = [...new Set([...request.pinned.engines, ...(request.standIns ?? [])])]
   const free: Pinned = { engines }
   for (const attempt of attempts(request, free, others)) {
     const found = screen(attempt.request, curves)

@@ -4,6 +4,7 @@ import { memoryBudget, type MemoryBudget, sequenceCapacity } from '../memory/bud
 import type { Burden } from '../burdens/burden.ts'
 import { besideMemory } from '../load/drafted-step.ts'
 import type { Speculation } from '../speculation/speculation.ts'
+import { keptLayers } from '../model-facts.ts'
 import { lengthQuantile, type Workload } from '../workload/workload.ts'
 import {
   type DeviceCurve,
@@ -128,6 +129,7 @@ function holdsOne(
   contextMax: number,
 ): boolean {
   if (budget.kvBytes <= 0) return false
+  if (keptLayers(layout.model) === 0) return true
   return (
     sequenceCapacity({ ...layout, dp: 1 }, budget, contextMax) >= 1 &&
     budget.kvBlocks > 0 &&

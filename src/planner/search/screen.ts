@@ -3,14 +3,14 @@ import type { Burden } from '../burdens/burden.ts'
 import { type PriceBook, priceOf, type Tenancy } from '../cost/prices.ts'
 import type { ModelFacts } from '../model-facts.ts'
 import type { DeviceGroup } from '../workload/fleet.ts'
-import type { SloTarget } from '../workload/slo.ts'
+import type { LatencyAim, SloTarget } from '../workload/slo.ts'
 import { publishedDrafts } from '../speculation/published.ts'
 import type { Speculation } from '../speculation/speculation.ts'
 import type { SpeculationChoice } from '../speculation/parse-speculation.ts'
 import type { Workload } from '../workload/workload.ts'
 import type { Candidate, Objective } from './candidate.ts'
 import { canRun, copies } from './grid.ts'
-import { isGoodEnough, qualityOf } from './quality.ts'
+import { isGoodEnough, type Quality, qualityOf, together } from './quality.ts'
 import { ranked, score } from './rank.ts'
 import { type CurveCache, type Replica, replicas } from './replica.ts'
 import type { Copy, Pinned } from './settings.ts'
@@ -23,10 +23,16 @@ export interface Request {
   readonly slo: readonly SloTarget[]
   readonly rateRps: number | null
   readonly objective: Objective
+  /** What `latency` looks at. Default: E2E p95. */
+  readonly aim?: LatencyAim
   readonly minQuality: number
   readonly pinned: Pinned
+  /** Engines that may stand in where those of `pinned` can't run the model or the devices. */
+  readonly standIns?: readonly EngineModel[]
   /** Default: drafts whose acceptance is published for the model. */
   readonly speculation?: SpeculationChoice
+  /** What the workload's own treatment loses beside the precision: nobody prunes what was asked for. */
+  readonly lossBeside?: Quality
   /** What every replica bears beside the model. */
   readonly burdens?: readonly Burden[]
   readonly tenancy: Tenancy
@@ -58,7 +64,7 @@ export function screen(request: Request, curves: CurveCache = new Map()): Screen
         objective,
         devices: group.count,
         price,
-        quality,
+        quality: request.lossBeside ? together(quality, request.lossBeside) : quality,
         pinned,
       }
       for (const engine of pinned.engines) {
@@ -69,7 +75,7 @@ export function screen(request: Request, curves: CurveCache = new Map()): Screen
       }
     }
   }
-  return { candidates: ranked(best, objective, slo), points }
+  return { candidates: ranked(best, objective, slo, request.aim), points }
 }
 
 /** The best settings without drafts; then drafts, near those and near the engine's defaults. */
@@ -117,12 +123,13 @@ function draftsOf({ model, workload, speculation = 'auto' }: Request): readonly 
 }
 
 /** Settings have to earn their distance from the defaults, which come first. */
-function isBetter(next: Candidate, chosen: Candidate, { objective, slo }: Request): boolean {
+function isBetter(next: Candidate, chosen: Candidate, request: Request): boolean {
+  const { objective, slo, aim } = request
   if (next.meetsSlo && chosen.meetsSlo) {
-    const gain = score(chosen, objective) - score(next, objective)
-    return gain > Math.abs(score(chosen, objective)) * worthwhile
+    const before = score(chosen, objective, aim)
+    return before - score(next, objective, aim) > Math.abs(before) * worthwhile
   }
-  return ranked([chosen, next], objective, slo)[0] === next
+  return ranked([chosen, next], objective, slo, aim)[0] === next
 }
 
 const worthwhile = 0.005

@@ -62,7 +62,8 @@ function placesOf(replica: Replica, { slo, pinned }: Demand): number {
   const { curve, capacity, batchedTokens, copy, speculation } = replica
   if (pinned.maxSequences !== undefined)
     return Math.max(1, Math.min(pinned.maxSequences * copy.layout.dp, capacity))
-  const most = batchedTokens / (speculation?.verified ?? 1)
+  // Guesses of running sequences come before prompts: half of a step stays free for those.
+  const most = speculation ? batchedTokens / (2 * speculation.verified) : batchedTokens
   const ceiling = Math.max(1, Math.min(capacity, most, 2048) | 0)
   const limit = Math.min(
     ...slo.filter(({ figure }) => figure === 'tpot').map(({ limitMs }) => limitMs),
@@ -179,7 +180,12 @@ export function atRate(
   return {
     ...candidate,
     mostRps: mostRps * (rateRps / servedRps),
-    ...served({ copy, curve, operating: next }, { workload, slo, price }, settings.devices, rateRps),
+    ...served(
+      { copy, curve, operating: next },
+      { workload, slo, price },
+      settings.devices,
+      rateRps,
+    ),
   }
 }
 

@@ -1,13 +1,15 @@
 import { priceOf } from '../cost/prices.ts'
 import { meetsTails, valueIn } from './operate.ts'
-import type { Candidate, Objective } from './candidate.ts'
-import { score } from './rank.ts'
-import type { Rehearsal, Rehearse } from './rehearsal.ts'
+import type { Candidate } from './candidate.ts'
+import { score, usualAim } from './rank.ts'
+import type { Rehearse } from './rehearsal.ts'
 import type { Request } from './screen.ts'
 import { atRate } from './size.ts'
 
 /** Candidates that are played: closed forms are close enough to leave the best among so many. */
 const staged = 6
+/** How many times others follow where nobody on stage keeps the limits. */
+const waves = 3
 /** A limit that is missed by less may have been missed by chance. */
 const tolerance = 1.05
 /** How far a load is taken back at once, and how often. */
@@ -16,26 +18,28 @@ const retreats = 5
 
 /**
  * Plays the first candidates and ranks them by what happened. Without a rate, the load goes back until the limits hold;
- * with one, whoever misses them stands behind those that keep them.
+ * with one, whoever misses them stands behind those that keep them, and others are played in their place.
  */
 export function onStage(
   request: Request,
   candidates: readonly Candidate[],
   rehearse: Rehearse,
 ): Candidate[] {
-  const first = candidates.slice(0, staged).filter(({ meetsSlo }) => meetsSlo)
-  const played = first.map((candidate) => play(request, candidate, rehearse))
-  const rest = candidates.slice(first.length)
-  const keyed = played.map((candidate) => ({
-    candidate,
-    isShort: candidate.meetsSlo ? 0 : 1,
-    score: playedScore(candidate, request.objective),
-  }))
-  keyed.sort((a, b) => a.isShort - b.isShort || a.score - b.score)
-  const kept = keyed.map(({ candidate }) => candidate)
-  const isAny = kept.some(({ meetsSlo }) => meetsSlo)
-  // Nobody on stage kept the limits: those behind may not either, but nobody has seen it.
-  return isAny ? [...kept, ...rest] : [...rest.filter(({ meetsSlo }) => meetsSlo), ...kept, ...rest.filter(({ meetsSlo }) => !meetsSlo)]
+  const able = candidates.filter(({ meetsSlo }) => meetsSlo)
+  const played: Candidate[] = []
+  while (played.length < Math.min(able.length, staged * waves)) {
+    const wave = able.slice(played.length, played.length + staged)
+    played.push(...wave.map((candidate) => play(request, candidate, rehearse)))
+    if (played.some(({ meetsSlo }) => meetsSlo)) break
+  }
+  const rest = able.slice(played.length).concat(candidates.filter(({ meetsSlo }) => !meetsSlo))
+  played.sort(
+    (a, b) =>
+      Number(b.meetsSlo) - Number(a.meetsSlo) || playedScore(a, request) - playedScore(b, request),
+  )
+  const kept = played.filter(({ meetsSlo }) => meetsSlo)
+  const missed = played.slice(kept.length)
+  return kept.length > 0 ? [...kept, ...rest, ...missed] : [...missed, ...rest]
 }
 
 function play(request: Request, candidate: Candidate, rehearse: Rehearse): Candidate {
@@ -58,13 +62,10 @@ function slower(request: Request, candidate: Candidate, factor: number): Candida
 }
 
 /** Smaller is better. */
-function playedScore(candidate: Candidate, objective: Objective): number {
+function playedScore(candidate: Candidate, { objective, aim = usualAim }: Request): number {
   const { rehearsed } = candidate
-  if (!rehearsed) return score(candidate, objective)
-  if (objective === 'latency') return latencyOf(rehearsed)
-  if (objective === 'throughput' && rehearsed.rateRps === null) return rehearsed.seconds
-  return score(candidate, objective)
+  if (rehearsed && objective === 'latency') return valueIn(rehearsed, aim)
+  if (rehearsed && objective === 'throughput' && rehearsed.rateRps === null)
+    return rehearsed.seconds
+  return score(candidate, objective, aim)
 }
-
-const latencyOf = (rehearsed: Rehearsal): number =>
-  valueIn(rehearsed, { figure: 'e2e', statistic: 'p95' })

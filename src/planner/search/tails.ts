@@ -42,14 +42,22 @@ export function shareBelow({ mean, variance }: Moments, limit: number): number {
   return normal((Math.log(limit / mean) + log / 2) / Math.sqrt(log))
 }
 
-/** Waiting for one of `places` that are taken for `heldMs` each, with `offered` taken on average (Halfin-Whitt). */
-export function placeWait(offered: number, places: number, heldMs: number): Moments {
+/**
+ * Waiting for one of `places` that are taken for `heldMs` each, with `offered` taken on average (Halfin-Whitt). Times that
+ * vary more than exponential ones make longer waits, by (1 + c²) / 2 (Allen-Cunneen); `spread` is their c.
+ */
+export function placeWait(
+  offered: number,
+  places: number,
+  heldMs: number,
+  spread = 1,
+): Moments {
   const spare = places - offered
   if (spare <= 0) return { mean: Number.POSITIVE_INFINITY, variance: Number.POSITIVE_INFINITY }
   const beta = spare / Math.sqrt(Math.max(offered, 1e-9))
   const density = Math.exp((-beta * beta) / 2) / Math.sqrt(2 * Math.PI)
   const waits = beta > 8 ? 0 : 1 / (1 + (beta * normal(beta)) / density)
-  const scale = heldMs / spare
+  const scale = (heldMs / spare) * ((1 + spread * spread) / 2)
   return { mean: waits * scale, variance: waits * (2 - waits) * scale * scale }
 }
 

@@ -13,26 +13,26 @@ describe('tokens a step', () => {
     [0.8, 2, 1 + 0.8 + 0.64],
     [1, 4, 5],
   ])('with an acceptance of %d and %d guesses: %d', (acceptance, depth, expected) =>
-    expect(tokensPerStep({ acceptance, depth, width: 1 })).toBeCloseTo(expected, 12),
+    expect(tokensPerStep({ acceptance, ...chain(depth) })).toBeCloseTo(expected, 12),
   )
 
   test('more candidates are right more often, one alone as often as it is', () => {
-    expect(levelAcceptance({ acceptance: 0.6, width: 1 })).toBeCloseTo(0.6)
+    expect(levelAcceptance({ acceptance: 0.6, ...chain(3) })).toBeCloseTo(0.6)
     // Four candidates halve the rejections.
-    expect(levelAcceptance({ acceptance: 0.6, width: 4 })).toBeCloseTo(0.8)
+    const tree = { acceptance: 0.6, depth: 3, width: 4 }
+    expect(levelAcceptance({ ...tree, verified: 13 })).toBeCloseTo(0.8)
+    // Only those count that are verified: two at each place here.
+    expect(levelAcceptance({ ...tree, verified: 7 })).toBeCloseTo(1 - 0.4 / Math.SQRT2)
   })
 
   test('what is printed is read backwards', () => {
     for (const acceptance of [0.2, 0.62, 0.9])
-      expect(
-        acceptanceOf(tokensPerStep({ acceptance, depth: 3, width: 1 }), 3),
-      ).toBeCloseTo(acceptance, 3)
+      expect(acceptanceOf(tokensPerStep({ acceptance, ...chain(3) }), 3)).toBeCloseTo(acceptance, 3)
   })
 })
 
 describe('published drafts', () => {
-  const drafts = (name: string, workload: string) =>
-    publishedDrafts(resolveModel(name)!, workload)
+  const drafts = (name: string, workload: string) => publishedDrafts(resolveModel(name)!, workload)
 
   test('never go deeper than what was measured, and say where from', () => {
     const qwen = drafts('qwen3-8b', 'chat')

@@ -1,23 +1,26 @@
-import type { Speculation } from './speculation.ts'
+import { chain, type Speculation } from './speculation.ts'
 
 /**
  * Tokens a step brings on average: the certain one and the guesses before the first wrong one, Σ aⁱ for i = 0 … depth
  * (Leviathan et al., arXiv 2211.17192, eq. 1).
  */
-export function tokensPerStep(speculation: Pick<Speculation, 'acceptance' | 'depth' | 'width'>) {
+export function tokensPerStep(speculation: Shape) {
   const chance = levelAcceptance(speculation)
-  return chance >= 1 ? speculation.depth + 1 : (1 - chance ** (speculation.depth + 1)) / (1 - chance)
+  return chance >= 1
+    ? speculation.depth + 1
+    : (1 - chance ** (speculation.depth + 1)) / (1 - chance)
 }
 
+type Shape = Pick<Speculation, 'acceptance' | 'depth' | 'width' | 'verified'>
+
 /**
- * Chance that one of `width` candidates is right: the n-th is wrong n^-b times as often as the first (the power law that
+ * Chance that one of the candidates at a place is right, as many as are verified there on average: the n-th is wrong n^-b times as often as the first (the power law that
  * Sequoia, arXiv 2402.12374, finds; b as below).
  */
-export const levelAcceptance = ({
-  acceptance,
-  width,
-}: Pick<Speculation, 'acceptance' | 'width'>): number =>
-  1 - (1 - acceptance) * width ** -treeExponent
+export function levelAcceptance({ acceptance, depth, width, verified }: Shape): number {
+  const candidates = Math.max(1, Math.min(width, (verified - 1) / depth))
+  return 1 - (1 - acceptance) * candidates ** -treeExponent
+}
 
 /** Halves the rejections at four candidates, about where the curves of Sequoia's figure 3 lie. */
 const treeExponent = 0.5
@@ -28,7 +31,7 @@ export function acceptanceOf(tokens: number, depth: number): number {
   let high = 1
   for (let round = 0; round < 40; round++) {
     const acceptance = (low + high) / 2
-    if (tokensPerStep({ acceptance, depth, width: 1 }) < tokens) low = acceptance
+    if (tokensPerStep({ acceptance, ...chain(depth) }) < tokens) low = acceptance
     else high = acceptance
   }
   return Number(((low + high) / 2).toFixed(4))

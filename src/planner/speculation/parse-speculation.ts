@@ -45,7 +45,9 @@ export function parseSpeculation(
   }
   const acceptance = number('acceptance', 0, 1)
   if (acceptance === null)
-    throw bad('acceptance is missing: the share of guesses that are right, as your engine reports it')
+    throw bad(
+      'acceptance is missing: the share of guesses that are right, as your engine reports it',
+    )
   const depth = whole('tokens', 16) ?? 3
   const width = whole('width', 16) ?? 1
   const shape = width === 1 ? chain(depth) : { depth, width, verified: 1 + depth * width }

@@ -68,6 +68,25 @@ export function publishedDrafts(model: ModelFacts, workload: string): Speculatio
 
 const depths = [1, 2, 3, 5, 7]
 
+/** In conversation, by a method; null where nobody has published it for the model. */
+export function knownAcceptance(model: ModelFacts, method: DraftMethod): number | null {
+  const found = published.find((one) => one.method === method && one.model.test(model.name))
+  return found ? acceptanceOf(found.tokens.chat, found.depth) : null
+}
+
+/**
+ * What stands for a method where a table of runs names it and nobody has published more: medians of the above, else our
+ * own assumption. Only for predictions: nothing is recommended for it.
+ */
+export const usualAcceptance: Readonly<Record<DraftMethod, number>> = {
+  eagle: 0.62,
+  mtp: 0.85,
+  draft: 0.65,
+  medusa: 0.5,
+  ngram: 0.3,
+  lookahead: 0.3,
+}
+
 /** Summaries and questions about documents were not measured: conversation, the least predictable, stands for them. */
 function taskOf(workload: string): DraftTask {
   if (workload === 'code') return 'code'

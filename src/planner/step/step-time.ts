@@ -3,6 +3,7 @@ import { type Kernel, type Precision, weightBytes } from '../kernel-precision.ts
 import {
   attentionParameters,
   cachedLayers,
+  halves,
   linearParameters,
   type ModelFacts,
   moeLayers,
@@ -54,6 +55,23 @@ export interface StepParts {
 
 /** Device time of one step, from the rooflines and the measured utilisation. */
 export function stepParts(layout: Layout, load: StepLoad): StepParts {
+  const { kind } = layout.model
+  if (kind === 'encoder-decoder') return bothHalves(layout, load)
+  // An encoder reads, and writes nothing.
+  return stackParts(layout, kind === 'encoder' ? { ...load, decodes: 0 } : load)
+}
+
+/** The encoder reads prompts, the decoder writes: neither sees the other's tokens in a multiplication. */
+function bothHalves(layout: Layout, load: StepLoad): StepParts {
+  const { encoder, decoder } = halves(layout.model)
+  const read = stackParts({ ...layout, model: encoder }, { ...load, decodes: 0 })
+  const written = stackParts({ ...layout, model: decoder }, { ...load, chunks: [] })
+  return Object.fromEntries(
+    Object.entries(read).map(([part, us]) => [part, us + written[part as keyof StepParts]]),
+  ) as unknown as StepParts
+}
+
+function stackParts(layout: Layout, load: StepLoad): StepParts {
   const { model, dp, pp } = layout
   const { queries = 1 } = load
   const prefillTokens = load.chunks.reduce((sum, chunk) => sum + chunk.tokens * chunk.count, 0)
@@ -143,14 +161,17 @@ function expertsUs(layout: Layout, tokens: number): number {
   return moeLayers(model) * one
 }
 
+/** Encoders have no words to choose from. */
 const headUs = (layout: Layout, sampled: number): number =>
-  gemmUs(
-    layout,
-    layout.precision.head,
-    sampled,
-    layout.model.vocab / layout.tp,
-    layout.model.hidden,
-  )
+  layout.model.kind === 'encoder'
+    ? 0
+    : gemmUs(
+        layout,
+        layout.precision.head,
+        sampled,
+        layout.model.vocab / layout.tp,
+        layout.model.hidden,
+      )
 
 /** Bytes that one layer keeps for one token on one rank. */
 export function kvBytesPerTokenLayer(layout: Layout): number {
@@ -184,7 +205,10 @@ function decodeAttentionUs(
   const local = model.window?.layers ?? 0
   const full = cachedLayers(model) - local
   const indexer = model.sparse
-    ? model.layers * ((sequences * context * model.sparse.indexDim) / bytesPerUs + decodeFloorUs)
+    ? model.layers *
+      ((sequences * (context / (model.sparse.blockTokens ?? 1)) * model.sparse.indexDim) /
+        bytesPerUs +
+        decodeFloorUs)
     : 0
   return (
     full * layer(chosen) +
@@ -212,7 +236,8 @@ function prefillAttentionUs(layout: Layout, chunk: PrefillChunk): number {
     ? (model.mla.nope + model.mla.rope + model.mla.value) / 2
     : model.headDim
   const perPair = 4 * (model.heads / tp) * headDim
-  const mean = chunk.past + chunk.tokens / 2
+  // Encoders look both ways, decoders back.
+  const mean = chunk.past + (model.kind === 'encoder' ? chunk.tokens : chunk.tokens / 2)
   const layer = (seen: number) => (perPair * chunk.tokens * seen * chunk.count) / dp / flopPerUs
   const local = model.window?.layers ?? 0
   const seen = model.sparse ? Math.min(mean, model.sparse.topK) : mean

@@ -31,7 +31,8 @@ export function parseFleet(text: string, here: () => DeviceGroup | null): Device
 
 function deviceOf(name: string): Accelerator {
   const [base = '', profile] = name.split('/mig=')
-  const device = profile === undefined && name.includes('/') ? customDevice(name) : resolveAccelerator(base)
+  const device =
+    profile === undefined && name.includes('/') ? customDevice(name) : resolveAccelerator(base)
   if (!device) throw bad(`no accelerator "${base}" is known`)
   if (profile === undefined) return device
   const slice = migSlice(device, profile)

@@ -13,6 +13,18 @@ export interface SloTarget {
   readonly limitMs: number
 }
 
+/** A statistic of a latency, without a limit. */
+export type LatencyAim = Pick<SloTarget, 'figure' | 'statistic'>
+
+/** "ttft.p95" or "e2e": p95 where no statistic stands. Errors: `planner/bad-request`. */
+export function parseAim(text: string): LatencyAim {
+  const [figure = '', statistic = 'p95'] = text.trim().toLowerCase().split('.')
+  const found = latencyFigures.find((one) => one === figure)
+  const of = statistics.find((one) => one === statistic)
+  if (!found || !of) throw bad(`"${text}" is no latency; write it like ttft.p95 or e2e.mean`)
+  return { figure: found, statistic: of }
+}
+
 /** "ttft.p95=500ms,tpot.p95=50ms": p95 where no statistic stands. Errors: `planner/bad-request`. */
 export function parseSlo(text: string): SloTarget[] {
   const targets = text.split(',').map((part) => {

@@ -1,6 +1,6 @@
 import { correction } from '../../planner/load/correction.ts'
 import { eraOf, limitsOf, type Scenario as Deployment } from '../../planner/load/scenario.ts'
-import { burdenedMs } from '../../planner/burdens/burden.ts'
+import { burdenedMs, promptBurdenMs } from '../../planner/burdens/burden.ts'
 import { besideMemory, draftFeatures } from '../../planner/load/drafted-step.ts'
 import { stepFeatures, sumParts, weigh } from '../../planner/load/features.ts'
 import { memoryBudget } from '../../planner/memory/budget.ts'
@@ -78,9 +78,14 @@ function plannedStepTime(deployment: Deployment): StepTime {
     if (chunks.length === 0) return borne(decodeMs * factor)
     const addedUs = addedByPrompts(layout, decodes, context, chunks)
     const promptsMs = (addedUs * step.prefill + chunks.length * step.prefillStepUs) / 1e3
-    return borne((decodeMs + promptsMs) * factor)
+    const perPromptMs = burdens.length > 0 ? startedIn(chunks) * promptBurdenMs(burdens, layout) : 0
+    return borne((decodeMs + promptsMs) * factor) + perPromptMs
   }
 }
+
+/** Prompts whose first chunk this is. */
+const startedIn = (chunks: readonly PrefillChunk[]): number =>
+  chunks.filter(({ past }) => past === 0).length
 
 function addedByPrompts(
   layout: Layout,

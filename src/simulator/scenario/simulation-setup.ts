@@ -67,7 +67,17 @@ const millis = (step: NonNullable<Pool['step']>) => ({
 function planned(pool: Pool, change: Partial<EngineParameters>, engines: readonly EngineModel[]) {
   const { engine, version, model, gpu, gpus, tp, pp, dp, ep, precision, kvDtype, memoryShare } =
     pool.deployment!
-  const row = readRow({ engine, version, model, gpu, precision, kv_dtype: kvDtype })
+  const { speculative, compile } = pool.deployment!
+  const row = readRow({
+    engine,
+    version,
+    model,
+    gpu,
+    precision,
+    speculative,
+    compile,
+    kv_dtype: kvDtype,
+  })
   const deployment = readScenario(
     {
       ...row,
