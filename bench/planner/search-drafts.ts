@@ -36,9 +36,9 @@ export function scoreDrafts(): DraftScore[] {
       device,
       precision: precisionOf(model, nativeKernel(model), 2),
       tp: 1,
-    pp: 1,
-    dp: 1,
-    ep: 1,
+      pp: 1,
+      dp: 1,
+      ep: 1,
     }
     const tpotMs = (isDrafted: boolean) =>
       steadyState({

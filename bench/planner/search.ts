@@ -117,13 +117,17 @@ function compareCase([model, gpu, workloadName, metric]: SearchCase) {
   const defaults = defaultContender(request.model, group)
   const rateRps = capacityOf(defaults, request) * loadShare
   const isBatch = metric === 'time for all'
-  const found = plan({
-    ...request,
-    slo: [],
-    rateRps: isBatch ? null : rateRps,
-    objective: isBatch ? 'throughput' : 'latency',
-    aim: aims[metric],
-  }, new Map(), rehearse).candidates[0]
+  const found = plan(
+    {
+      ...request,
+      slo: [],
+      rateRps: isBatch ? null : rateRps,
+      objective: isBatch ? 'throughput' : 'latency',
+      aim: aims[metric],
+    },
+    new Map(),
+    rehearse,
+  ).candidates[0]
   if (!found) throw new RangeError(`no plan for ${model}`)
   const { settings, copy } = found
   const ours: Contender = {

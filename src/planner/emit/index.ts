@@ -33,11 +33,7 @@ export function emit(format: EmitFormat, emission: Emission): string {
 }
 
 /** Both sides of a plan that keeps prompts and decoding apart: each as it is written alone. */
-export const emitApart = (
-  format: EmitFormat,
-  prefill: Emission,
-  decode: Emission,
-): string =>
+export const emitApart = (format: EmitFormat, prefill: Emission, decode: Emission): string =>
   [
     `# Prompts: ${prefill.settings.replicas} of these.`,
     emit(format, { ...prefill, role: 'prefill' }).trimEnd(),

@@ -17,9 +17,9 @@ const layout: Layout = {
   device: resolveAccelerator('h100')!,
   precision: precisionOf(model, 'bf16', 2),
   tp: 1,
-    pp: 1,
-    dp: 1,
-    ep: 1,
+  pp: 1,
+  dp: 1,
+  ep: 1,
 }
 const drafts = (change: Partial<Speculation> = {}): Speculation => ({
   method: 'ngram',

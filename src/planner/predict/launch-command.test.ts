@@ -24,11 +24,18 @@ test.each([
     'sglang --speculative-algorithm EAGLE --speculative-num-steps 3',
     { speculative: 'eagle:tokens=3,width=4,verified=8' },
   ],
-  ['trtllm-serve m --tp_size 8 --max_num_tokens=16384', { tp: '8', max_num_batched_tokens: '16384' }],
+  [
+    'trtllm-serve m --tp_size 8 --max_num_tokens=16384',
+    { tp: '8', max_num_batched_tokens: '16384' },
+  ],
   ['vllm serve m --kv-cache-dtype auto', {}],
 ])('%s', (command, expected) => expect(readLaunchCommand(command)).toEqual(expected))
 
 test('a column of its own wins over the command', () => {
-  const row = readRow({ tp: '2', max_num_seqs: '', command: 'vllm serve m -tp 8 --max-num-seqs 64' })
+  const row = readRow({
+    tp: '2',
+    max_num_seqs: '',
+    command: 'vllm serve m -tp 8 --max-num-seqs 64',
+  })
   expect(row).toMatchObject({ tp: 2, maxSequences: 64 })
 })

@@ -96,7 +96,9 @@ function others(): DeviceGroup[] {
 function shortfall(request: Request, candidates: readonly Candidate[], best: Candidate): string[] {
   const { slo, rateRps, workload } = request
   const { rehearsed } = best
-  const missed = rehearsed ? slo.filter((target) => valueIn(rehearsed, target) > target.limitMs) : []
+  const missed = rehearsed
+    ? slo.filter((target) => valueIn(rehearsed, target) > target.limitMs)
+    : []
   if (rehearsed && missed.length > 0 && best.mostRps >= (rateRps ?? 0))
     return missed.map(
       (target) =>

@@ -87,5 +87,4 @@ export function pareto(candidates: readonly Candidate[]): Candidate[] {
   return front.map(({ candidate }) => candidate)
 }
 
-const p95 = ({ operating }: Candidate): number =>
-  valueOf(operating, usualAim)
+const p95 = ({ operating }: Candidate): number => valueOf(operating, usualAim)

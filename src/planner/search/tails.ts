@@ -46,12 +46,7 @@ export function shareBelow({ mean, variance }: Moments, limit: number): number {
  * Waiting for one of `places` that are taken for `heldMs` each, with `offered` taken on average (Halfin-Whitt). Times that
  * vary more than exponential ones make longer waits, by (1 + c²) / 2 (Allen-Cunneen); `spread` is their c.
  */
-export function placeWait(
-  offered: number,
-  places: number,
-  heldMs: number,
-  spread = 1,
-): Moments {
+export function placeWait(offered: number, places: number, heldMs: number, spread = 1): Moments {
   const spare = places - offered
   if (spare <= 0) return { mean: Number.POSITIVE_INFINITY, variance: Number.POSITIVE_INFINITY }
   const beta = spare / Math.sqrt(Math.max(offered, 1e-9))
