@@ -4,7 +4,12 @@ import type { AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { Readable } from 'node:stream'
-import type { DeploymentSpec, DeploymentView, ReplicaView } from '../contract/deployment.ts'
+import {
+  deploymentSpec,
+  type DeploymentSpec,
+  type DeploymentView,
+  type ReplicaView,
+} from '../contract/deployment.ts'
 import { readEnvironment } from '../server/environment.ts'
 import { startTimeOf } from '../server/process-table.ts'
 import { run } from './run.ts'
@@ -115,22 +120,7 @@ export function deploymentOf(
   more: Partial<DeploymentView> = {},
 ): DeploymentView {
   return {
-    spec: {
-      model: 'bundled:minimind2-small',
-      engine: 'embedded',
-      task: 'generate',
-      replicas: 1,
-      weight: 1,
-      settings: {
-        contextTokens: 'auto',
-        sequencesMax: 8,
-        batchTokens: 512,
-        queueMax: 256,
-        threads: 'auto',
-        gpu: 'auto',
-      },
-      ...spec,
-    },
+    spec: { ...deploymentSpec.parse({ model: 'bundled:minimind2-small', name: spec.name }), ...spec },
     revision: 1,
     createdAtMs: Date.now() - 90_000,
     updatedAtMs: Date.now(),

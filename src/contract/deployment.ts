@@ -1,4 +1,7 @@
 import { z } from 'zod'
+import { hardwareDemand, placementSpec } from './placement.ts'
+import { rolloutSpec } from './rollout.ts'
+import { scalingSpec, sloSpec } from './scaling.ts'
 
 /** Lower case, digits and dashes: safe as a file name, a Kubernetes name and a label. */
 const name = z
@@ -44,6 +47,17 @@ export const deploymentSpec = z.strictObject({
   route: routeName.optional(),
   /** Share of the route's traffic against its other deployments. */
   weight: z.number().min(0).max(1000).default(1),
+  /** Where replicas run: a name of `baleen runtime list`. */
+  runtime: z.string().min(1).max(64).default('process'),
+  /** Where there is not room for all, the higher number goes first. */
+  priority: z.int().min(-1000).max(1000).default(0),
+  /** Accelerators of one replica: `h100:2`. Absent: what the machine has, without a claim to it. */
+  hardware: hardwareDemand.optional(),
+  placement: placementSpec.prefault({}),
+  rollout: rolloutSpec.prefault({}),
+  /** Absent: `replicas` stays as it is set. */
+  scaling: scalingSpec.optional(),
+  slo: sloSpec.optional(),
   settings: engineSettings.prefault({}),
 })
 export type DeploymentSpec = z.infer<typeof deploymentSpec>

@@ -119,7 +119,8 @@ describe('loadConfig', () => {
 
 describe('config.example.yaml', () => {
   const path = join(import.meta.dirname, '../../config.example.yaml')
-  const example = parse(readFileSync(path, 'utf8')) as Record<string, unknown>
+  const text = readFileSync(path, 'utf8')
+  const example = parse(text) as Record<string, unknown>
 
   it('is a valid config', () => expect(() => readConfigFile(path, environment)).not.toThrow())
 
@@ -146,11 +147,21 @@ describe('config.example.yaml', () => {
       expect(Object.keys(example[part] as object)).toEqual(Object.keys(defaults[part]))
 
     const [first] = example['deployments'] as Record<string, object>[]
-    expect(Object.keys(first ?? {})).toEqual(Object.keys(deploymentSpec.shape))
+    const optional = [...text.matchAll(/^ {2}# {3}(\w+):/gm)].map(([, key]) => key)
+    const shownOnce = ['hardware', 'scaling', 'slo']
+    expect(optional).toEqual(expect.arrayContaining(shownOnce))
+    expect(Object.keys(first ?? {})).toEqual(
+      Object.keys(deploymentSpec.shape).filter((key) => !shownOnce.includes(key)),
+    )
+    const commented = text.slice(text.indexOf('  # - name:')).replace(/^ {2}# ?/gm, '')
+    expect(() => deploymentSpec.parse((parse(commented) as unknown[])[0])).not.toThrow()
     const { name, model, route, ...rest } = deployments![0]!
     const { name: _name, model: _model, ...restOfDefaults } = deploymentSpec.parse({ name, model })
     expect(rest).toEqual(restOfDefaults)
     expect(route).toBe(name)
-    expect(Object.keys(first?.['settings'] ?? {})).toEqual(Object.keys(restOfDefaults.settings))
+    for (const part of ['placement', 'rollout', 'settings'] as const)
+      expect(Object.keys((first?.[part] as object) ?? {})).toEqual(
+        Object.keys(restOfDefaults[part]),
+      )
   })
 })

@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto'
+import { isDeepStrictEqual } from 'node:util'
 import { deploymentSpec, type DeploymentSpec } from '../../contract/deployment.ts'
 import { planConfig } from '../../deployer/policy/config-entries.ts'
 import type { Store } from '../../store/store.ts'
@@ -41,13 +42,19 @@ function hashOf(spec: DeploymentSpec): string {
   const { name, model } = spec
   const defaults = deploymentSpec.parse({ name, model })
   const { settings, ...rest } = withoutDefaults(spec, defaults)
-  const said = [name, model, rest, settings && withoutDefaults(settings, defaults.settings)]
+  const said = [name, model, rest, settings]
   return createHash('sha256').update(JSON.stringify(said)).digest('hex')
 }
 
 function withoutDefaults<Shape extends object>(value: Shape, defaults: Shape): Partial<Shape> {
-  const said = Object.entries(value).filter(
-    ([key, entry]) => JSON.stringify(entry) !== JSON.stringify(defaults[key as keyof Shape]),
-  )
+  const said = Object.entries(value).flatMap(([key, entry]): [string, unknown][] => {
+    const usual: unknown = defaults[key as keyof Shape]
+    if (isDeepStrictEqual(entry, usual)) return []
+    const isPart = isRecord(entry) && isRecord(usual)
+    return [[key, isPart ? withoutDefaults(entry, usual) : entry]]
+  })
   return Object.fromEntries(said.toSorted(([a], [b]) => a.localeCompare(b))) as Partial<Shape>
 }
+
+const isRecord = (value: unknown): value is Record<string, unknown> =>
+  typeof value === 'object' && value !== null && !Array.isArray(value)

@@ -1,0 +1,44 @@
+import type { Demand } from './demand.ts'
+import type { Fit } from './fit.ts'
+import type { PlaceNode } from './node.ts'
+import { zoneOf, type Whereabouts } from './occupancy.ts'
+
+/**
+ * What is not money, in USD an hour for each device of the replica, so that it can be weighed against money. Each is
+ * counted for pairs, or for one replica alone: the sum does not depend on the order of placing.
+ */
+const sameZoneUsdH = 0.05
+const sameNodeUsdH = 0.05
+/** Tensor parallel over the host's bus loses about a quarter against fast links. */
+const extraGroupUsdH = 0.5
+const laterClusterUsdH = 0.05
+
+/** What it costs to put the replica there, given those that are there. */
+export function costOf(demand: Demand, node: PlaceNode, fit: Fit, siblings: Whereabouts): number {
+  const size = Math.max(1, demand.count)
+  const { spread, clusters } = demand.rules
+  let wish =
+    extraGroupUsdH * fit.extraGroups +
+    laterClusterUsdH * Math.max(0, clusters.indexOf(node.cluster))
+  if (spread.over !== 'none') wish += sameNodeUsdH * (siblings.nodes.get(node) ?? 0)
+  if (spread.over === 'zone') wish += sameZoneUsdH * (siblings.zones.get(zoneOf(node)) ?? 0)
+  return fit.openedUsdH + wish * size
+}
+
+/** Whether the place would break a rule about neighbours. Null: it would not. */
+export function crowding(
+  demand: Demand,
+  node: PlaceNode,
+  siblings: Whereabouts,
+  others: (deployment: string) => Whereabouts,
+): string | null {
+  const { spread, awayFrom } = demand.rules
+  if (spread.mode === 'required') {
+    if (spread.over !== 'none' && (siblings.nodes.get(node) ?? 0) > 0)
+      return `has a replica of ${demand.deployment} already`
+    if (spread.over === 'zone' && (siblings.zones.get(zoneOf(node)) ?? 0) > 0)
+      return `zone ${node.zone} has a replica of ${demand.deployment} already`
+  }
+  const near = awayFrom.find((one) => (others(one).nodes.get(node) ?? 0) > 0)
+  return near === undefined ? null : `has a replica of ${near}`
+}
