@@ -120,7 +120,10 @@ export function deploymentOf(
   more: Partial<DeploymentView> = {},
 ): DeploymentView {
   return {
-    spec: { ...deploymentSpec.parse({ model: 'bundled:minimind2-small', name: spec.name }), ...spec },
+    spec: {
+      ...deploymentSpec.parse({ model: 'bundled:minimind2-small', name: spec.name }),
+      ...spec,
+    },
     revision: 1,
     createdAtMs: Date.now() - 90_000,
     updatedAtMs: Date.now(),

@@ -1,4 +1,6 @@
+import type { Demand } from './demand.ts'
 import type { Fit } from './fit.ts'
+import type { Claim } from './node.ts'
 import type { NodeUse } from './occupancy.ts'
 
 /** A place that was found, and how it compared. */
@@ -10,3 +12,12 @@ export interface Choice {
   /** Nodes that would have done, this one too. */
   readonly alternatives: number
 }
+
+export const claimOf = (demand: Demand, { use, fit }: Pick<Choice, 'use' | 'fit'>): Claim => ({
+  replica: demand.replica,
+  deployment: demand.deployment,
+  priority: demand.priority,
+  node: use.node.name,
+  devices: fit.devices.map(({ device }) => device.id),
+  share: demand.share,
+})

@@ -6,7 +6,7 @@ import { createOccupancy, type DeviceUse, type NodeUse, type Occupancy } from '.
 import type { PlacementResult } from './place.ts'
 
 /** What a replica without a place costs, so that finding one is always worth it; a priority costs as much again. */
-const missingUsdH = 1000
+export const missingUsdH = 1000
 const missing = ({ priority }: Demand): number => missingUsdH * (1 + priority)
 
 /** Of a whole answer, in the terms that placement itself minds. */

@@ -26,6 +26,25 @@ export function fitOn(demand: Demand, use: NodeUse): Fit | null {
   return whole(usable, count, use.devices.length)
 }
 
+/** All ways to put it on the node that differ in more than names. */
+export function optionsOn(demand: Demand, use: NodeUse): readonly Fit[] {
+  const best = fitOn(demand, use)
+  if (!best || demand.count === 0) return best ? [best] : []
+  const usable = use.devices.filter((one) => isUsable(demand, one))
+  const pools = demand.share
+    ? demand.count === 1
+      ? [...Map.groupBy(usable, stateOf).values()].map((alike) => alike.slice(0, 1))
+      : []
+    : [...Map.groupBy(usable, ({ device }) => device.group).values()]
+  const options = pools
+    .filter((pool) => pool.length >= demand.count)
+    .map((pool): Fit => ({ ...costs(cheapest(pool).slice(0, demand.count)), waste: best.waste }))
+  return options.length > 0 ? options : [best]
+}
+
+const stateOf = ({ device, freeBytes, freeCompute, claims }: DeviceUse): string =>
+  `${priceOf(device)} ${freeBytes} ${freeCompute.toFixed(6)} ${claims === 0}`
+
 /** Whether there is enough of a suitable device left. */
 export function isUsable(demand: Demand, use: DeviceUse): boolean {
   if (!suits(demand, use.device)) return false

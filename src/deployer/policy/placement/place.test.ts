@@ -1,7 +1,7 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { deploymentSpec } from '../../../contract/deployment.ts'
-import { cheapestOf, costOfAll } from './exact.fixture.ts'
+import { cheapestOf, costOfAll, missingUsdH } from './exact.fixture.ts'
 import { demandOf, type Demand } from './demand.ts'
 import type { Claim, PlaceDevice, PlaceNode } from './node.ts'
 import { place } from './place.ts'
@@ -232,14 +232,16 @@ describe('place, on fleets of all sorts', () => {
         const { nodes, demands } = build(fleet)
         const mine = costOfAll(place(demands, nodes, []), nodes)
         const exact = cheapestOf(demands, nodes)
+        expect(mine).toBeGreaterThanOrEqual(exact - 1e-6)
+        if (mine > exact * 1.03 + 1e-6) gaps++
+        // What finds no place counts thousands: such fleets would hide the others.
+        if (exact >= missingUsdH) return
         cost += mine
         best += exact
-        if (mine > exact * 1.03 + 1e-6) gaps++
-        expect(mine).toBeGreaterThanOrEqual(exact - 1e-6)
       }),
-      { seed: 5, numRuns: 150 },
+      { seed: 5, numRuns: 200 },
     )
     expect(cost).toBeLessThanOrEqual(best * 1.03)
-    expect(gaps).toBeLessThanOrEqual(5)
+    expect(gaps).toBe(0)
   })
 })

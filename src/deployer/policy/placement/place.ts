@@ -1,9 +1,10 @@
 import type { Demand } from './demand.ts'
-import type { Choice } from './choice.ts'
+import { claimOf, type Choice } from './choice.ts'
 import { explainChoice, explainRefusal, type Refusal } from './explain.ts'
 import { createFinder } from './finder.ts'
 import type { Claim, PlaceNode } from './node.ts'
 import { createOccupancy } from './occupancy.ts'
+import { missingWeight, searchAll, type Bill } from './search-all.ts'
 
 export interface Placement {
   readonly demand: Demand
@@ -22,7 +23,8 @@ const improvementLooks = 400_000
 
 /**
  * Finds places for the demands beside what is claimed, which stays where it is. Priority first, then the hardest to
- * place; each gets the cheapest place, and then places are exchanged as long as the whole gets cheaper.
+ * place; each gets the cheapest place, and then places are exchanged as long as the whole gets cheaper. Few demands get
+ * all combinations tried.
  */
 export function place(
   demands: readonly Demand[],
@@ -30,9 +32,11 @@ export function place(
   claims: readonly Claim[],
 ): PlacementResult {
   const search = createSearch(nodes, claims)
-  for (const demand of demands.toSorted(byHardness)) search.settle(demand)
+  const order = demands.toSorted(byHardness)
+  for (const demand of order) search.settle(demand)
   search.improve()
-  return search.result()
+  const better = searchAll(order, nodes, claims, search.bill())
+  return better ? search.adopt(better) : search.result()
 }
 
 /** The higher priority first; then what needs more of a device, so that small ones fill what large ones leave. */
@@ -132,6 +136,26 @@ function createSearch(nodes: readonly PlaceNode[], claims: readonly Claim[]) {
           }
       }
     },
+    /** What all that was placed costs together, and what is missing. */
+    bill(): Bill {
+      const all = [...settled.values()]
+      for (const { claim } of all) occupancy.remove(claim)
+      let costUsdH = 0
+      for (const { demand, claim } of all) {
+        costUsdH += finder.costOn(demand, claim) ?? 0
+        occupancy.add(claim)
+      }
+      const missing = [...waiting].reduce((sum, demand) => sum + missingWeight(demand), 0)
+      return { costUsdH, missing }
+    },
+    /** Takes these places instead of its own. */
+    adopt(places: ReadonlyMap<Demand, Choice | null>): PlacementResult {
+      for (const demand of [...settled.keys()]) take(demand)
+      for (const [demand, choice] of places)
+        if (choice) put(demand, choice)
+        else waiting.add(demand)
+      return this.result()
+    },
     result: (): PlacementResult => ({
       placed: [...settled.values()].map(({ demand, claim, choice }) => ({
         demand,
@@ -158,12 +182,3 @@ function createSearch(nodes: readonly PlaceNode[], claims: readonly Claim[]) {
     return first.count !== second.count || first.deployment !== second.deployment
   }
 }
-
-const claimOf = (demand: Demand, { use, fit }: Pick<Choice, 'use' | 'fit'>): Claim => ({
-  replica: demand.replica,
-  deployment: demand.deployment,
-  priority: demand.priority,
-  node: use.node.name,
-  devices: fit.devices.map(({ device }) => device.id),
-  share: demand.share,
-})
