@@ -150,7 +150,7 @@ function createSearch(nodes: readonly PlaceNode[], claims: readonly Claim[]) {
     },
     /** Takes these places instead of its own. */
     adopt(places: ReadonlyMap<Demand, Choice | null>): PlacementResult {
-      for (const demand of [...settled.keys()]) take(demand)
+      for (const demand of settled.keys()) take(demand)
       for (const [demand, choice] of places)
         if (choice) put(demand, choice)
         else waiting.add(demand)
@@ -168,7 +168,8 @@ function createSearch(nodes: readonly PlaceNode[], claims: readonly Claim[]) {
 
   /** Who finds no place may get that of one that can go elsewhere; priorities have been served in their order. */
   function makeRoom(): void {
-    for (const demand of [...waiting]) {
+    const stuck = Array.from(waiting)
+    for (const demand of stuck) {
       for (const other of [...settled.keys()].toReversed()) {
         if (looks >= improvementLooks) return
         if (other.count === 0 || other.priority > demand.priority) continue
