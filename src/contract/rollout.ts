@@ -24,7 +24,6 @@ export const cohortSpec = z
     ({ keys, header, users }) => keys.length > 0 || header !== null || users > 0,
     'name keys, a header or a share of the users',
   )
-export type CohortSpec = z.infer<typeof cohortSpec>
 
 const step = z.strictObject({
   /** Share of the traffic that the new revision gets, 0 to 1. 0: only the cohort. */
@@ -63,4 +62,3 @@ export const rolloutSpec = z.strictObject({
   /** What happens when the gate or the starts say no. */
   onFailure: z.enum(['roll-back', 'pause']).default('roll-back'),
 })
-export type RolloutSpec = z.infer<typeof rolloutSpec>

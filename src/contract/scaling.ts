@@ -13,7 +13,6 @@ export const scalingSpec = z
   })
   .refine(({ min, max }) => min <= max, 'min is above max')
   .refine(({ min, idleToZero }) => min === 0 || idleToZero === null, 'idleToZero needs min: 0')
-export type ScalingSpec = z.infer<typeof scalingSpec>
 
 const figures = ['ttft', 'tpot', 'e2e'] as const
 const statistics = ['mean', 'p50', 'p95', 'p99'] as const
@@ -31,4 +30,3 @@ export const sloSpec = z.strictObject({
   /** Share of requests that are answered, 0 to 1. */
   availability: z.number().min(0).max(1).optional(),
 })
-export type SloSpec = z.infer<typeof sloSpec>
