@@ -2,19 +2,22 @@
  * What the injector itself costs and how true its clock is: `node bench/injector/injector.bench.ts [NAME…]`.
  * See README.md beside this file.
  */
-import { spawn } from 'node:child_process'
 import { readFileSync } from 'node:fs'
 import { completeSpec } from '../../src/injector/policy/default-spec.ts'
+import { tpotMs, ttftServiceMs } from '../../src/injector/policy/measurement/latency.ts'
+import type { RequestRecord } from '../../src/injector/policy/measurement/record.ts'
 import { dispersionIndex } from '../../src/injector/policy/statistics/dispersion.ts'
 import { quantile, sortSamples } from '../../src/injector/policy/statistics/quantiles.ts'
 import { runInjection } from '../../src/injector/run-injection.ts'
+import { startMock } from './mock-process.ts'
+import type { MockStats } from './mock-server.ts'
 
 /** Short, so that there are enough bins: the standard error of an index over k of them is √(2/k). */
 const dispersionBinMs = 10
 
 type Changes = Parameters<typeof completeSpec>[0]
 interface Bench {
-  readonly mode: 'small' | 'burst' | 'paced'
+  readonly mode: 'small' | 'paced'
   readonly env?: Record<string, string>
   readonly spec: Changes
 }
@@ -26,36 +29,29 @@ const tiny = {
 const wholeAnswer = { isStreaming: false }
 const open = (ratePerS: number, arrivals = 'poisson') =>
   ({ kind: 'open', arrivals, ratePerS }) as const
+const small = (ratePerS: number, durationMs: number, workers = 1): Bench => ({
+  mode: 'small',
+  spec: { load: open(ratePerS), durationMs, workload: tiny, request: wholeAnswer, workers },
+})
 
 const benches: Record<string, Bench> = {
-  'pacing-2000': {
-    mode: 'small',
-    spec: { load: open(2000), durationMs: 8000, workload: tiny, request: wholeAnswer },
-  },
-  'rate-10000': {
-    mode: 'small',
-    spec: { load: open(10_000), durationMs: 6000, workload: tiny, request: wholeAnswer },
-  },
-  'rate-10000-2-threads': {
-    mode: 'small',
-    spec: {
-      load: open(10_000),
-      durationMs: 6000,
-      workload: tiny,
-      request: wholeAnswer,
-      workers: 2,
-    },
-  },
+  'pacing-2000': small(2000, 20_000),
+  'rate-10000': small(10_000, 10_000),
+  'rate-10000-2-threads': small(10_000, 10_000, 2),
   'events-32000': {
     mode: 'paced',
     env: { EVENTS: '100', GAP_MS: '20' },
-    spec: { load: open(320, 'constant'), durationMs: 8000, workload: tiny },
+    spec: { load: open(320, 'constant'), durationMs: 15_000, workload: tiny },
   },
   'streams-5000': {
     mode: 'paced',
     env: { EVENTS: '20', GAP_MS: '500', FIRST_MS: '1000' },
-    spec: { load: open(1000, 'constant'), durationMs: 7000, workload: tiny },
+    spec: { load: open(550, 'constant'), durationMs: 14_000, workload: tiny },
   },
+  'dispersion-1': small(1000, 60_000),
+  'dispersion-2': small(1000, 60_000, 2),
+  'dispersion-4': small(1000, 60_000, 4),
+  'dispersion-8': small(1000, 60_000, 8),
 }
 
 const chosen = process.argv.slice(2)
@@ -63,35 +59,22 @@ for (const [name, bench] of Object.entries(benches))
   if (chosen.length === 0 || chosen.includes(name)) await measure(name, bench)
 
 async function measure(name: string, bench: Bench): Promise<void> {
-  const server = spawn(process.execPath, [`${import.meta.dirname}/mock-server.ts`, bench.mode], {
-    env: { ...process.env, ...bench.env },
-    stdio: ['ignore', 'pipe', 'inherit'],
-  })
+  const mock = await startMock(bench.mode, bench.env)
   try {
-    const port = await new Promise<string>((resolve) =>
-      server.stdout.once('data', (bytes: Buffer) => resolve(bytes.toString().trim())),
-    )
-    const url = `http://127.0.0.1:${port}/v1`
-    const spec = completeSpec({ ...bench.spec, url })
+    const spec = completeSpec({ ...bench.spec, url: mock.url })
     const cpuBefore = process.cpuUsage()
     const { report, records } = await runInjection(spec, {
       id: 'bench',
       interrupt: new AbortController().signal,
     })
     const cpu = process.cpuUsage(cpuBefore)
-    const stats = (await (await fetch(`http://127.0.0.1:${port}/stats`)).json()) as {
-      arrivalsMs: number[]
-      peakStreams: number
-      writeDelayMsP99: number | null
-    }
+    const stats = await mock.stats()
     const { summary } = report
-    // Of the driver threads alone; the whole process also starts threads and writes the report.
-    const driverUs =
-      (summary.validity.clientCpuShare ?? 0) * runLengthMs(records) * 1000 * spec.workers
+    const { validity } = summary
+    // Of the threads that pace, send and stamp; the whole process also starts threads and writes the report.
+    const clientUs = (validity.clientCpuMs ?? 0) * 1000
     const events = records.reduce((sum, { contentMs }) => sum + contentMs.length, 0)
-    const firstArrival = stats.arrivalsMs[0] ?? 0
-    const delays = sortSamples(records.map((record) => record.handedMs - record.intendedMs))
-    const at = (p: number) => Number(quantile(delays, p).toFixed(3))
+    const firstArrivalMs = stats.records[0]?.arrivedMs ?? 0
     console.log(
       JSON.stringify({
         name,
@@ -99,43 +82,81 @@ async function measure(name: string, bench: Bench): Promise<void> {
         outcomes: summary.outcomes,
         offeredPerSecond: Math.round(summary.offeredPerSecond),
         heldPerSecond: Math.round(summary.requestsPerSecond),
-        pacingErrorMs: { p50: at(0.5), p90: at(0.9), p99: at(0.99), max: at(1) },
-        driverCpuUsPerRequest: Number((driverUs / records.length).toFixed(1)),
-        processCpuUsPerRequest: Number(((cpu.user + cpu.system) / records.length).toFixed(1)),
-        ...(events > records.length
-          ? {
-              eventsPerSecond: Math.round(events / (runLengthMs(records) / 1000)),
-              driverCpuUsPerEvent: Number((driverUs / events).toFixed(2)),
-              ttftServiceMs: summary.ttftServiceMs.p99,
-              peakStreams: stats.peakStreams,
-              serverWriteDelayMsP99: stats.writeDelayMsP99,
-            }
-          : {}),
-        dispersionOfSchedule: Number(
-          dispersionIndex(
-            Float64Array.from(records, ({ intendedMs }) => intendedMs),
-            dispersionBinMs,
-            spec.durationMs - 1000,
-          ).toFixed(3),
+        pacingErrorMs: spread(records.map((record) => record.handedMs - record.intendedMs)),
+        clientCpuUsPerRequest: round(clientUs / records.length, 1),
+        processCpuUsPerRequest: round((cpu.user + cpu.system) / records.length, 1),
+        ...(events > records.length ? streaming(records, stats, events, clientUs) : {}),
+        dispersionOfSchedule: dispersion(
+          records.map(({ intendedMs }) => intendedMs),
+          spec.durationMs,
         ),
-        dispersionAtServer: Number(
-          dispersionIndex(
-            Float64Array.from(stats.arrivalsMs, (time) => time - firstArrival),
-            dispersionBinMs,
-            spec.durationMs - 1000,
-          ).toFixed(3),
+        dispersionAtServer: dispersion(
+          stats.records.map(({ arrivedMs }) => arrivedMs - firstArrivalMs),
+          spec.durationMs,
         ),
-        littleError: summary.validity.littleError,
-        stealShare: summary.validity.stealShare,
+        littleError: validity.littleError,
+        busiestThread: round(validity.clientCpuShare ?? NaN, 2),
+        priority: validity.priority,
+        serverCpuMs: Math.round(stats.cpuUs / 1000),
+        stealShare: round(validity.stealShare ?? NaN, 4),
         load1m: Number(readFileSync('/proc/loadavg', 'utf8').split(' ')[0]),
-        problems: summary.validity.problems,
+        problems: validity.problems,
       }),
     )
   } finally {
-    server.kill()
+    mock.stop()
   }
 }
 
-function runLengthMs(records: readonly { handedMs: number; endedMs: number }[]): number {
-  return records.reduce((latest, { endedMs }) => Math.max(latest, endedMs), 0)
+/** Beside what the mock really did: how much of TTFT and TPOT is the client and the way to it. */
+function streaming(
+  records: readonly RequestRecord[],
+  stats: MockStats,
+  events: number,
+  clientUs: number,
+) {
+  const truth = new Map(stats.records.map((record) => [record.id, record]))
+  const matched = records.map((record) => ({
+    record,
+    real: truth.get(`bench-${record.index}`)!,
+  }))
+  return {
+    eventsPerSecond: busySecond(records),
+    clientCpuUsPerEvent: round(clientUs / events, 2),
+    ttftAboveServerMs: spread(
+      matched.map(
+        ({ record, real }) => ttftServiceMs(record) - (real.firstTokenMs - real.arrivedMs),
+      ),
+    ),
+    tpotErrorMs: spread(
+      matched.map(
+        ({ record, real }) =>
+          tpotMs(record) - (real.lastTokenMs - real.firstTokenMs) / (record.contentMs.length - 1),
+      ),
+    ),
+    peakStreams: stats.peakStreams,
+    serverWriteDelayMsP99: round(stats.writeDelayMsP99 ?? NaN, 2),
+  }
 }
+
+/** Events in the median second, without the start and the end. */
+function busySecond(records: readonly RequestRecord[]): number {
+  const counts = new Map<number, number>()
+  for (const { contentMs } of records)
+    for (const atMs of contentMs) {
+      const second = Math.floor(atMs / 1000)
+      counts.set(second, (counts.get(second) ?? 0) + 1)
+    }
+  return quantile(sortSamples([...counts.values()]), 0.5)
+}
+
+function spread(values: readonly number[]) {
+  const sorted = sortSamples(values)
+  const at = (p: number) => round(quantile(sorted, p), 3)
+  return { p50: at(0.5), p90: at(0.9), p99: at(0.99), max: at(1) }
+}
+
+const dispersion = (timesMs: readonly number[], durationMs: number): number =>
+  round(dispersionIndex(Float64Array.from(timesMs), dispersionBinMs, durationMs - 1000), 3)
+
+const round = (value: number, digits: number): number => Number(value.toFixed(digits))

@@ -1,14 +1,19 @@
 /**
- * A server that costs little and whose pace is known, in a process of its own: `node mock-server.ts MODE`.
- * small: a short JSON answer at once. burst: a whole stream of EVENTS in one write. paced: a stream of EVENTS, one
- * every GAP_MS. Prints its port; GET /stats tells the CPU it used and when requests came.
+ * A server that costs little, whose pace is known and which remembers what it really did, in a process of its own:
+ * `node mock-server.ts MODE`. small: a short JSON answer at once. paced: a stream of EVENTS tokens, the first after
+ * FIRST_MS, then one every GAP_MS; with ROLE_MS a role-only chunk before them. Prints its port. GET /stats tells the CPU
+ * it used and, of every request, when it came and when its first and last token were written, on the clock that all
+ * processes of this machine share.
  */
 import { createServer, type AddressInfo, type Socket } from 'node:net'
+import { createRunClock } from '../../src/injector/drive/run-clock.ts'
 
 const mode = process.argv[2] ?? 'small'
 const events = Number(process.env['EVENTS'] ?? 16)
 const gapMs = Number(process.env['GAP_MS'] ?? 20)
 const firstMs = Number(process.env['FIRST_MS'] ?? gapMs)
+const roleMs = process.env['ROLE_MS'] === undefined ? null : Number(process.env['ROLE_MS'])
+const now = createRunClock()
 
 const chunk = (text: string) => `${Buffer.byteLength(text).toString(16)}\r\n${text}\r\n`
 const event = (data: string) => chunk(`data: ${data}\n\n`)
@@ -20,83 +25,132 @@ const delta = (content: object, finish: string | null) =>
     model: 'mock',
     choices: [{ index: 0, delta: content, logprobs: null, finish_reason: finish }],
   })
-const head =
-  'HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\ntransfer-encoding: chunked\r\n\r\n'
-const token = event(delta({ content: ' token' }, null))
-const usage = { prompt_tokens: 8, completion_tokens: events, total_tokens: 8 + events }
-const tail =
-  event(delta({}, 'stop')) +
-  event(JSON.stringify({ choices: [], usage })) +
-  event('[DONE]') +
-  chunk('')
-const body = JSON.stringify({
-  choices: [{ index: 0, message: { role: 'assistant', content: 'hi' }, finish_reason: 'stop' }],
-  usage: { prompt_tokens: 8, completion_tokens: 1 },
-})
-const small = Buffer.from(
-  `HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: ${body.length}\r\n\r\n${body}`,
+const headBytes = Buffer.from(
+  'HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\ntransfer-encoding: chunked\r\n\r\n',
 )
-const burst = Buffer.from(head + token.repeat(events) + tail)
-const headBytes = Buffer.from(head)
-const tokenBytes = Buffer.from(token)
-const tailBytes = Buffer.from(tail)
+const roleBytes = Buffer.from(event(delta({ role: 'assistant', content: '' }, null)))
+const tokenBytes = Buffer.from(event(delta({ content: ' token' }, null)))
+const usage = { prompt_tokens: 8, completion_tokens: events, total_tokens: 8 + events }
+const tailBytes = Buffer.from(
+  event(delta({}, 'stop')) +
+    event(JSON.stringify({ id: 'chatcmpl-0123456789abcdef', choices: [], usage })) +
+    event('[DONE]') +
+    chunk(''),
+)
+const jsonAnswer = (value: unknown) => {
+  const body = JSON.stringify(value)
+  return `HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: ${Buffer.byteLength(body)}\r\n\r\n${body}`
+}
+const smallBytes = Buffer.from(
+  jsonAnswer({
+    choices: [{ index: 0, message: { role: 'assistant', content: 'hi' }, finish_reason: 'stop' }],
+    usage: { prompt_tokens: 8, completion_tokens: 1, total_tokens: 9 },
+  }),
+)
 
-const arrivalsMs: number[] = []
+/** What really became of one request. */
+export interface MockRecord {
+  readonly id: string
+  readonly arrivedMs: number
+  firstTokenMs: number
+  lastTokenMs: number
+}
+export interface MockStats {
+  readonly cpuUs: number
+  readonly records: readonly MockRecord[]
+  readonly peakStreams: number
+  readonly writeDelayMsP99: number | null
+}
+
+interface Stream {
+  readonly socket: Socket
+  readonly record: MockRecord
+  /** Tokens written. −1: the role-only chunk comes first. */
+  sent: number
+}
+const records: MockRecord[] = []
 const writeDelaysMs: number[] = []
 let openStreams = 0
 let peakStreams = 0
 
-/** One timer for all streams: each event goes out when it is due, and how late that was is kept. */
-interface Stream {
-  readonly socket: Socket
-  readonly startMs: number
-  sent: number
-}
-const streams = new Set<Stream>()
+/** Streams by the millisecond in which their next event is due: a tick touches only what is due. */
+const wheel: Stream[][] = Array.from({ length: 8192 }, () => [])
+let tickMs = Math.floor(now())
+
+const dueMs = ({ record, sent }: Stream): number =>
+  record.arrivedMs + (sent < 0 ? roleMs! : firstMs + sent * gapMs)
+const enter = (stream: Stream) =>
+  wheel[Math.ceil(Math.max(tickMs + 1, dueMs(stream))) % wheel.length]!.push(stream)
+
 setInterval(() => {
-  const nowMs = performance.now()
-  for (const stream of streams) {
-    const dueMs = stream.startMs + firstMs + stream.sent * gapMs
-    if (nowMs < dueMs) continue
-    if (stream.socket.destroyed) {
-      streams.delete(stream)
-      continue
-    }
-    if (stream.sent < events) stream.socket.write(tokenBytes)
-    else {
-      stream.socket.write(tailBytes)
-      streams.delete(stream)
-      openStreams--
-    }
-    if (writeDelaysMs.length < 2e6) writeDelaysMs.push(nowMs - dueMs)
-    stream.sent++
+  for (const untilMs = Math.floor(now()); tickMs < untilMs;) {
+    tickMs++
+    const index = tickMs % wheel.length
+    const due = wheel[index]!
+    if (due.length === 0) continue
+    wheel[index] = []
+    for (const stream of due) advance(stream)
   }
 }, 1)
 
-function answer(socket: Socket, line: string): void {
-  if (line.startsWith('GET /stats')) {
-    const sorted = Float64Array.from(writeDelaysMs).sort()
-    const text = JSON.stringify({
-      cpu: process.cpuUsage(),
-      arrivalsMs,
-      peakStreams,
-      writeDelayMsP99: sorted[Math.floor(sorted.length * 0.99)] ?? null,
-    })
-    socket.write(`HTTP/1.1 200 OK\r\ncontent-length: ${Buffer.byteLength(text)}\r\n\r\n${text}`)
+function advance(stream: Stream): void {
+  const { socket, record } = stream
+  if (socket.destroyed || stream.sent === events) {
+    if (!socket.destroyed) socket.write(tailBytes)
+    openStreams--
     return
   }
-  if (!line.startsWith('POST')) {
+  const atMs = now()
+  if (writeDelaysMs.length < 2e6) writeDelaysMs.push(atMs - dueMs(stream))
+  if (stream.sent < 0) socket.write(roleBytes)
+  else {
+    if (stream.sent === 0) record.firstTokenMs = atMs
+    record.lastTokenMs = atMs
+    socket.write(tokenBytes)
+  }
+  stream.sent++
+  enter(stream)
+}
+
+function answer(socket: Socket, head: string): void {
+  if (head.startsWith('GET /stats')) {
+    const sorted = Float64Array.from(writeDelaysMs).sort()
+    const cpu = process.cpuUsage()
+    const stats: MockStats = {
+      cpuUs: cpu.user + cpu.system,
+      records,
+      peakStreams,
+      writeDelayMsP99: sorted[Math.floor(sorted.length * 0.99)] ?? null,
+    }
+    socket.write(jsonAnswer(stats))
+    return
+  }
+  if (head.startsWith('GET /v1/models')) {
+    socket.write(jsonAnswer({ object: 'list', data: [{ id: 'mock', object: 'model' }] }))
+    return
+  }
+  if (head.startsWith('GET /health')) {
+    socket.write(jsonAnswer({ status: 'ok' }))
+    return
+  }
+  if (!head.startsWith('POST')) {
     socket.write('HTTP/1.1 404 Not Found\r\ncontent-length: 0\r\n\r\n')
     return
   }
-  arrivalsMs.push(performance.now())
-  if (mode === 'small') socket.write(small)
-  else if (mode === 'burst') socket.write(burst)
-  else {
-    socket.write(headBytes)
-    streams.add({ socket, startMs: performance.now(), sent: 0 })
-    peakStreams = Math.max(peakStreams, ++openStreams)
+  const record: MockRecord = {
+    id: /\r\nx-request-id: *([^\r]*)/i.exec(head)?.[1] ?? '',
+    arrivedMs: now(),
+    firstTokenMs: NaN,
+    lastTokenMs: NaN,
   }
+  records.push(record)
+  if (mode === 'small') {
+    socket.write(smallBytes)
+    return
+  }
+  socket.write(headBytes)
+  enter({ socket, record, sent: roleMs === null ? 0 : -1 })
+  peakStreams = Math.max(peakStreams, ++openStreams)
 }
 
 const server = createServer({ noDelay: true }, (socket) => {
@@ -108,11 +162,11 @@ const server = createServer({ noDelay: true }, (socket) => {
     for (;;) {
       const end = rest.indexOf('\r\n\r\n')
       if (end === -1) return
-      const length = Number(/content-length: *(\d+)/i.exec(rest.slice(0, end))?.[1] ?? 0)
+      const head = rest.slice(0, end)
+      const length = Number(/content-length: *(\d+)/i.exec(head)?.[1] ?? 0)
       if (rest.length < end + 4 + length) return
-      const line = rest.slice(0, 60)
       rest = rest.slice(end + 4 + length)
-      answer(socket, line)
+      answer(socket, head)
     }
   })
 })

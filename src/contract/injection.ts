@@ -200,6 +200,8 @@ const validity = z.object({
   /** False: one of `problems` makes the figures those of the client or the machine, not of the server. */
   isTrustworthy: z.boolean(),
   problems: z.array(z.string()),
+  /** What a reader should know and what makes no figure wrong. */
+  notes: z.array(z.string()),
   /** Requests handed to a socket over requests scheduled. */
   achievedOverOffered: figure,
   /** Socket hand-over after the intended arrival. */
@@ -215,8 +217,12 @@ const validity = z.object({
     /** |sum of usage − change of the server's counter| over the counter; null where there is no counter. */
     counterError: figure,
   }),
+  /** Of the threads that send and stamp; the lowest of them. */
+  priority: z.enum(['ordinary', 'raised', 'real-time']),
   /** Share of one core used by the busiest driver thread. */
   clientCpuShare: figure,
+  /** Processor time of all threads that pace, send and stamp. */
+  clientCpuMs: figure,
   eventLoopDelayMsP99: figure,
   /** Wall clock against monotonic clock over the run. */
   clockDriftMs: figure,

@@ -22,6 +22,8 @@ export interface InjectionOptions {
   readonly dataset?: readonly DatasetPrompt[]
   /** Faults are allowed on a target that is not this machine. */
   readonly isOwned?: boolean
+  /** Ask the system to run the threads that send and stamp before others; true where not said. */
+  readonly isUrgent?: boolean
   /** The first abort ends the run; what was measured until then is reported. */
   readonly interrupt: AbortSignal
   onProgress?(progress: FleetProgress): void
@@ -52,6 +54,7 @@ export async function runInjection(
     runId: options.id,
     target: faults?.target ?? target,
     workers: spec.workers,
+    isUrgent: options.isUrgent ?? true,
     sources: {
       spec,
       schedule,

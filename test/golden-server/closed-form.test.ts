@@ -202,9 +202,11 @@ describe('the summary', () => {
     scheduled: 10,
     inFlightAreaMs: 0,
     cpuShare: null,
+    cpuMs: null,
     eventLoopDelayMsP99: null,
     clockDriftMs: null,
     stealShare: null,
+    priority: 'ordinary' as const,
   }
   /** One request a second: 6 good, 2 too slow to start, 1 truncated, 1 refused. */
   const records = Array.from({ length: 10 }, (_, index) => {

@@ -1,12 +1,13 @@
 import { monitorEventLoopDelay } from 'node:perf_hooks'
 import type { InjectionSpec } from '../../contract/injection.ts'
-import { createExchange, type Exchange } from '../policy/measurement/exchange.ts'
+import { createExchange, textOf, type Exchange } from '../policy/measurement/exchange.ts'
 import { tpotMs, ttftMs } from '../policy/measurement/latency.ts'
 import type { RequestRecord } from '../policy/measurement/record.ts'
 import type { BodySources, Message } from '../policy/request-body.ts'
 import { createBudget } from './budget.ts'
 import { createLauncher } from './launcher.ts'
-import { createThreadPacer, type Pacer, type PacerOptions } from './pacer.ts'
+import { createThreadPacer } from './pacer.ts'
+import { lowerPriority, takePriority, type Priority } from './priority.ts'
 import { createRequestBuilder } from './request-builder.ts'
 import type { RunClock } from './run-clock.ts'
 import type { Target } from './target.ts'
@@ -18,7 +19,8 @@ export interface DriverOptions {
   readonly clock: RunClock
   /** This driver takes the sessions k with k mod count = index. */
   readonly shard: { readonly index: number; readonly count: number }
-  readonly createPacer?: (options: PacerOptions) => Pacer
+  /** Ask the system to run this thread and its pacer before others. */
+  readonly isUrgent: boolean
   /** Twice a second. */
   onProgress?(progress: DriverProgress): void
 }
@@ -41,7 +43,10 @@ export interface DriverResult {
   readonly scheduled: number
   readonly inFlightAreaMs: number
   readonly cpuShare: number
+  /** Of this thread and its pacer. */
+  readonly cpuMs: number
   readonly eventLoopDelayMsP99: number
+  readonly priority: Priority
   readonly stoppedBy: StopReason
   /** Requests intended after this were not sent. */
   readonly stoppedAtMs: number
@@ -89,6 +94,7 @@ export function createDriver(options: DriverOptions): Driver {
   let waiting = 0
   /** Requests that the schedule has no time for: later turns, and what users of a closed loop send next. */
   let followUps = 0
+  let priority: Priority = 'ordinary'
   let stoppedBy: StopReason = 'schedule'
   let stoppedAtMs = spec.durationMs
   let finish: () => void = () => {}
@@ -101,8 +107,9 @@ export function createDriver(options: DriverOptions): Driver {
     onEnd: ended,
   })
 
-  const pacer = (options.createPacer ?? createThreadPacer)({
+  const pacer = createThreadPacer({
     timesMs: Float64Array.from(entries, (entry) => schedule.timesMs[entry]!),
+    isUrgent: options.isUrgent,
     onDue: due,
   })
 
@@ -149,7 +156,7 @@ export function createDriver(options: DriverOptions): Driver {
     const count = schedule.timesMs.length
     const isConversing = exchange.turn + 1 < turns && record.outcome === 'ok'
     if (isConversing) {
-      const answer: Message = { role: 'assistant', content: exchange.texts?.join('') ?? '' }
+      const answer: Message = { role: 'assistant', content: textOf(exchange) }
       const request = exchange.index + 1
       after(exchange.endedMs + spec.workload.thinkTimeMs, (dueMs) =>
         launch(request % count, request, dueMs, [...history, answer]),
@@ -215,7 +222,8 @@ export function createDriver(options: DriverOptions): Driver {
   return {
     async prepare() {
       prefetch()
-      await Promise.all([pacer.ready, launcher.warmUp()])
+      const [ofPacer] = await Promise.all([pacer.ready, launcher.warmUp()])
+      priority = lowerPriority(ofPacer, options.isUrgent ? takePriority() : 'ordinary')
     },
     async run(atMs) {
       startMs = atMs
@@ -241,7 +249,7 @@ export function createDriver(options: DriverOptions): Driver {
       clearInterval(sweep)
       clearInterval(progress)
       for (const timer of timers) clearTimeout(timer)
-      await pacer.stop()
+      const pacerCpuUs = await pacer.stop()
       tell()
       launcher.close()
       loopDelay.disable()
@@ -252,7 +260,9 @@ export function createDriver(options: DriverOptions): Driver {
           entries.filter((entry) => schedule.timesMs[entry]! < stoppedAtMs).length + followUps,
         inFlightAreaMs: launcher.areaMs(),
         cpuShare: (cpu.user + cpu.system) / 1000 / Math.max(1, clock() - cpuStartMs),
+        cpuMs: (cpu.user + cpu.system + pacerCpuUs) / 1000,
         eventLoopDelayMsP99: Math.max(0, loopDelay.percentile(99) / 1e6 - 10),
+        priority,
         stoppedBy,
         stoppedAtMs,
       }

@@ -3,6 +3,7 @@ import { AppError } from '../../core/errors.ts'
 import type { RequestRecord } from '../policy/measurement/record.ts'
 import type { DriverProgress, DriverResult, StopReason } from './driver.ts'
 import type { FromThread, ThreadData, ToThread } from './driver-thread.ts'
+import { lowerPriority, type Priority } from './priority.ts'
 import { createRunClock } from './run-clock.ts'
 
 /** All driver threads of a run as one. */
@@ -28,7 +29,10 @@ export interface FleetResult {
   readonly inFlightAreaMs: number
   /** Of the busiest thread. */
   readonly cpuShare: number
+  /** Of all threads and their pacers. */
+  readonly cpuMs: number
   readonly eventLoopDelayMsP99: number
+  readonly priority: Priority
   readonly stoppedBy: StopReason
   readonly stoppedAtMs: number
 }
@@ -112,8 +116,10 @@ function merge(results: readonly DriverResult[]): FleetResult {
     records: results.flatMap(({ records }) => records).sort((a, b) => a.index - b.index),
     scheduled: sum(({ scheduled }) => scheduled),
     inFlightAreaMs: sum(({ inFlightAreaMs }) => inFlightAreaMs),
+    cpuMs: sum(({ cpuMs }) => cpuMs),
     cpuShare: Math.max(...results.map(({ cpuShare }) => cpuShare)),
     eventLoopDelayMsP99: Math.max(...results.map((result) => result.eventLoopDelayMsP99)),
+    priority: results.map(({ priority }) => priority).reduce(lowerPriority),
     stoppedBy: results.find(({ stoppedBy }) => stoppedBy !== 'schedule')?.stoppedBy ?? 'schedule',
     stoppedAtMs: Math.min(...results.map(({ stoppedAtMs }) => stoppedAtMs)),
   }

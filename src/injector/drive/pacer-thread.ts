@@ -1,23 +1,38 @@
 import { parentPort, workerData } from 'node:worker_threads'
 import type { PacerData } from './pacer.ts'
+import { takePriority } from './priority.ts'
 import { createRunClock } from './run-clock.ts'
 
 /** Bounds the wake-ups at high rates: those that fall due within this time share one. */
 const quantumMs = 0.2
+/** The system wakes a sleeper late, by much the same each time: it is asked that much earlier, and the rest is spun. */
+const leadMaxMs = 0.15
+const leadGain = 0.1
 
-const { timesMs, startMs, state } = workerData as PacerData
+const { timesMs, isUrgent, startMs, state, dueCount, cpuUs } = workerData as PacerData
 const clock = createRunClock()
-parentPort?.postMessage('ready')
+parentPort?.postMessage(isUrgent ? takePriority() : 'ordinary')
+const before = process.threadCpuUsage()
 while (Atomics.load(state, 0) === 0) Atomics.wait(state, 0, 0)
 const now = () => clock() - startMs[0]!
+let leadMs = 0.06
 let next = 0
 while (next < timesMs.length && Atomics.load(state, 0) === 1) {
-  const waitMs = timesMs[next]! - now()
-  // Sleeps in the kernel until the time or the end; a spin would take a core that the server may need. The call that
-  // announced the start may wake it early: then it sleeps again.
-  if (waitMs > 0 && Atomics.wait(state, 0, 1, waitMs) !== 'timed-out') continue
+  const dueMs = timesMs[next]!
+  const sleepUntilMs = dueMs - leadMs
+  const waitMs = sleepUntilMs - now()
+  if (waitMs > 0) {
+    // The call that announced the start may wake it early: then it sleeps again.
+    if (Atomics.wait(state, 0, 1, waitMs) !== 'timed-out') continue
+    const lateMs = Math.min(leadMaxMs, Math.max(0, now() - sleepUntilMs))
+    leadMs += leadGain * (lateMs - leadMs)
+  }
+  while (now() < dueMs);
   const nowMs = now()
   while (next < timesMs.length && timesMs[next]! <= nowMs) next++
-  parentPort?.postMessage('due')
+  Atomics.add(dueCount, 0, 1)
+  Atomics.notify(dueCount, 0)
   if (next < timesMs.length) Atomics.wait(state, 0, 1, quantumMs)
 }
+const cpu = process.threadCpuUsage(before)
+cpuUs[0] = cpu.user + cpu.system

@@ -37,8 +37,9 @@ export function createHttpResponseParser(handler: ResponseHandler): HttpResponse
   /** Takes a line off the input (without its end), or null after keeping what there is of it. */
   let cursor = 0
   function takeLine(bytes: Buffer, end: number): string | null {
-    const feed = bytes.indexOf(0x0a, cursor)
-    if (feed === -1 || feed >= end) {
+    let feed = cursor
+    while (feed < end && bytes[feed] !== 0x0a) feed++
+    if (feed === end) {
       keep(bytes, cursor, end)
       cursor = end
       return null
@@ -62,8 +63,8 @@ export function createHttpResponseParser(handler: ResponseHandler): HttpResponse
     const whole: Buffer = kept === null ? bytes : Buffer.concat([kept, bytes.subarray(cursor, end)])
     const from = kept === null ? cursor : 0
     const to = kept === null ? end : whole.length
-    const close = whole.indexOf('\r\n\r\n', from, 'latin1')
-    if (close === -1 || close + 4 > to) {
+    const close = endOfHead(whole, from, to)
+    if (close === -1) {
       if (to - from > headBytesMax) return 'the head of the answer is too long'
       kept = Buffer.from(whole.subarray(from, to))
       cursor = end
@@ -160,6 +161,19 @@ export function createHttpResponseParser(handler: ResponseHandler): HttpResponse
       kept = null
     },
   }
+}
+
+/** Where the blank line begins; −1: it has not come. Not `indexOf`: what the buffer held before lies beyond `end`. */
+function endOfHead(bytes: Buffer, start: number, end: number): number {
+  for (let at = start + 3; at < end; at++)
+    if (
+      bytes[at] === 0x0a &&
+      bytes[at - 1] === 0x0d &&
+      bytes[at - 2] === 0x0a &&
+      bytes[at - 3] === 0x0d
+    )
+      return at - 3
+  return -1
 }
 
 /** −1: none. */

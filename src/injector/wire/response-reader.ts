@@ -1,10 +1,16 @@
-import { applyEventData, applyWholeBody, type Exchange } from '../policy/measurement/exchange.ts'
+import { EventTemplate } from '../policy/measurement/event-template.ts'
+import {
+  applyEventData,
+  applyTextBytes,
+  applyWholeBody,
+  type Exchange,
+} from '../policy/measurement/exchange.ts'
 import {
   createHttpResponseParser,
   type HttpResponseParser,
   type ResponseHead,
 } from './http-response-parser.ts'
-import { createSseParser, type SseParser } from './sse-parser.ts'
+import { createSseParser } from './sse-parser.ts'
 
 /** Bytes of one connection into the stamps of one exchange after another. No I/O: tests feed it in virtual time. */
 export interface ResponseReader {
@@ -23,27 +29,42 @@ const bodyBytesMax = 64 * 2 ** 20
 export function createResponseReader(): ResponseReader {
   let exchange: Exchange | null = null
   let head: ResponseHead | null = null
-  let events: SseParser | null = null
+  /** Of the stream now being read; null: the answer is no stream. */
+  let template: EventTemplate | null = null
   let body: Buffer[] = []
   let bodyBytes = 0
 
-  const onData = (data: string, atMs: number) => applyEventData(exchange!, data, atMs)
+  const events = createSseParser({
+    tryWhole(bytes, start, end, atMs) {
+      const after = template!.match(bytes, start, end)
+      if (after === -1) return -1
+      const { textStart, textEnd, isAnswer } = template!
+      applyTextBytes(exchange!, bytes, textStart, textEnd, isAnswer, atMs)
+      return after
+    },
+    onData(data, atMs, bytes, place) {
+      const event = applyEventData(exchange!, data, atMs)
+      if (event !== null && place !== null) template!.learn(bytes, place, data, event)
+    },
+  })
   const parser: HttpResponseParser = createHttpResponseParser({
     onHead(received, atMs) {
       head = received
       exchange!.headersMs = atMs
       exchange!.status = received.status
       const isEventStream = received.contentType.startsWith('text/event-stream')
-      events = exchange!.isStreaming && isEventStream ? createSseParser(onData) : null
+      if (!exchange!.isStreaming || !isEventStream) return
+      template = new EventTemplate(exchange!.endpoint)
+      events.reset()
     },
     onBody(bytes, start, end, atMs) {
       if (Number.isNaN(exchange!.firstByteMs)) exchange!.firstByteMs = atMs
-      if (events !== null) return events.read(bytes, start, end, atMs)
+      if (template !== null) return events.read(bytes, start, end, atMs)
       bodyBytes += end - start
       if (bodyBytes <= bodyBytesMax) body.push(Buffer.from(bytes.subarray(start, end)))
     },
     onEnd(atMs) {
-      if (events === null) applyWholeBody(exchange!, Buffer.concat(body).toString('utf8'), atMs)
+      if (template === null) applyWholeBody(exchange!, Buffer.concat(body).toString('utf8'), atMs)
       exchange!.ending = 'complete'
     },
   })
@@ -52,7 +73,7 @@ export function createResponseReader(): ResponseReader {
     begin(next) {
       exchange = next
       head = null
-      events = null
+      template = null
       body = []
       bodyBytes = 0
       parser.reset()

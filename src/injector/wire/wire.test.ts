@@ -23,7 +23,7 @@ function feed(
 
 function parseEvents(bytes: Buffer, cuts: readonly number[]): string[] {
   const events: string[] = []
-  const parser = createSseParser((data) => events.push(data))
+  const parser = createSseParser({ tryWhole: () => -1, onData: (data) => events.push(data) })
   feed(bytes, cuts, (part, length) => parser.read(part, 0, length, 0))
   return events
 }

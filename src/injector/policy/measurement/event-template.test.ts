@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { createEventTemplate } from './event-template.ts'
+import { EventTemplate } from './event-template.ts'
 import { readStreamEvent } from './stream-event.ts'
 
 const event = (content: unknown, more: object = {}) =>
@@ -9,6 +9,24 @@ const event = (content: unknown, more: object = {}) =>
     choices: [{ index: 0, delta: { content }, finish_reason: null }],
     ...more,
   })
+const framed = (data: string, end = '\n') => Buffer.from(`data: ${data}${end}${end}`)
+
+function learned(data: string, end = '\n'): EventTemplate {
+  const template = new EventTemplate('chat')
+  const bytes = framed(data, end)
+  const place = { start: 0, dataStart: 6, end: bytes.length }
+  template.learn(bytes, place, data, readStreamEvent(JSON.parse(data), 'chat')!)
+  return template
+}
+
+/** Text of the event if the template knows it; it has to end where the bytes do. Stale bytes stand around it. */
+function read(template: EventTemplate, bytes: Buffer): string | null {
+  const around = Buffer.concat([Buffer.from('xx'), bytes, Buffer.from('"}\n\nxx')])
+  const end = template.match(around, 2, 2 + bytes.length)
+  if (end === -1) return null
+  expect(end).toBe(2 + bytes.length)
+  return around.toString('utf8', template.textStart, template.textEnd)
+}
 
 describe('event template', () => {
   it('reads what a whole parse reads, or leaves it to that', () => {
@@ -21,13 +39,12 @@ describe('event template', () => {
         texts,
         fc.array(texts),
         fc.constantFrom({}, { usage: null }, { a: 'x' }),
-        (first, rest, more) => {
-          const template = createEventTemplate('chat')
-          const learned = event(first, more)
-          template.learn(learned, readStreamEvent(JSON.parse(learned), 'chat')!)
+        fc.constantFrom('\n', '\r\n', '\r'),
+        (first, rest, more, end) => {
+          const template = learned(event(first, more), end)
           for (const text of rest) {
-            const read = template.textOf(event(text, more))
-            if (read !== null) expect(read).toBe(text)
+            const found = read(template, framed(event(text, more), end))
+            if (found !== null) expect(found).toBe(text)
           }
         },
       ),
@@ -35,12 +52,20 @@ describe('event template', () => {
     )
   })
   it('knows most events of a stream', () => {
-    const template = createEventTemplate('chat')
-    const first = event(' a')
-    template.learn(first, readStreamEvent(JSON.parse(first), 'chat')!)
-    expect(template.textOf(event(' 吃🐳'))).toBe(' 吃🐳')
-    expect(template.textOf(event('say \\"hi\\"'))).toBeNull()
-    expect(template.textOf(event(' b', { usage: { completion_tokens: 1 } }))).toBeNull()
-    expect(template.textOf(JSON.stringify({ error: { message: 'x' } }))).toBeNull()
+    const template = learned(event(' a'))
+    expect(read(template, framed(event(' 吃🐳')))).toBe(' 吃🐳')
+    expect(read(template, framed(event('say "hi"')))).toBeNull()
+    expect(read(template, framed(event(' b', { usage: { completion_tokens: 1 } })))).toBeNull()
+    expect(read(template, framed(JSON.stringify({ error: { message: 'x' } })))).toBeNull()
+  })
+  it('never reads beyond what has come', () => {
+    const template = learned(event(' a'))
+    const whole = framed(event(' b'))
+    for (let length = 0; length < whole.length; length++)
+      expect(read(template, whole.subarray(0, length))).toBeNull()
+  })
+  it('leaves a line that breaks inside its text to the parser', () => {
+    const template = learned(event(' a'))
+    expect(read(template, framed(event('bc').replace('bc', 'b\nc')))).toBeNull()
   })
 })

@@ -1,5 +1,4 @@
 import type { Endpoint } from '../../../contract/injection.ts'
-import { createEventTemplate, type EventTemplate } from './event-template.ts'
 import { readStreamEvent, readWholeAnswer, type StreamEvent, type Usage } from './stream-event.ts'
 
 /** How the transport ended. `complete`: the HTTP message came whole; `cut`: the connection ended before that. */
@@ -59,10 +58,10 @@ export interface Exchange {
   error: string | null
   hasErrorEvent: boolean
   hasMalformedEvent: boolean
-  /** Text so far, where something needs it: a next turn, or counting tokens without usage. */
-  texts: string[] | null
-  readonly template: EventTemplate
-  textLength: number
+  /** Text so far as UTF-8, where something needs it: a next turn, or counting tokens without usage. */
+  text: Buffer | null
+  /** Bytes of `text` in use. */
+  textBytes: number
 }
 
 export interface ExchangeStart {
@@ -76,6 +75,9 @@ export interface ExchangeStart {
   readonly intendedMs: number
   readonly keepsText: boolean
 }
+
+const noText = Buffer.alloc(0)
+const textBytesMin = 128
 
 export function createExchange(start: ExchangeStart): Exchange {
   return {
@@ -105,31 +107,52 @@ export function createExchange(start: ExchangeStart): Exchange {
     error: null,
     hasErrorEvent: false,
     hasMalformedEvent: false,
-    texts: start.keepsText ? [] : null,
-    textLength: 0,
-    template: createEventTemplate(start.endpoint),
+    text: start.keepsText ? noText : null,
+    textBytes: 0,
   }
 }
 
-/** The data of one SSE event, stamped when its bytes left the socket. */
-export function applyEventData(exchange: Exchange, data: string, atMs: number): void {
+/**
+ * The data of one SSE event, stamped when its bytes left the socket. Returns what it says; null: nothing of this
+ * endpoint.
+ */
+export function applyEventData(exchange: Exchange, data: string, atMs: number): StreamEvent | null {
   if (Number.isNaN(exchange.firstEventMs)) exchange.firstEventMs = atMs
   if (data === '[DONE]') {
     if (Number.isNaN(exchange.doneMs)) exchange.doneMs = atMs
-    return
+    return null
   }
-  const text = exchange.template.textOf(data)
-  if (text !== null) return applyText(exchange, text, exchange.template.isAnswer, atMs)
   const event = readStreamEvent(parseJson(data), exchange.endpoint)
   if (event === null) {
     exchange.hasMalformedEvent = true
     exchange.error ??= `malformed event: ${data.slice(0, 200)}`
-    return
+    return null
   }
-  exchange.template.learn(data, event)
   apply(exchange, event, atMs)
   if (event.isLast && Number.isNaN(exchange.doneMs)) exchange.doneMs = atMs
+  return event
 }
+
+/** An event of which nothing is of interest but its text, as the bytes that it came in. */
+export function applyTextBytes(
+  exchange: Exchange,
+  bytes: Buffer,
+  start: number,
+  end: number,
+  isAnswer: boolean,
+  atMs: number,
+): void {
+  if (end === start) return
+  stampContent(exchange, isAnswer, atMs)
+  if (exchange.text === null) return
+  const at = roomFor(exchange, end - start)
+  const { text } = exchange
+  for (let index = start; index < end; index++) text[at + index - start] = bytes[index]!
+}
+
+/** All text of the answer so far; '' where none is kept. */
+export const textOf = ({ text, textBytes }: Exchange): string =>
+  text === null ? '' : text.toString('utf8', 0, textBytes)
 
 /** The body of an answer that is not streamed, or of an error. */
 export function applyWholeBody(exchange: Exchange, body: string, atMs: number): void {
@@ -165,10 +188,29 @@ function apply(exchange: Exchange, event: StreamEvent, atMs: number): void {
 
 function applyText(exchange: Exchange, text: string, isAnswer: boolean, atMs: number): void {
   if (text === '') return
+  stampContent(exchange, isAnswer, atMs)
+  if (exchange.text === null) return
+  const length = Buffer.byteLength(text)
+  const at = roomFor(exchange, length)
+  exchange.text.write(text, at, length, 'utf8')
+}
+
+function stampContent(exchange: Exchange, isAnswer: boolean, atMs: number): void {
   exchange.contentMs.push(atMs)
-  exchange.textLength += text.length
-  exchange.texts?.push(text)
   if (isAnswer && Number.isNaN(exchange.firstAnswerMs)) exchange.firstAnswerMs = atMs
+}
+
+/** Makes room for more text; returns where it goes. */
+function roomFor(exchange: Exchange, bytes: number): number {
+  const at = exchange.textBytes
+  const held = exchange.text!
+  exchange.textBytes += bytes
+  if (exchange.textBytes > held.length) {
+    const size = Math.max(textBytesMin, 2 * held.length, exchange.textBytes)
+    exchange.text = Buffer.allocUnsafe(size)
+    held.copy(exchange.text, 0, 0, at)
+  }
+  return at
 }
 
 function parseJson(text: string): unknown {

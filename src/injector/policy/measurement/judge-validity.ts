@@ -8,6 +8,8 @@ import type { DriverFacts, ServerCounters } from './run-facts.ts'
 const limits = {
   achievedMin: 0.99,
   delayMs: 5,
+  /** What pacing keeps where the client gets a processor when it needs one. */
+  pacingMs: 1,
   delayShareOfTtft: 0.01,
   littleError: 0.02,
   tokenError: 0.005,
@@ -74,9 +76,19 @@ export function judgeValidity(
     () => `the host took ${percent(facts.stealShare!)} of the processor time away`,
   )
 
+  const notes: string[] = []
+  if (delayP99 !== null && delayP99 > limits.pacingMs)
+    notes.push(
+      `requests left up to ${delayP99.toFixed(1)} ms (p99) after their time: ` +
+        (facts.priority === 'real-time'
+          ? 'the driver threads had other work; use more --workers'
+          : 'no real-time priority was permitted (root or CAP_SYS_NICE), and others used the processor'),
+    )
+
   return {
     isTrustworthy: problems.length === 0,
     problems,
+    notes,
     achievedOverOffered: achieved,
     clientDelayMs: { p50: at(delays, 0.5), p99: delayP99, max: at(delays, 1) },
     littleError: little,
@@ -86,7 +98,9 @@ export function judgeValidity(
       unknown,
       counterError: counter,
     },
+    priority: facts.priority,
     clientCpuShare: facts.cpuShare,
+    clientCpuMs: facts.cpuMs,
     eventLoopDelayMsP99: facts.eventLoopDelayMsP99,
     clockDriftMs: facts.clockDriftMs,
     stealShare: facts.stealShare,

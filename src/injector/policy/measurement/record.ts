@@ -1,5 +1,5 @@
 import type { Outcome } from '../../../contract/injection.ts'
-import type { Exchange } from './exchange.ts'
+import { textOf, type Exchange } from './exchange.ts'
 
 /** What is kept of a finished request: plain data, which crosses threads as it is. NaN: it never came to that. */
 export interface RequestRecord {
@@ -58,17 +58,14 @@ export function recordOf(exchange: Exchange, hasDoneMarker: boolean): RequestRec
     finishMs: exchange.finishMs,
     doneMs: Number.isNaN(exchange.doneMs) && outcome === 'ok' ? exchange.endedMs : exchange.doneMs,
     endedMs: exchange.endedMs,
-    contentMs: Float64Array.from(exchange.contentMs),
+    contentMs: new Float64Array(exchange.contentMs),
     outputTokens,
     promptTokens: exchange.usage?.promptTokens ?? null,
     cachedTokens: exchange.usage?.cachedTokens ?? null,
     tokenSource: outputTokens === null ? 'none' : 'usage',
     wantedInputTokens: exchange.wantedInputTokens,
     wantedOutputTokens: exchange.wantedOutputTokens,
-    text:
-      outputTokens === null && !isEmbedding && exchange.textLength > 0
-        ? (exchange.texts?.join('') ?? null)
-        : null,
+    text: outputTokens === null && !isEmbedding && exchange.textBytes > 0 ? textOf(exchange) : null,
   }
 }
 
