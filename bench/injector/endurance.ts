@@ -17,7 +17,7 @@ import {
   type ServerRecord,
 } from './endurance/agreement.ts'
 import { makePlan, planFile } from './endurance/plan.ts'
-import { root, serve, type Serving } from '../../test/e2e/serving.ts'
+import { root, serve, until, type Serving } from '../../test/e2e/serving.ts'
 
 const { values } = parseArgs({
   options: {
@@ -34,7 +34,7 @@ const model = 'minimind2-small'
 
 const serving = await serve({ config: { gateway: { processes: 2 } } })
 try {
-  const [replica, gateway] = [pidOf(serving, 'replica', model), serving.pids('gateway')[0]!]
+  const [replica, gateway] = [await readyPid(serving), serving.pids('gateway')[0]!]
   const plan = makePlan(durationS, Number(values.slot), { replica, gateway })
   const planPath = join(serving.dataDirectory, 'faults.yaml')
   writeFileSync(planPath, stringify(planFile(plan)))
@@ -100,7 +100,7 @@ async function inject({ dataDirectory }: Serving, planPath: string): Promise<Inj
       `--faults=${planPath}`,
       '--input-tokens=48',
       '--output-tokens=32',
-      '--slo=ttft=1s',
+      '--slo=ttft=2s',
       '--json',
     ],
     { stdio: ['ignore', 'pipe', 'inherit'] },
@@ -180,13 +180,19 @@ function change(before: CounterReading, after: CounterReading): CounterReading {
   }
 }
 
-/** The process that holds the model; two deployments run by default. */
-function pidOf(from: Serving, role: 'replica', deployment: string): number {
-  const found = from.pids(role).find((pid) =>
-    readFileSync(`/proc/${pid}/environ`, 'utf8')
-      .split('\0')
-      .some((entry) => entry.startsWith(`BALEEN_REPLICA=${deployment}`)),
-  )
-  if (found === undefined) throw new Error(`no process of ${deployment}`)
-  return found
+/** The process that holds the model, once it is ready. */
+async function readyPid(from: Serving): Promise<number> {
+  let pid: number | null = null
+  await until('the model is ready', async () => {
+    const { deployments } = (await (await from.api('GET', '/deployments')).json()) as {
+      deployments: { replicas: { deployment: string; pid: number | null; state: string }[] }[]
+    }
+    const replicas = deployments.flatMap((deployment) => deployment.replicas)
+    const ready = replicas.find(
+      ({ deployment, state }) => deployment === model && state === 'ready',
+    )
+    pid = ready?.pid ?? null
+    return pid !== null
+  })
+  return pid!
 }

@@ -65,6 +65,15 @@ describe('every figure equals its closed form', () => {
     expect(figures(play({ script: chatStream({ ...plan, comment: 'ping' }) }))).toEqual(truth)
   })
 
+  it('with keep-alive comments of their own', () => {
+    const { steps } = chatStream(plan)
+    const ping = chunk(': ping\n\n')
+    const pinged = steps.flatMap((step) => [step, { afterMs: step.afterMs, bytes: ping }])
+    const record = play({ script: { steps: pinged.slice(0, -1) } })
+    expect(figures(record)).toEqual(truth)
+    expect(record.firstEventMs).toBe(200)
+  })
+
   it('text survives cuts inside of characters', () => {
     const script = chatStream({ ...plan, pieceBytes: 1, hasUsage: false })
     expect(play({ script }).text).toBe(texts.join(''))
@@ -128,6 +137,36 @@ describe('flaws of other tools', () => {
   it('SGLang: a stall between events is not smoothed over the tokens of the next', () => {
     const stalled = play({ script: chatStream({ ...plan, gapMs: 900, tokensPerEvent: 9 }) })
     expect(maxStallMs(stalled)).toBe(900)
+  })
+
+  it('vLLM: blanks at the edge of a packet belong to the text', () => {
+    const spaced = ['  a ', ' ', 'b  ', '   ']
+    for (let pieceBytes = 1; pieceBytes < 24; pieceBytes++) {
+      const script = chatStream({ ...plan, texts: spaced, pieceBytes, hasUsage: false })
+      expect(play({ script }).text).toBe(spaced.join(''))
+    }
+  })
+
+  it('SGLang: events that come together have no gap between them, and none is made up', () => {
+    const script = chatStream(plan)
+    const events = script.steps.slice(1, -1).map(({ bytes }) => bytes!)
+    const together = {
+      steps: [
+        script.steps[0]!,
+        { afterMs: 200, bytes: Buffer.concat(events.slice(0, 2)) },
+        { afterMs: 290, bytes: Buffer.concat(events.slice(2)) },
+        script.steps.at(-1)!,
+      ],
+    }
+    const record = play({ script: together })
+    expect([...record.contentMs]).toEqual([200, 200, 290, 290, 290])
+    expect(figures(record)).toEqual({ ...truth, tpot: 22.5, maxStall: 90 })
+  })
+
+  it('vLLM: an answer of one token has no pace to miss', () => {
+    const record = play({ script: chatStream({ ...plan, texts: ['a'] }) })
+    expect(tpotMs(record)).toBeNaN()
+    expect(isGood(record, { ttftMs: 250, tpotMs: 1 })).toBe(true)
   })
 
   it('reasoning counts as content, and the first answer has a stamp of its own', () => {
@@ -245,6 +284,51 @@ describe('the summary', () => {
     const cut = measure(spec, { records, window: { fromMs: 0, toMs: 100 }, facts, counters: null })
     expect(cut.e2eMs).toMatchObject({ count: 1, max: 350 })
     expect(cut.requestsPerSecond).toBe(0)
+  })
+  it('GuideLLM: tokens count by their own time, not evenly over the request, and not with its start', () => {
+    // 3 tokens at once, a pause of 800 ms, 1 token: the window begins inside of the pause.
+    const event = (text: string) =>
+      chunk(
+        `data: ${JSON.stringify({ choices: [{ index: 0, delta: { content: text }, finish_reason: null }], usage: null })}\n\n`,
+      )
+    const { steps } = chatStream({ ...plan, texts: ['d'], firstMs: 900 })
+    const early = [streamHead, event('a'), event('b'), event('c')]
+    const script = {
+      steps: [
+        { afterMs: 100, bytes: Buffer.concat(early) },
+        ...steps.slice(1).map((step, index, all) => ({
+          ...step,
+          // Usage of the script says 1 token; there were 4.
+          bytes:
+            index === all.length - 1
+              ? Buffer.concat([
+                  chunk('data: {"choices":[{"delta":{},"finish_reason":"stop"}]}\n\n'),
+                  chunk(
+                    'data: {"choices":[],"usage":{"prompt_tokens":1,"completion_tokens":4}}\n\n',
+                  ),
+                  chunk('data: [DONE]\n\n'),
+                  chunk(''),
+                ])
+              : step.bytes!,
+        })),
+      ],
+    }
+    const record = play({ script })
+    expect(figures(record)).toMatchObject({ outcome: 'ok', tokens: 4, events: 4 })
+    const late = measure(spec, {
+      records: [record],
+      window: { fromMs: 500, toMs: 1500 },
+      facts,
+      counters: null,
+    })
+    expect(late.outputTokensPerSecond).toBe(1)
+    expect(late.ttftMs.count).toBe(0)
+    expect(late.requestsPerSecond).toBe(1)
+  })
+  it('GuideLLM, llmperf: failures are counted and in no latency of answers', () => {
+    expect(summary.e2eMs.count).toBe(8)
+    expect(summary.tpotMs.count).toBe(8)
+    expect(summary.requests).toBe(10)
   })
   it('flags requests that got lost', () => {
     const lossy = measure(spec, {

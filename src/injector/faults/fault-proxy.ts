@@ -15,7 +15,10 @@ interface Link {
   readonly server: Socket
   /** Events of the answer that have passed since the last request. */
   events: number
-  held: Buffer[]
+  /** What waits until the fault is over, in its order. */
+  held: (() => void)[]
+  /** What waits for its time: nothing overtakes it, also when the fault has ended meanwhile. */
+  readonly delayed: { readonly atMs: number; readonly act: () => void }[]
   isGarbled: boolean
 }
 
@@ -39,11 +42,35 @@ export async function startFaultProxy(target: {
     if (!link.client.destroyed) link.client.write(bytes)
   }
 
+  /** Does it after so long, and never before what came earlier. */
+  function later(link: Link, delayMs: number, act: () => void): void {
+    const { delayed } = link
+    const lastMs = delayed.at(-1)?.atMs ?? 0
+    if (delayMs === 0 && delayed.length === 0) return act()
+    delayed.push({ atMs: Math.max(lastMs, performance.now() + delayMs), act })
+    if (delayed.length === 1) arm(link)
+  }
+  function arm(link: Link): void {
+    const [first] = link.delayed
+    if (!first) return
+    const waitMs = Math.max(0, first.atMs - performance.now())
+    setTimeout(() => {
+      first.act()
+      link.delayed.shift()
+      arm(link)
+    }, waitMs)
+  }
+  /** The end of the server's side takes its turn behind the bytes that are still on their way. */
+  function finish(link: Link, act: () => void): void {
+    if (link.held.length > 0) link.held.push(act)
+    else later(link, 0, act)
+  }
+
   /** Bytes of the server on their way to the client. */
   function relay(link: Link, bytes: Buffer): void {
     const stall = find('stall')
     if (find('black-hole') || (stall && link.events >= stall.afterEvents)) {
-      link.held.push(bytes)
+      link.held.push(() => forward(link, bytes))
       return
     }
     const garble = find('garble')
@@ -75,8 +102,7 @@ export async function startFaultProxy(target: {
         },
         (passed.length * 1000) / throttle.bytesPerS,
       )
-    } else if (delay) setTimeout(() => forward(link, passed), delay.delayMs)
-    else forward(link, passed)
+    } else later(link, delay?.delayMs ?? 0, () => forward(link, passed))
   }
 
   const server = createServer({ noDelay: true, allowHalfOpen: true }, (client) => {
@@ -85,6 +111,7 @@ export async function startFaultProxy(target: {
       server: connect({ host: target.address, port: target.port, noDelay: true }),
       events: 0,
       held: [],
+      delayed: [],
       isGarbled: false,
     }
     links.add(link)
@@ -110,9 +137,9 @@ export async function startFaultProxy(target: {
     client.on('end', () => link.server.end())
     link.server.on('data', (bytes: Buffer) => relay(link, bytes))
     // What a failing server does reaches the client as what it is: an end, or a reset.
-    link.server.on('end', () => client.end())
-    link.server.on('error', () => client.resetAndDestroy())
-    link.server.on('close', () => client.destroySoon())
+    link.server.on('end', () => finish(link, () => client.end()))
+    link.server.on('error', () => finish(link, () => client.resetAndDestroy()))
+    link.server.on('close', () => finish(link, () => client.destroySoon()))
   })
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
 
@@ -125,7 +152,7 @@ export async function startFaultProxy(target: {
     },
     clear(action) {
       active.delete(action)
-      for (const link of links) for (const bytes of link.held.splice(0)) forward(link, bytes)
+      for (const link of links) for (const act of link.held.splice(0)) later(link, 0, act)
     },
     async close() {
       for (const link of links) reset(link)

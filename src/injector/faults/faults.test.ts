@@ -73,6 +73,10 @@ describe('faults of connections have the outcome they ought to have', () => {
     expect(faults[0]!.lost).toBe(bad)
   })
 
+  it('a delay that ends within a stream turns nothing round', async () => {
+    const { summary } = await runWith({ kind: 'delay', delayMs: 60 }, { atMs: 100, forMs: 150 })
+    expect(summary.outcomes).toEqual({ ok: 20 })
+  })
   it('a delay shows in the latency and in nothing else', async () => {
     const { summary } = await runWith({ kind: 'delay', delayMs: 100 })
     expect(summary.outcomes).toEqual({ ok: 20 })

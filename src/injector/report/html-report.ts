@@ -14,7 +14,6 @@ export function htmlReport(report: InjectionReport, records: readonly RequestRec
   const latency = latencyTable(summary)
   const answered = records.filter(({ outcome }) => outcome === 'ok')
   const samples = (value: (record: RequestRecord) => number) => sortSamples(records.map(value))
-  const notes = validity.notes.map((note) => `<p>${escapeHtml(note)}.</p>`).join('')
   const trust = validity.isTrustworthy
     ? '<p class="good">✓ The client kept up: these are figures of the server.</p>'
     : `<p class="bad">✗ Not to be trusted: ${escapeHtml(validity.problems.join('; '))}.</p>`
@@ -113,7 +112,7 @@ export function htmlReport(report: InjectionReport, records: readonly RequestRec
     `Injection ${report.id}`,
     `<h1>Injection ${escapeHtml(report.id)}</h1>
 <p class="soft">${escapeHtml(`${report.startedAt} · ${spec.url} · ${spec.models.map(({ name }) => name).join(', ')} · seed ${spec.seed}`)}</p>
-${trust}${notes}
+${trust}
 <h2>Result</h2>${htmlTable(['', ''], resultRows(summary))}
 <h2>Latency</h2>${htmlTable(latency.header, latency.rows)}
 <p class="soft">≥: too few samples to claim the percentile; it is at least that much with 99 % confidence. TTFT counts from the intended arrival, TTFT service from the socket; TPOT leaves the first token out; ICL is every gap between content events.</p>
