@@ -44,7 +44,7 @@ export function measure(
     summarise(sortSamples(from.map(value)))
   const input = sumOf(answered, ({ promptTokens }) => promptTokens)
   const cached = sumOf(answered, ({ cachedTokens }) => cachedTokens)
-  const isCounted = answered.some(({ outputTokens }) => outputTokens !== null)
+  const isCounted = records.some(({ outputTokens }) => outputTokens !== null)
   const tokensInWindow = records.reduce((sum, record) => sum + tokensWithin(record, window), 0)
   const completed = records.filter(
     ({ outcome, doneMs }) => outcome === 'ok' && contains(window, doneMs),
