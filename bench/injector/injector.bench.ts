@@ -156,7 +156,11 @@ function spread(values: readonly number[]) {
   return { p50: at(0.5), p90: at(0.9), p99: at(0.99), max: at(1) }
 }
 
-const dispersion = (timesMs: readonly number[], durationMs: number): number =>
-  round(dispersionIndex(Float64Array.from(timesMs), dispersionBinMs, durationMs - 1000), 3)
+function dispersion(timesMs: readonly number[], durationMs: number): number {
+  const bins = durationMs - 1000
+  return round(dispersionIndex(Float64Array.from(timesMs), dispersionBinMs, bins), 3)
+}
 
-const round = (value: number, digits: number): number => Number(value.toFixed(digits))
+function round(value: number, digits: number): number {
+  return Number(value.toFixed(digits))
+}

@@ -1,0 +1,266 @@
+import { readdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { stringify } from 'yaml'
+
+export interface Task {
+  /** With its `/v1`. */
+  readonly url: string
+  readonly ratePerS: number
+  readonly durationS: number
+  readonly tokens: number
+  /** A folder with a tokenizer in the format of Hugging Face: most of them count tokens themselves. */
+  readonly tokenizer: string
+  /** An empty folder for what the tool writes. */
+  readonly out: string
+}
+
+/** Median and p99 in milliseconds; null: the tool has no such figure. */
+export interface Figure {
+  readonly p50: number
+  readonly p99: number
+}
+export interface Findings {
+  readonly requests: number
+  readonly ttftMs: Figure | null
+  readonly tpotMs: Figure | null
+  readonly e2eMs: Figure | null
+}
+
+export interface Tool {
+  readonly name: string
+  /** Below the folder of the tools. */
+  readonly program: string
+  readonly version: readonly string[]
+  readonly command: (task: Task) => readonly string[]
+  readonly env?: (task: Task) => Record<string, string>
+  readonly read: (task: Task, stdout: string) => Findings
+}
+
+const json = (path: string): any => JSON.parse(readFileSync(path, 'utf8'))
+const root = (url: string): string => url.replace(/\/v1$/, '')
+const body = (tokens: number): string =>
+  JSON.stringify({
+    model: 'mock',
+    messages: [{ role: 'user', content: 'the of and to in is that for' }],
+    max_tokens: tokens,
+    stream: true,
+    stream_options: { include_usage: true },
+  })
+/** The one file below a folder whose name ends like this. */
+function find(folder: string, end: string): string {
+  const names = readdirSync(folder, { recursive: true }) as string[]
+  const found = names.find((name) => name.endsWith(end))
+  if (found === undefined) throw new Error(`no ${end} in ${names.join(', ')}`)
+  return join(folder, found)
+}
+const scaled = (values: { p50: number; p99: number }, factor: number): Figure => ({
+  p50: values.p50 * factor,
+  p99: values.p99 * factor,
+})
+
+/** Each of them told to do the same, in the way its own documentation shows. */
+export const tools: readonly Tool[] = [
+  {
+    name: 'vLLM bench serve',
+    program: 'v-vllm/bin/python',
+    version: ['-c', 'import importlib.metadata as m; print(m.version("vllm"))'],
+    command: ({ url, ratePerS, durationS, tokens, tokenizer, out }) => [
+      join(import.meta.dirname, 'vllm-client.py'),
+      '--backend=openai-chat',
+      `--base-url=${root(url)}`,
+      '--endpoint=/v1/chat/completions',
+      '--model=mock',
+      `--tokenizer=${tokenizer}`,
+      '--dataset-name=random',
+      '--random-input-len=8',
+      `--random-output-len=${tokens}`,
+      `--num-prompts=${ratePerS * durationS}`,
+      `--request-rate=${ratePerS}`,
+      '--percentile-metrics=ttft,tpot,itl,e2el',
+      '--metric-percentiles=50,99',
+      '--save-result',
+      `--result-dir=${out}`,
+      '--result-filename=vllm.json',
+    ],
+    read({ out }) {
+      const result = json(join(out, 'vllm.json'))
+      const figure = (name: string) => ({
+        p50: result[`p50_${name}_ms`],
+        p99: result[`p99_${name}_ms`],
+      })
+      return {
+        requests: result.completed,
+        ttftMs: figure('ttft'),
+        tpotMs: figure('tpot'),
+        e2eMs: figure('e2el'),
+      }
+    },
+  },
+  {
+    name: 'GuideLLM',
+    program: 'v-guidellm/bin/guidellm',
+    version: ['--version'],
+    command: ({ url, ratePerS, durationS, tokens, tokenizer, out }) => [
+      'run',
+      `--backend=kind=openai_http,target=${root(url)},model=mock`,
+      `--profile=kind=poisson,rate=${ratePerS}`,
+      `--constraint=kind=max_requests,count=${ratePerS * durationS}`,
+      `--data=kind=synthetic_text,prompt_tokens=8,output_tokens=${tokens}`,
+      `--tokenizer=kind=huggingface_auto,model=${tokenizer}`,
+      `--output=kind=json,path=${join(out, 'guidellm.json')}`,
+      '--disable-console',
+    ],
+    read({ out }) {
+      const { metrics } = json(join(out, 'guidellm.json')).benchmarks[0]
+      const figure = (name: string) => metrics[name].successful.percentiles as Figure
+      return {
+        requests: metrics.time_to_first_token_ms.successful.count,
+        ttftMs: figure('time_to_first_token_ms'),
+        tpotMs: figure('inter_token_latency_ms'),
+        e2eMs: scaled(figure('request_latency'), 1000),
+      }
+    },
+  },
+  {
+    name: 'AIPerf',
+    program: 'v-aiperf/bin/aiperf',
+    version: ['--version'],
+    command: ({ url, ratePerS, durationS, tokens, tokenizer, out }) => [
+      'profile',
+      '--model=mock',
+      `--url=${root(url)}`,
+      '--endpoint-type=chat',
+      '--streaming',
+      `--request-rate=${ratePerS}`,
+      '--arrival-pattern=poisson',
+      `--request-count=${ratePerS * durationS}`,
+      `--tokenizer=${tokenizer}`,
+      '--synthetic-input-tokens-mean=8',
+      `--output-tokens-mean=${tokens}`,
+      '--use-server-token-count',
+      '--ui=none',
+      `--artifact-dir=${out}`,
+    ],
+    read({ out }) {
+      const result = json(find(out, 'profile_export_aiperf.json'))
+      const figure = (name: string) => ({ p50: result[name].p50, p99: result[name].p99 })
+      return {
+        requests: result.request_count.avg,
+        ttftMs: figure('time_to_first_token'),
+        tpotMs: figure('inter_token_latency'),
+        e2eMs: figure('request_latency'),
+      }
+    },
+  },
+  {
+    name: 'inference-perf',
+    program: 'v-inference-perf/bin/inference-perf',
+    version: ['-c'],
+    command: (task) => {
+      const path = join(task.out, 'config.yml')
+      writeFileSync(
+        path,
+        stringify({
+          api: { type: 'chat', streaming: true },
+          server: { type: 'vllm', model_name: 'mock', base_url: root(task.url), ignore_eos: true },
+          tokenizer: { pretrained_model_name_or_path: task.tokenizer },
+          data: {
+            type: 'random',
+            input_distribution: { min: 8, max: 8, mean: 8, std_dev: 0, total_count: 200 },
+            output_distribution: {
+              min: task.tokens,
+              max: task.tokens,
+              mean: task.tokens,
+              std_dev: 0,
+              total_count: 200,
+            },
+          },
+          load: {
+            type: 'poisson',
+            stages: [{ rate: task.ratePerS, duration: task.durationS }],
+          },
+          report: { request_lifecycle: { summary: true, per_stage: false, per_request: false } },
+          storage: { local_storage: { path: join(task.out, 'report') } },
+        }),
+      )
+      return ['--config_file', path]
+    },
+    read({ out }) {
+      const result = json(find(out, 'summary_lifecycle_metrics.json'))
+      const { latency } = result.successes
+      const figure = (name: string) =>
+        scaled({ p50: latency[name].median ?? latency[name].p50, p99: latency[name].p99 }, 1000)
+      return {
+        requests: result.successes.count,
+        ttftMs: figure('time_to_first_token'),
+        tpotMs: figure('time_per_output_token'),
+        e2eMs: figure('request_latency'),
+      }
+    },
+  },
+  {
+    name: 'oha',
+    program: 'bin/oha',
+    version: ['--version'],
+    command: ({ url, ratePerS, durationS, tokens }) => [
+      '-n',
+      String(ratePerS * durationS),
+      '-q',
+      String(ratePerS),
+      '-c',
+      '200',
+      '--latency-correction',
+      '--no-tui',
+      '--output-format=json',
+      '-m',
+      'POST',
+      '-T',
+      'application/json',
+      '-d',
+      body(tokens),
+      `${url}/chat/completions`,
+    ],
+    read(_, stdout) {
+      const result = JSON.parse(stdout)
+      const { p50, p99 } = result.latencyPercentiles
+      return {
+        requests: Object.values(result.statusCodeDistribution as Record<string, number>).reduce(
+          (sum, count) => sum + count,
+          0,
+        ),
+        ttftMs: null,
+        tpotMs: null,
+        e2eMs: scaled({ p50, p99 }, 1000),
+      }
+    },
+  },
+  {
+    name: 'k6',
+    program: 'bin/k6',
+    version: ['version'],
+    command: ({ out }) => [
+      'run',
+      '--quiet',
+      '--no-usage-report',
+      `--summary-export=${join(out, 'k6.json')}`,
+      join(import.meta.dirname, 'k6.js'),
+    ],
+    env: ({ url, ratePerS, durationS, tokens }) => ({
+      URL: url,
+      RATE: String(ratePerS),
+      SECONDS: String(durationS),
+      BODY: body(tokens),
+    }),
+    read({ out }) {
+      const { metrics } = json(join(out, 'k6.json'))
+      const figure = (name: string) => ({ p50: metrics[name].med, p99: metrics[name]['p(99)'] })
+      return {
+        requests: metrics.http_reqs.count,
+        // Its closest: the first byte of the answer.
+        ttftMs: figure('http_req_waiting'),
+        tpotMs: null,
+        e2eMs: figure('http_req_duration'),
+      }
+    },
+  },
+]
