@@ -14,10 +14,10 @@ export interface Task {
   readonly out: string
 }
 
-/** Median and p99 in milliseconds; null: the tool has no such figure. */
+/** In milliseconds; null: the tool has no such figure. */
 export interface Figure {
   readonly p50: number
-  readonly p99: number
+  readonly p90: number
 }
 export interface Findings {
   readonly requests: number
@@ -53,19 +53,20 @@ function find(folder: string, end: string): string {
   if (found === undefined) throw new Error(`no ${end} in ${names.join(', ')}`)
   return join(folder, found)
 }
-const scaled = (values: { p50: number; p99: number }, factor: number): Figure => ({
+const scaled = (values: Figure, factor: number): Figure => ({
   p50: values.p50 * factor,
-  p99: values.p99 * factor,
+  p90: values.p90 * factor,
 })
 
 /** Each of them told to do the same, in the way its own documentation shows. */
 export const tools: readonly Tool[] = [
   {
     name: 'vLLM bench serve',
-    program: 'v-vllm/bin/python',
-    version: ['-c', 'import importlib.metadata as m; print(m.version("vllm"))'],
+    program: 'v-vllm/bin/vllm',
+    version: ['--version'],
     command: ({ url, ratePerS, durationS, tokens, tokenizer, out }) => [
-      join(import.meta.dirname, 'vllm-client.py'),
+      'bench',
+      'serve',
       '--backend=openai-chat',
       `--base-url=${root(url)}`,
       '--endpoint=/v1/chat/completions',
@@ -77,7 +78,7 @@ export const tools: readonly Tool[] = [
       `--num-prompts=${ratePerS * durationS}`,
       `--request-rate=${ratePerS}`,
       '--percentile-metrics=ttft,tpot,itl,e2el',
-      '--metric-percentiles=50,99',
+      '--metric-percentiles=50,90',
       '--save-result',
       `--result-dir=${out}`,
       '--result-filename=vllm.json',
@@ -86,7 +87,7 @@ export const tools: readonly Tool[] = [
       const result = json(join(out, 'vllm.json'))
       const figure = (name: string) => ({
         p50: result[`p50_${name}_ms`],
-        p99: result[`p99_${name}_ms`],
+        p90: result[`p90_${name}_ms`],
       })
       return {
         requests: result.completed,
@@ -125,7 +126,7 @@ export const tools: readonly Tool[] = [
     name: 'AIPerf',
     program: 'v-aiperf/bin/aiperf',
     version: ['--version'],
-    command: ({ url, ratePerS, durationS, tokens, tokenizer, out }) => [
+    command: ({ url, ratePerS, durationS, tokens, out }) => [
       'profile',
       '--model=mock',
       `--url=${root(url)}`,
@@ -134,7 +135,8 @@ export const tools: readonly Tool[] = [
       `--request-rate=${ratePerS}`,
       '--arrival-pattern=poisson',
       `--request-count=${ratePerS * durationS}`,
-      `--tokenizer=${tokenizer}`,
+      // It takes no folder, and nothing here reaches the hub.
+      '--tokenizer=builtin',
       '--synthetic-input-tokens-mean=8',
       `--output-tokens-mean=${tokens}`,
       '--use-server-token-count',
@@ -143,7 +145,7 @@ export const tools: readonly Tool[] = [
     ],
     read({ out }) {
       const result = json(find(out, 'profile_export_aiperf.json'))
-      const figure = (name: string) => ({ p50: result[name].p50, p99: result[name].p99 })
+      const figure = (name: string) => ({ p50: result[name].p50, p90: result[name].p90 })
       return {
         requests: result.request_count.avg,
         ttftMs: figure('time_to_first_token'),
@@ -165,14 +167,14 @@ export const tools: readonly Tool[] = [
           server: { type: 'vllm', model_name: 'mock', base_url: root(task.url), ignore_eos: true },
           tokenizer: { pretrained_model_name_or_path: task.tokenizer },
           data: {
-            type: 'random',
-            input_distribution: { min: 8, max: 8, mean: 8, std_dev: 0, total_count: 200 },
-            output_distribution: {
-              min: task.tokens,
-              max: task.tokens,
-              mean: task.tokens,
-              std_dev: 0,
-              total_count: 200,
+            // Its other prompts are for completions only.
+            type: 'shared_prefix',
+            shared_prefix: {
+              num_groups: 1,
+              num_prompts_per_group: 200,
+              system_prompt_len: 4,
+              question_len: 4,
+              output_len: task.tokens,
             },
           },
           load: {
@@ -189,7 +191,7 @@ export const tools: readonly Tool[] = [
       const result = json(find(out, 'summary_lifecycle_metrics.json'))
       const { latency } = result.successes
       const figure = (name: string) =>
-        scaled({ p50: latency[name].median ?? latency[name].p50, p99: latency[name].p99 }, 1000)
+        scaled({ p50: latency[name].median ?? latency[name].p50, p90: latency[name].p90 }, 1000)
       return {
         requests: result.successes.count,
         ttftMs: figure('time_to_first_token'),
@@ -222,15 +224,16 @@ export const tools: readonly Tool[] = [
     ],
     read(_, stdout) {
       const result = JSON.parse(stdout)
-      const { p50, p99 } = result.latencyPercentiles
+      const { latencyPercentiles, firstBytePercentiles } = result
       return {
         requests: Object.values(result.statusCodeDistribution as Record<string, number>).reduce(
           (sum, count) => sum + count,
           0,
         ),
-        ttftMs: null,
+        // Its closest: the first byte of the answer.
+        ttftMs: scaled(firstBytePercentiles, 1000),
         tpotMs: null,
-        e2eMs: scaled({ p50, p99 }, 1000),
+        e2eMs: scaled(latencyPercentiles, 1000),
       }
     },
   },
@@ -253,7 +256,7 @@ export const tools: readonly Tool[] = [
     }),
     read({ out }) {
       const { metrics } = json(join(out, 'k6.json'))
-      const figure = (name: string) => ({ p50: metrics[name].med, p99: metrics[name]['p(99)'] })
+      const figure = (name: string) => ({ p50: metrics[name].med, p90: metrics[name]['p(90)'] })
       return {
         requests: metrics.http_reqs.count,
         // Its closest: the first byte of the answer.

@@ -42,7 +42,7 @@ export interface Observation {
   readonly isTrustworthy: boolean
 }
 
-interface RateSearchResult {
+export interface RateSearchResult {
   /** Highest rate that meets the target; null: not even the lowest tried does. */
   readonly ratePerS: number | null
   /** Bootstrap interval of it. */

@@ -1,63 +1,31 @@
 import { describe, expect, it } from 'vitest'
-import { createRandom, type Random } from '../../../core/random.ts'
-import { drawExponential, drawNormal } from '../statistics/draw.ts'
-import { quantile } from '../statistics/quantiles.ts'
 import { compare, objections, type Pair } from './verdict.ts'
+import { isDifferent, virtualComparison } from './virtual-comparison.fixture.ts'
 
-const pairs = 8
-const requests = 600
-
-/** Medians of a run in virtual time: same prompts for both arms, noise of each request, and luck of each run. */
-function runMedians(prompts: readonly number[], random: Random, slower: number) {
-  const luck = Math.exp(0.015 * drawNormal(random))
-  const drawn = (base: (prompt: number) => number) =>
-    quantile(
-      Float64Array.from(
-        prompts,
-        (prompt) => base(prompt) * luck * Math.exp(0.2 * drawNormal(random)),
-      ).sort(),
-      0.5,
-    )
-  return { ttft: drawn((prompt) => (80 + 0.2 * prompt) * slower), tpot: drawn(() => 22 * slower) }
-}
-
-function experiment(seed: number, slower: number) {
-  const random = createRandom(seed)
-  const ttft: Pair[] = []
-  const tpot: Pair[] = []
-  let drift = 1
-  for (let pair = 0; pair < pairs; pair++) {
-    const prompts = Array.from({ length: requests }, () => 400 * drawExponential(random))
-    drift *= Math.exp(0.01 * drawNormal(random))
-    const a = runMedians(prompts, random, drift)
-    const b = runMedians(prompts, random, drift * slower)
-    ttft.push({ a: a.ttft, b: b.ttft })
-    tpot.push({ a: a.tpot, b: b.tpot })
-  }
-  return compare([
-    { name: 'ttft', isLowerBetter: true, pairs: ttft },
-    { name: 'tpot', isLowerBetter: true, pairs: tpot },
-  ])
-}
+const seeds = Array.from({ length: 200 }, (_, index) => index + 1)
 
 describe('comparison in virtual time', () => {
   it('calls at most 16 of 200 equal arms different', () => {
-    const different = Array.from({ length: 200 }, (_, seed) => experiment(seed + 1, 1)).filter(
-      (verdicts) => verdicts.some(({ verdict }) => verdict === 'better' || verdict === 'worse'),
+    const different = seeds.filter((seed) =>
+      virtualComparison(seed, { ttft: 1, tpot: 1 }).some(isDifferent),
     )
     expect(different.length).toBeLessThanOrEqual(16)
     // The test itself can fail: with α = 0 nothing would ever be different.
     expect(different.length).toBeGreaterThan(0)
   })
-  it.each(['ttft', 'tpot'])('finds 5 %% more of %s in at least 95 %% of the cases', (name) => {
-    const found = Array.from({ length: 200 }, (_, seed) => experiment(seed + 1, 1.05)).filter(
-      (verdicts) =>
-        verdicts.some((verdict) => verdict.name === name && verdict.verdict === 'worse'),
+  it.each([
+    ['ttft', { ttft: 1.05, tpot: 1 }],
+    ['tpot', { ttft: 1, tpot: 1.05 }],
+  ])('finds 5 %% more of %s in at least 95 %% of the cases', (name, planted) => {
+    const found = seeds.filter((seed) =>
+      virtualComparison(seed, planted).some(
+        (verdict) => verdict.name === name && verdict.verdict === 'worse',
+      ),
     )
     expect(found.length).toBeGreaterThanOrEqual(190)
   })
   it('says better and worse the right way round, with an interval around the truth', () => {
-    const [ttft] = experiment(3, 1 / 1.1)
+    const [ttft] = virtualComparison(3, { ttft: 1 / 1.1, tpot: 1 })
     expect(ttft).toMatchObject({ verdict: 'better' })
     expect(ttft!.interval[0]).toBeLessThan(1 / 1.1)
     expect(ttft!.interval[1]).toBeGreaterThan(1 / 1.1)
