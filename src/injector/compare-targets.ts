@@ -1,14 +1,8 @@
-import type { InjectionSpec, InjectionSummary } from '../contract/injection.ts'
+import type { InjectionSpec } from '../contract/injection.ts'
 import type { InjectionComparison } from '../contract/injection-study.ts'
 import type { RequestRecord } from './policy/measurement/record.ts'
-import {
-  abbaOrder,
-  compare,
-  objections,
-  type ArmFacts,
-  type ComparedMetric,
-  type Pair,
-} from './policy/search/verdict.ts'
+import { comparedMetrics } from './policy/search/compared-metrics.ts'
+import { abbaOrder, compare, objections, type ArmFacts } from './policy/search/verdict.ts'
 import { streamSeed } from './policy/statistics/draw.ts'
 import { runInjection, type InjectionOptions, type InjectionResult } from './run-injection.ts'
 
@@ -24,15 +18,6 @@ export interface CompareOptions {
   onRun?(arm: 'a' | 'b', pair: number): void
   onRunEnd?(arm: 'a' | 'b', pair: number, result: InjectionResult): void
 }
-
-/** Metrics that are compared: name, where it stands, and which way is better. */
-const metrics = [
-  ['TTFT p50', (summary: InjectionSummary) => summary.ttftMs.p50, true],
-  ['TPOT p50', (summary: InjectionSummary) => summary.tpotMs.p50, true],
-  ['E2E p50', (summary: InjectionSummary) => summary.e2eMs.p50, true],
-  ['TTFT p90', (summary: InjectionSummary) => summary.ttftMs.p90, true],
-  ['goodput', (summary: InjectionSummary) => summary.goodputPerSecond, false],
-] as const
 
 /** ABBA on the same schedule and prompts in both runs of a pair, other ones in every pair. */
 export async function compareTargets(
@@ -57,14 +42,13 @@ export async function compareTargets(
     }
 
   const pairs = Math.min(results.a.length, results.b.length)
-  const compared: ComparedMetric[] = metrics.map(([name, value, isLowerBetter]) => ({
-    name,
-    isLowerBetter,
-    pairs: Array.from({ length: pairs }, (_, index): Pair => ({
-      a: value(results.a[index]!.report.summary) ?? 0,
-      b: value(results.b[index]!.report.summary) ?? 0,
+  const runOf = ({ report, records }: InjectionResult) => ({ summary: report.summary, records })
+  const compared = comparedMetrics(
+    Array.from({ length: pairs }, (_, index) => ({
+      a: runOf(results.a[index]!),
+      b: runOf(results.b[index]!),
     })),
-  }))
+  )
   return {
     kind: 'injection-comparison',
     version: 1,
@@ -77,7 +61,9 @@ export async function compareTargets(
     metrics: compare(compared).map((verdict) => ({
       ...verdict,
       interval: [...verdict.interval],
-      values: [...compared.find(({ name }) => name === verdict.name)!.pairs],
+      values: compared
+        .find(({ name }) => name === verdict.name)!
+        .pairs.map(({ a: ofA, b: ofB }) => ({ a: ofA, b: ofB })),
     })),
   }
 }

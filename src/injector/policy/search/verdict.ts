@@ -5,10 +5,14 @@ import { studentT, studentTail } from '../statistics/special.ts'
 export interface Pair {
   readonly a: number
   readonly b: number
+  /** B over A where that is known better than from the two. */
+  readonly ratio?: number
 }
 
 export interface ComparedMetric {
   readonly name: string
+  /** Its share of the chance of a false difference, against the other metrics; 1 where not said. */
+  readonly weight?: number
   readonly isLowerBetter: boolean
   readonly pairs: readonly Pair[]
 }
@@ -30,8 +34,8 @@ const equivalenceShare = 0.03
 
 /**
  * Better, worse or no difference, metric by metric. The unit is the pair of runs, not the request: requests of one run
- * share its luck. Student's interval of the log ratio; Holm's steps keep the chance of any false difference at
- * `alpha` over all metrics together.
+ * share its luck. Student's interval of the log ratio; Holm's steps, by weight (Holm 1979), keep the chance of any false
+ * difference at `alpha` over all metrics together.
  */
 export function compare(metrics: readonly ComparedMetric[], alpha = 0.05): MetricVerdict[] {
   const tests = metrics
@@ -41,35 +45,39 @@ export function compare(metrics: readonly ComparedMetric[], alpha = 0.05): Metri
       const { mean, variance } = moments(logs)
       const error = Math.max(Math.sqrt(variance / logs.length), 1e-12)
       const freedom = logs.length - 1
-      return { metric, mean, error, freedom, chance: studentTail(mean / error, freedom) }
+      const weight = metric.weight ?? 1
+      return { metric, weight, mean, error, freedom, chance: studentTail(mean / error, freedom) }
     })
-    .toSorted((x, y) => x.chance - y.chance)
+    .toSorted((x, y) => x.chance / x.weight - y.chance / y.weight)
 
   let isStillDifferent = true
-  const verdicts = tests.map(({ metric, mean, error, freedom, chance }, rank): MetricVerdict => {
-    const level = alpha / (tests.length - rank)
-    isStillDifferent &&= chance < level
-    // After the first that is not different, Holm tests no further; its own level is the fair one to show.
-    const width = studentT(1 - level, freedom) * error
-    const interval = [Math.exp(mean - width), Math.exp(mean + width)] as const
-    const isEquivalent =
-      interval[0] > 1 - equivalenceShare && interval[1] < 1 / (1 - equivalenceShare)
-    const isBetter = mean < 0 === metric.isLowerBetter
-    return {
-      name: metric.name,
-      verdict: isStillDifferent
-        ? isBetter
-          ? 'better'
-          : 'worse'
-        : isEquivalent
-          ? 'equivalent'
-          : 'no difference',
-      ratio: Math.exp(mean),
-      interval,
-      chance,
-      pairs: freedom + 1,
-    }
-  })
+  const verdicts = tests.map(
+    ({ metric, weight, mean, error, freedom, chance }, rank): MetricVerdict => {
+      const left = tests.slice(rank).reduce((sum, test) => sum + test.weight, 0)
+      const level = (alpha * weight) / left
+      isStillDifferent &&= chance < level
+      // After the first that is not different, Holm tests no further; its own level is the fair one to show.
+      const width = studentT(1 - level, freedom) * error
+      const interval = [Math.exp(mean - width), Math.exp(mean + width)] as const
+      const isEquivalent =
+        interval[0] > 1 - equivalenceShare && interval[1] < 1 / (1 - equivalenceShare)
+      const isBetter = mean < 0 === metric.isLowerBetter
+      return {
+        name: metric.name,
+        verdict: isStillDifferent
+          ? isBetter
+            ? 'better'
+            : 'worse'
+          : isEquivalent
+            ? 'equivalent'
+            : 'no difference',
+        ratio: Math.exp(mean),
+        interval,
+        chance,
+        pairs: freedom + 1,
+      }
+    },
+  )
   return metrics.flatMap(({ name }) => verdicts.filter((verdict) => verdict.name === name))
 }
 
@@ -103,5 +111,7 @@ export const abbaOrder = (pair: number): readonly ['a' | 'b', 'a' | 'b'] =>
   pair % 2 === 0 ? ['a', 'b'] : ['b', 'a']
 
 function logRatios(pairs: readonly Pair[]): number[] {
-  return pairs.filter(({ a, b }) => a > 0 && b > 0).map(({ a, b }) => Math.log(b / a))
+  return pairs
+    .filter(({ a, b }) => a > 0 && b > 0)
+    .map(({ a, b, ratio = b / a }) => Math.log(ratio))
 }
