@@ -261,7 +261,7 @@ function faultsAgree({ report, rows, control, plan }: Evidence, zeroMs: number):
           early.length === 0 && begun.length > 0,
           `${begun.length} requests came meanwhile; ${early.map(({ index }) => index).join(', ')}`,
         ),
-        recovery(label, fault, fault.toMs - fault.fromMs),
+        recovery(label, fault, fault.toMs - fault.fromMs, report.spec.slo.ttftMs ?? 0),
       )
     } else if (kind.startsWith('status')) {
       const wanted = kind.slice('status-'.length)
@@ -291,7 +291,7 @@ function faultsAgree({ report, rows, control, plan }: Evidence, zeroMs: number):
           ended ? `${(ended.atMs - killedAtMs).toFixed(0)} ms after` : 'it saw none',
         ),
         ready
-          ? recovery(label, fault, ready.atMs - killedAtMs)
+          ? recovery(label, fault, ready.atMs - killedAtMs, report.spec.slo.ttftMs ?? 0)
           : check(`${label} control saw it ready again`, false, ''),
       )
     }
@@ -299,11 +299,16 @@ function faultsAgree({ report, rows, control, plan }: Evidence, zeroMs: number):
   return checks
 }
 
-/** The report's recovery against the server's. Earlier by what a good request may wait, later by what users come. */
-function recovery(label: string, { recoveredAfterMs }: FaultRecord, serverMs: number): Check {
+/** The report's recovery against the server's: earlier by what a good request may wait, later by what users come. */
+function recovery(
+  label: string,
+  { recoveredAfterMs }: FaultRecord,
+  serverMs: number,
+  waitMs: number,
+): Check {
   const isOk =
     recoveredAfterMs !== null &&
-    recoveredAfterMs > serverMs - 1500 &&
+    recoveredAfterMs > serverMs - waitMs - clockMs &&
     recoveredAfterMs < serverMs + recoverySlackMs
   return check(
     `${label} recovery`,
