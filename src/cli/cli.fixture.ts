@@ -140,6 +140,7 @@ export function deploymentOf(
     })),
     updated: replicas.filter(({ state }) => (state ?? 'ready') === 'ready').length,
     failures: 0,
+    warnings: [],
     status,
     ...more,
   }

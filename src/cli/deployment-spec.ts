@@ -1,6 +1,7 @@
 import { basename } from 'node:path'
 import { z } from 'zod'
-import { deploymentSpec, engineSettings, type DeploymentSpec } from '../contract/deployment.ts'
+import { deploymentSpec, type DeploymentSpec } from '../contract/deployment.ts'
+import { engineSettings } from '../contract/engine-settings.ts'
 import { nearest } from '../core/nearest.ts'
 import { parseYaml } from '../server/config-file.ts'
 import { usageError } from './command.ts'
@@ -47,22 +48,33 @@ export function nameFrom(model: string): string {
     .replace(/^-+|-+$/g, '')
 }
 
+/** `speculation.tokens=3`: a dot leads into what a setting consists of. The contract checks the rest. */
 function settingsFrom(assignments: readonly string[]): Record<string, unknown> {
   const known = Object.keys(engineSettings.shape)
-  return Object.fromEntries(
-    assignments.map((assignment) => {
-      const [key = '', ...value] = assignment.split('=')
-      if (value.length === 0) throw usageError(`write --set ${key}=VALUE`)
-      if (!known.includes(key)) {
-        const meant = nearest(key, known)
-        throw usageError(
-          `there is no setting "${key}"`,
-          meant === null ? `There are ${known.join(', ')}.` : `Did you mean ${meant}?`,
-        )
-      }
-      return [key, scalar(value.join('='))]
-    }),
-  )
+  const settings: Record<string, unknown> = {}
+  for (const assignment of assignments) {
+    const [key = '', ...value] = assignment.split('=')
+    if (value.length === 0) throw usageError(`write --set ${key}=VALUE`)
+    const [name = '', ...inner] = key.split('.')
+    if (!known.includes(name)) {
+      const meant = nearest(name, known)
+      throw usageError(
+        `there is no setting "${key}"`,
+        meant === null ? `There are ${known.join(', ')}.` : `Did you mean ${meant}?`,
+      )
+    }
+    assign(settings, [name, ...inner], scalar(value.join('=')))
+  }
+  return settings
+}
+
+function assign(
+  into: Record<string, unknown>,
+  [name = '', ...inner]: readonly string[],
+  value: unknown,
+): object {
+  into[name] = inner.length === 0 ? value : assign({ ...(into[name] as object) }, inner, value)
+  return into
 }
 
 const scalar = (text: string): string | number =>

@@ -1,4 +1,5 @@
 import { z } from 'zod'
+import { engineSettings } from './engine-settings.ts'
 import { hardwareDemand, placementSpec } from './placement.ts'
 import { rolloutSpec } from './rollout.ts'
 import { scalingSpec, sloSpec } from './scaling.ts'
@@ -17,22 +18,6 @@ export const routeName = z
   .min(1)
   .max(128)
   .regex(/^[\w.:@/-]+$/, 'use letters, digits and . _ : @ / -')
-
-/** How one engine instance is run. Engines say in their own `launch` which of these they can't honour. */
-export const engineSettings = z.strictObject({
-  /** Longest prompt + answer of one sequence, tokens. `auto`: the model's own length, at most 4096. */
-  contextTokens: z.union([z.literal('auto'), z.int().min(64).max(10_000_000)]).default('auto'),
-  /** Sequences decoded at once. */
-  sequencesMax: z.int().min(1).max(256).default(8),
-  /** Prompt tokens taken into one step. */
-  batchTokens: z.int().min(32).max(65_536).default(512),
-  /** Requests waiting beyond those running before the engine says 503. */
-  queueMax: z.int().min(0).max(100_000).default(256),
-  /** CPU threads of the model loop. `auto`: measured for the machine, see the engine's README. */
-  threads: z.union([z.literal('auto'), z.int().min(1).max(1024)]).default('auto'),
-  /** `auto`: a GPU where the engine finds one. `off`: CPU only. */
-  gpu: z.enum(['auto', 'off']).default('auto'),
-})
 
 /** Desired state of one model: what runs, how often, under which public name. */
 export const deploymentSpec = z.strictObject({
@@ -90,6 +75,8 @@ export const deploymentView = z.object({
   updated: z.int(),
   /** Starts of the newest spec that failed in a row. */
   failures: z.int(),
+  /** Settings that the engine can't honour, each with what to do instead. */
+  warnings: z.array(z.string()),
   /** Desired against ready, in one sentence. */
   status: z.string(),
 })

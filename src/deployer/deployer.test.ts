@@ -5,6 +5,7 @@ import { systemClock } from '../core/clock.ts'
 import { AppError } from '../core/errors.ts'
 import { silentLog } from '../core/log.ts'
 import type { Engine } from '../engines/engine.ts'
+import { launchPlan } from '../engines/launch-plan.ts'
 import { createFakeRuntime, createWorld, type FakeRuntime } from '../runtimes/fake/fake.ts'
 import { createDeployer, type Deployer, type Wanted } from './deployer.ts'
 import { createPreparations, type ModelSource } from './preparation.ts'
@@ -14,14 +15,11 @@ const engine: Engine = {
   name: 'test',
   tasks: ['generate', 'embed'],
   metricsPath: null,
-  launch: ({ id, deployment, modelPath, port }) => ({
-    argv: ['engine', modelPath, JSON.stringify(deployment.settings), String(port), id],
-    env: {},
-    image: null,
-    probe: { path: '/health', loadTimeoutMs: 60_000 },
-    drainMs: 100,
-    warnings: [],
-  }),
+  launch: ({ id, deployment, modelPath, port }) =>
+    launchPlan({
+      argv: ['engine', modelPath, JSON.stringify(deployment.settings), String(port), id],
+      drain: { preStopMs: 0, signal: 'SIGTERM', graceMs: 100 },
+    }),
   readHealth: () => ({ state: 'ready', reason: 'ready' }),
   parseMetrics: () => {
     throw new Error('not needed')

@@ -116,7 +116,7 @@ export function createDeployer(deps: DeployerDeps): Deployer {
       if (timer) tick()
     },
     deployments: () =>
-      look().map(({ wanted: { spec, revision, createdAtMs, updatedAtMs }, condition }) => {
+      look().map(({ wanted: { spec, revision, createdAtMs, updatedAtMs }, launch, condition }) => {
         const replicas = condition.replicas.map((one) => replicaView(one, condition.restarts))
         return {
           spec,
@@ -126,6 +126,7 @@ export function createDeployer(deps: DeployerDeps): Deployer {
           replicas,
           updated: updatedOf(condition),
           failures: failuresOf(condition),
+          warnings: [...(launch?.warnings ?? [])],
           status: statusOf(condition),
         }
       }),

@@ -8,6 +8,8 @@ export interface Launch {
   readonly loadTimeoutMs: number
   readonly drainMs: number
   readonly probePath: string
+  /** What of the spec its engine can't honour. */
+  readonly warnings: readonly string[]
   plan(id: string, port: number): LaunchPlan
 }
 
@@ -21,13 +23,14 @@ export function launchOf(engine: Engine, spec: DeploymentSpec, modelPath: string
   const deployment = { ...spec, replicas: 1, weight: 1 }
   const plan = (id: string, port: number): LaunchPlan =>
     engine.launch({ id, deployment, modelPath, host, port })
-  const { argv, env, image, probe, drainMs } = plan('', 0)
-  const started = JSON.stringify([argv, env, image])
+  const { argv, env, secrets, files, image, url, probes, drain, warnings } = plan('', 0)
+  const started = JSON.stringify([argv, env, secrets, files, image, url])
   return {
     specHash: createHash('sha256').update(started).digest('hex').slice(0, 16),
-    loadTimeoutMs: probe.loadTimeoutMs,
-    drainMs,
-    probePath: probe.path,
+    loadTimeoutMs: probes.startup.loadTimeoutMs,
+    drainMs: drain.graceMs,
+    probePath: probes.readiness.path,
+    warnings,
     plan,
   }
 }

@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest'
 import { systemClock } from '../core/clock.ts'
 import { silentLog } from '../core/log.ts'
+import { launchPlan } from '../engines/launch-plan.ts'
 import { createFakeRuntime } from '../runtimes/fake/fake.ts'
 import type { RunningReplica, Runtime } from '../runtimes/runtime.ts'
 import type { Launch } from './launch.ts'
@@ -11,14 +12,8 @@ const launch: Launch = {
   loadTimeoutMs: 1000,
   drainMs: 100,
   probePath: '/health',
-  plan: () => ({
-    argv: [],
-    env: {},
-    image: null,
-    probe: { path: '/health', loadTimeoutMs: 1000 },
-    drainMs: 100,
-    warnings: [],
-  }),
+  warnings: [],
+  plan: () => launchPlan({ argv: [] }),
 }
 
 function bench(changes: Partial<Runtime> = {}) {

@@ -4,23 +4,102 @@ import type { DeploymentSpec } from '../contract/deployment.ts'
 export interface ReplicaSpec {
   readonly id: string
   readonly deployment: DeploymentSpec
-  /** Absolute path of the model file. */
+  /** Where the engine finds the model: an absolute path as it is seen where the engine runs, or a hub repository. */
   readonly modelPath: string
   readonly host: string
   readonly port: number
+  /** Whose accelerators it gets: `nvidia`, `amd`, …, `cpu` for none. Absent: not known. */
+  readonly vendor?: string
+  /** Its place among the nodes that run one replica together. Absent: it runs on one. */
+  readonly group?: NodeGroup
+  /** What was found out about the engine where it is to run. Absent: nothing, the newest known one is meant. */
+  readonly installed?: InstalledEngine
 }
 
-/** What a runtime has to run. Pure data: golden-tested per engine version. */
+export interface NodeGroup {
+  readonly nodes: number
+  /** 0: the leader, which alone serves HTTP. */
+  readonly rank: number
+  readonly leaderHost: string
+  readonly leaderPort: number
+}
+
+export interface InstalledEngine {
+  /** Null: it did not tell. */
+  readonly version: string | null
+  /** Long flags that its help names. Null: it did not tell. */
+  readonly flags: ReadonlySet<string> | null
+}
+
+/**
+ * What a runtime has to run. Pure data: golden-tested per engine version. `{files}` in `argv` and `env` stands for the
+ * directory where the runtime puts `files`; a first word `node` for Baleen's own Node.
+ */
 export interface LaunchPlan {
+  /** Empty: there is nothing to start, the engine answers at `url`. */
   readonly argv: readonly string[]
   readonly env: Readonly<Record<string, string>>
+  /** By variable: where the value is kept. Runtimes fetch it last of all; no plan, log or argv holds it. */
+  readonly secrets: Readonly<Record<string, SecretReference>>
+  /** Small files that `argv` names, by name. */
+  readonly files: Readonly<Record<string, string>>
   /** Container image for runtimes that need one. */
   readonly image: string | null
-  readonly probe: { readonly path: string; readonly loadTimeoutMs: number }
-  /** How long the engine may take to finish what is in flight after SIGTERM. */
-  readonly drainMs: number
+  /** An engine that somebody else runs. */
+  readonly url: string | null
+  /** The first one serves the API. */
+  readonly ports: readonly { readonly name: string; readonly port: number }[]
+  readonly probes: {
+    readonly startup: Probe & { readonly loadTimeoutMs: number }
+    readonly readiness: Probe
+    /** Null: what is ready says enough. */
+    readonly liveness: Probe | null
+  }
+  readonly drain: DrainPlan
+  readonly devices: DeviceDemand
+  readonly mounts: readonly Mount[]
+  /** `/dev/shm` that its processes need to talk to each other. Null: what there is will do. */
+  readonly sharedMemoryBytes: number | null
   /** Settings that this engine can't honour, in words. */
   readonly warnings: readonly string[]
+}
+
+export interface SecretReference {
+  readonly name: string
+  /** Null: the secret has one value. */
+  readonly key: string | null
+}
+
+export interface Probe {
+  readonly path: string
+  readonly periodMs: number
+  readonly timeoutMs: number
+  /** So many in a row count as a failure. */
+  readonly failures: number
+}
+
+/** Traffic leaves, `preStopMs` go by, the signal is sent, and after `graceMs` more it is killed. */
+export interface DrainPlan {
+  readonly preStopMs: number
+  readonly signal: 'SIGTERM' | 'SIGINT'
+  /** How long the engine may take to finish what is in flight after the signal. */
+  readonly graceMs: number
+}
+
+export interface DeviceDemand {
+  /** Accelerators of all its nodes together. `any`: takes what it finds, and does without. */
+  readonly count: number | 'any'
+  readonly tensorParallel: number
+  readonly pipelineParallel: number
+  readonly dataParallel: number
+  readonly expertParallel: number
+}
+
+export interface Mount {
+  /** As the engine sees it. */
+  readonly path: string
+  /** `model`: read only, has to be there. `cache`: kept by node, may be lost. `scratch`: gone with the replica. */
+  readonly kind: 'model' | 'cache' | 'scratch'
 }
 
 /** What every engine's metrics come down to. Null: the engine does not tell. */

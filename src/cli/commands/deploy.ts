@@ -66,6 +66,8 @@ export const deploy = defineCommand({
       : await Promise.all(
           specs.map(({ name }) => awaitReady(control, name, progress, io, timeoutMs)),
         )
+    for (const { spec, warnings } of ready)
+      for (const warning of warnings) output.note(`${spec.name}: not honoured: ${warning}`)
     if (output.json) output.data(flags.file === undefined ? ready[0] : ready, () => '')
   },
 })

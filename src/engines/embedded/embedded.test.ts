@@ -28,21 +28,15 @@ describe('embedded engine adapter', () => {
     expect(flags.join(' ')).toMatchInlineSnapshot(
       `"--context-tokens auto --sequences-max 8 --batch-tokens 512 --queue-max 256 --threads auto --gpu auto --model /data/models/minimind2-small.gguf --name tiny --task generate --host 127.0.0.1 --port 40001 --drain-ms 30000"`,
     )
-    expect({ ...plan, argv: [] }).toMatchInlineSnapshot(`
-      {
-        "argv": [],
-        "drainMs": 32000,
-        "env": {
-          "UV_THREADPOOL_SIZE": "1",
-        },
-        "image": null,
-        "probe": {
-          "loadTimeoutMs": 600000,
-          "path": "/health",
-        },
-        "warnings": [],
-      }
-    `)
+    expect(plan).toMatchObject({
+      drain: { graceMs: 32_000 },
+      env: { UV_THREADPOOL_SIZE: '1' },
+      image: null,
+      probes: { startup: { path: '/health', loadTimeoutMs: 600_000 } },
+      ports: [{ name: 'http', port: 40_001 }],
+      devices: { count: 'any' },
+      warnings: [],
+    })
     expect(embeddedEngine.launch(spec)).toEqual(plan)
   })
 
@@ -88,7 +82,12 @@ nonsense
 
 describe('flags', () => {
   const valid = {
-    ...spec.deployment.settings,
+    contextTokens: 'auto' as const,
+    sequencesMax: 8,
+    batchTokens: 512,
+    queueMax: 256,
+    threads: 'auto' as const,
+    gpu: 'auto' as const,
     model: '/m.gguf',
     name: '7',
     task: 'generate' as const,

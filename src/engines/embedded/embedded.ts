@@ -1,9 +1,10 @@
 import { fileURLToPath } from 'node:url'
+import type { EngineSettings } from '../../contract/engine-settings.ts'
 import type { Engine, EngineHealth, EngineSignals } from '../engine.ts'
+import { launchPlan, oneCopy, probeOf } from '../launch-plan.ts'
+import { environmentOf, orElse, unhonoured } from '../settings-said.ts'
 import { serialVariable, writeFlags } from './flags.ts'
 import { parsePrometheus } from './prometheus-text.ts'
-
-const drainMs = 30_000
 
 /** GGUF models in a Node process of their own, on node-llama-cpp. See the README beside this file. */
 export const embeddedEngine: Engine = {
@@ -13,8 +14,11 @@ export const embeddedEngine: Engine = {
 
   launch(spec) {
     const { deployment } = spec
+    const { settings } = deployment
+    const { env, secrets } = environmentOf(settings)
+    const drainMs = orElse(settings.drainTimeoutS, 30) * 1000
     const flags = writeFlags({
-      ...deployment.settings,
+      ...honoured(settings),
       model: spec.modelPath,
       name: deployment.route ?? deployment.name,
       task: deployment.task,
@@ -22,16 +26,26 @@ export const embeddedEngine: Engine = {
       port: spec.port,
       drainMs,
     })
-    return {
+    return launchPlan({
       // `node`: the runtime puts its own Node there, so that the plan is the same on every machine.
       argv: ['node', fileURLToPath(new URL('process.ts', import.meta.url)), ...flags],
-      env: { [serialVariable]: '1' },
-      image: null,
-      probe: { path: '/health', loadTimeoutMs: 600_000 },
+      env: { ...env, [serialVariable]: '1' },
+      secrets,
+      ports: [{ name: 'http', port: spec.port }],
+      probes: {
+        startup: { ...probe, loadTimeoutMs: orElse(settings.loadTimeoutS, 600) * 1000 },
+        readiness: probe,
+        liveness: probe,
+      },
       // The engine cuts streams off at its own limit; the rest is for saying so and ending.
-      drainMs: drainMs + 2000,
-      warnings: [],
-    }
+      drain: { preStopMs: 0, signal: 'SIGTERM', graceMs: drainMs + 2000 },
+      devices: oneCopy(settings.gpu === 'off' ? 0 : 'any'),
+      mounts: [{ path: spec.modelPath, kind: 'model' }],
+      warnings: unhonoured('embedded', settings, Object.keys(honoured(settings)), {
+        sequencesMax: 'llama.cpp takes 256 at most',
+        weightPrecision: 'the GGUF file decides it; `baleen model pull …:Q8_0` picks another',
+      }),
+    })
   },
 
   readHealth(status, body): EngineHealth {
@@ -55,6 +69,17 @@ export const embeddedEngine: Engine = {
     }
   },
 }
+
+const probe = probeOf('/health', { periodMs: 1000 })
+
+const honoured = (settings: EngineSettings) => ({
+  contextTokens: settings.contextTokens,
+  sequencesMax: Math.min(orElse(settings.sequencesMax, 8), 256),
+  batchTokens: orElse(settings.batchTokens, 512),
+  queueMax: orElse(settings.queueMax, 256),
+  threads: settings.threads,
+  gpu: settings.gpu,
+})
 
 function readBody(body: string): { state?: string; reason?: string } {
   try {

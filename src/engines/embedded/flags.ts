@@ -1,6 +1,6 @@
 import { parseArgs } from 'node:util'
 import { z } from 'zod'
-import { deploymentSpec, engineSettings } from '../../contract/deployment.ts'
+import { deploymentSpec } from '../../contract/deployment.ts'
 import { AppError } from '../../core/errors.ts'
 
 /**
@@ -11,7 +11,15 @@ export const serialVariable = 'UV_THREADPOOL_SIZE'
 
 /** What one engine process is told on its command line. */
 export const engineFlags = z.strictObject({
-  ...engineSettings.shape,
+  /** Longest prompt + answer of one sequence, tokens. `auto`: the model's own length, at most 4096. */
+  contextTokens: z.union([z.literal('auto'), z.int().min(1)]),
+  /** llama.cpp's own limit is 256. */
+  sequencesMax: z.int().min(1).max(256),
+  batchTokens: z.int().min(1),
+  queueMax: z.int().min(0),
+  /** `auto`: measured for the machine, see the README beside this file. */
+  threads: z.union([z.literal('auto'), z.int().min(1)]),
+  gpu: z.enum(['auto', 'off']),
   /** Absolute path of the GGUF file. */
   model: z.string().min(1),
   /** What `/v1/models` and the metrics call it. */

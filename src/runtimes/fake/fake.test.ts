@@ -1,4 +1,5 @@
 import { anywhere } from '../../core/node.ts'
+import { launchPlan } from '../../engines/launch-plan.ts'
 import { runtimeContract } from '../runtime.contract.ts'
 import { createFakeRuntime, createWorld } from './fake.ts'
 
@@ -7,14 +8,7 @@ runtimeContract('fake', async () => {
   const runtime = createFakeRuntime(world)
   return {
     open: () => createFakeRuntime(world),
-    plan: {
-      argv: [],
-      env: {},
-      image: null,
-      probe: { path: '/health', loadTimeoutMs: 1000 },
-      drainMs: 1000,
-      warnings: [],
-    },
+    plan: launchPlan({ argv: [] }),
     assignment: { ...anywhere, node: 'fake-1', devices: ['fake-1-gpu-1'] },
     say: async (id, line) => runtime.say(id, line),
     end: async (id, exitCode) => runtime.end(id, exitCode),

@@ -7,6 +7,7 @@ import { describe, expect, it, onTestFinished } from 'vitest'
 import type { Device } from '../../core/device.ts'
 import { anywhere } from '../../core/node.ts'
 import type { LaunchPlan } from '../../engines/engine.ts'
+import { launchPlan } from '../../engines/launch-plan.ts'
 import { runtimeContract } from '../runtime.contract.ts'
 import type { Runtime, RuntimeEvent } from '../runtime.ts'
 import { thisMachine } from './nodes.ts'
@@ -29,14 +30,8 @@ const puppet = `
     }
   }, 10)`
 
-const planOf = (script: string, env: Record<string, string> = {}): LaunchPlan => ({
-  argv: ['node', '--eval', script],
-  env,
-  image: null,
-  probe: { path: '/health', loadTimeoutMs: 1000 },
-  drainMs: 1000,
-  warnings: [],
-})
+const planOf = (script: string, env: Record<string, string> = {}): LaunchPlan =>
+  launchPlan({ argv: ['node', '--eval', script], env })
 
 const played = (id: string): Device => ({
   id,

@@ -42,6 +42,7 @@ export async function bench(): Promise<Bench> {
           replicas: replicas.filter((one) => one.deployment === stored.spec.name),
           updated: 0,
           failures: 0,
+          warnings: [],
           status: '0 of 1 ready',
         })),
       replicas: () => replicas,

@@ -160,12 +160,15 @@ async function createFirstKey(
   send({ type: 'key-created', key })
 }
 
-function checkEngine(engine: Engine, { task }: DeploymentSpec): void {
+function checkEngine(engine: Engine, deployment: DeploymentSpec): void {
+  const { task } = deployment
   if (!engine.tasks.includes(task))
     throw new AppError('request/unsupported', {
       message: `the engine "${engine.name}" does not do the task "${task}"`,
       param: 'engine',
     })
+  // What it refuses is said now, not when the first replica starts.
+  engine.launch({ id: deployment.name, deployment, modelPath: '/model', host: '127.0.0.1', port: 0 })
 }
 
 async function listen(
