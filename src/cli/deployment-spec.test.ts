@@ -33,7 +33,12 @@ describe('specFromFlags', () => {
   })
 
   it('reaches into settings with a dot', () => {
-    const set = ['speculation.method=ngram', 'speculation.tokens=4', 'offload.kvGiB=2.5', 'threads=2']
+    const set = [
+      'speculation.method=ngram',
+      'speculation.tokens=4',
+      'offload.kvGiB=2.5',
+      'threads=2',
+    ]
     expect(specFromFlags('tiny', { ...flags, set }).settings).toMatchObject({
       speculation: { method: 'ngram', tokens: 4 },
       offload: { kvGiB: 2.5, weightsGiB: 'auto' },

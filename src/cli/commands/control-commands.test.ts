@@ -94,7 +94,7 @@ describe('deploy', () => {
       model: 'hf:Org/Repo/Large.gguf',
       replicas: 2,
       route: 'team/large',
-      settings: { contextTokens: 2048, gpu: 'off', sequencesMax: 8 },
+      settings: { contextTokens: 2048, gpu: 'off', sequencesMax: 'auto' },
     })
   })
 

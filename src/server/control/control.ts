@@ -168,7 +168,13 @@ function checkEngine(engine: Engine, deployment: DeploymentSpec): void {
       param: 'engine',
     })
   // What it refuses is said now, not when the first replica starts.
-  engine.launch({ id: deployment.name, deployment, modelPath: '/model', host: '127.0.0.1', port: 0 })
+  engine.launch({
+    id: deployment.name,
+    deployment,
+    modelPath: '/model',
+    host: '127.0.0.1',
+    port: 0,
+  })
 }
 
 async function listen(
