@@ -103,6 +103,35 @@ export const catalogue = {
   'engine/unknown': bad('`baleen engine list` shows the engines.'),
   'engine/bad-model': bad('Check the file: `baleen model list --check` verifies what was pulled.'),
 
+  'engine/bad-argument': bad(
+    'Take the argument out; docs/guides/engines.md lists what each takes.',
+  ),
+  'engine/bad-environment': bad('Change settings.environment or what the platform adds to it.'),
+  'engine/out-of-memory': broken(
+    'Lower settings.contextTokens, sequencesMax or batchTokens, quantise, or use more devices (tensorParallel).',
+  ),
+  'engine/no-kv-room': broken(
+    'Lower settings.contextTokens, raise settings.memoryShare, take kvPrecision: fp8, or use more devices.',
+  ),
+  'engine/no-access': broken(
+    "Accept the model's terms and set settings.environment.HF_TOKEN to {secret: NAME}.",
+  ),
+  'engine/no-model': broken('Check the name, the revision and the path of the model.'),
+  'engine/no-device': broken('Check the devices that the node offers: `baleen doctor`.'),
+  'engine/driver': broken(
+    'Update the GPU driver, or use an image for an older CUDA (settings.image).',
+  ),
+  'engine/unsupported-model': broken('Use a newer version of the engine, or another engine.'),
+  'engine/unsupported-precision': broken(
+    'Set settings.weightPrecision or kvPrecision to what the device computes, such as fp16.',
+  ),
+  'engine/shared-memory': broken('Raise settings.sharedMemoryGiB.'),
+  'engine/interconnect': broken(
+    'Set NCCL_DEBUG: INFO in settings.environment and read the log; check NCCL_SOCKET_IFNAME.',
+  ),
+  'engine/killed': broken('Give it more host memory, or lower what it keeps there (offload).'),
+  'engine/crashed': broken('Try another version or image of the engine, and report it there.'),
+
   'deployment/not-found': missing('`baleen ps` shows the deployments.'),
   'deployment/conflict': conflict(
     'Read the deployment again and apply the change to what is there now.',

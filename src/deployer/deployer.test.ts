@@ -13,6 +13,10 @@ import type { ProbeAnswer } from './policy/replica.ts'
 
 const engine: Engine = {
   name: 'test',
+  about: 'a test',
+  metricsPort: 'http',
+  honours: [],
+  explainFailure: () => null,
   tasks: ['generate', 'embed'],
   metricsPath: null,
   launch: ({ id, deployment, modelPath, port }) =>

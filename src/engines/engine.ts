@@ -1,4 +1,5 @@
 import type { DeploymentSpec } from '../contract/deployment.ts'
+import type { ErrorCode } from '../core/errors.ts'
 
 /** Everything an engine needs to know to start one replica. */
 export interface ReplicaSpec {
@@ -36,7 +37,7 @@ export interface InstalledEngine {
  * directory where the runtime puts `files`; a first word `node` for Baleen's own Node.
  */
 export interface LaunchPlan {
-  /** Empty: there is nothing to start, the engine answers at `url`. */
+  /** Empty: what the image starts by itself; or nothing at all, where the engine answers at `url`. */
   readonly argv: readonly string[]
   readonly env: Readonly<Record<string, string>>
   /** By variable: where the value is kept. Runtimes fetch it last of all; no plan, log or argv holds it. */
@@ -112,6 +113,37 @@ export interface EngineSignals {
   readonly generationTokensTotal: number | null
   readonly prefixHitTokensTotal: number | null
   readonly prefixQueryTokensTotal: number | null
+  /** Tokens of KV that all its ranks hold together. */
+  readonly kvCapacityTokens: number | null
+  readonly finishedTotal: number | null
+  /** Sequences thrown out of memory to be computed again. */
+  readonly preemptionsTotal: number | null
+  readonly draftTokensTotal: number | null
+  readonly acceptedTokensTotal: number | null
+  readonly ttftSeconds: Sample | null
+  readonly queueSeconds: Sample | null
+}
+
+/** What a histogram adds up to. */
+export interface Sample {
+  readonly sum: number
+  readonly count: number
+}
+
+/** How a replica ended. */
+export interface EngineEnd {
+  readonly exitCode: number | null
+  readonly signal: string | null
+  /** Last lines of its log. */
+  readonly logTail: string
+}
+
+export interface StartFailure {
+  readonly code: ErrorCode
+  /** What happened, in one clause. */
+  readonly message: string
+  /** What to do about it, where more is known than the code's own hint says. */
+  readonly mend: string | null
 }
 
 export interface EngineHealth {
@@ -123,6 +155,8 @@ export interface EngineHealth {
 /** One folder, one registry line and the contract suite are all that a new engine costs. */
 export interface Engine {
   readonly name: string
+  /** In a few words. */
+  readonly about: string
   readonly tasks: readonly DeploymentSpec['task'][]
   /** Pure: the same spec gives the same plan. */
   launch(spec: ReplicaSpec): LaunchPlan
@@ -131,4 +165,10 @@ export interface Engine {
   /** Reads the engine's metrics page. Unknown lines are ignored. */
   parseMetrics(text: string): EngineSignals
   readonly metricsPath: string | null
+  /** Name of the plan's port that has the metrics page. */
+  readonly metricsPort: string
+  /** Why it ended, read from its log. Null: for no reason that is known. */
+  explainFailure(end: EngineEnd): StartFailure | null
+  /** Settings that reach it, by dotted name; each maybe not in all versions or with all values. */
+  readonly honours: readonly string[]
 }

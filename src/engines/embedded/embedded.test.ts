@@ -4,7 +4,6 @@ import { deploymentSpec } from '../../contract/deployment.ts'
 import { findEngine } from '../index.ts'
 import { embeddedEngine } from './embedded.ts'
 import { engineFlags, readFlags, writeFlags } from './flags.ts'
-import { parsePrometheus } from './prometheus-text.ts'
 
 const spec = {
   id: 'rep_1',
@@ -64,7 +63,7 @@ vllm:prompt_tokens_total{engine="0"} 1.5e+03
 vllm:time_to_first_token_seconds_bucket{le="+Inf"} 7
 nonsense
 `
-    expect(embeddedEngine.parseMetrics(page)).toEqual({
+    expect(embeddedEngine.parseMetrics(page)).toMatchObject({
       running: 3,
       waiting: 7,
       kvUsage: 0.25,
@@ -76,7 +75,7 @@ nonsense
   })
 
   it('reads any text as metrics without failing', () => {
-    fc.assert(fc.property(fc.string(), (text) => void parsePrometheus(text)))
+    fc.assert(fc.property(fc.string(), (text) => void embeddedEngine.parseMetrics(text)))
   })
 })
 

@@ -1,16 +1,24 @@
 import { fileURLToPath } from 'node:url'
 import type { EngineSettings } from '../../contract/engine-settings.ts'
-import type { Engine, EngineHealth, EngineSignals } from '../engine.ts'
+import { catalogue, type ErrorCode } from '../../core/errors.ts'
+import type { Engine, EngineHealth } from '../engine.ts'
 import { launchPlan, oneCopy, probeOf } from '../launch-plan.ts'
 import { environmentOf, orElse, unhonoured } from '../settings-said.ts'
+import { commonFailures, explainFailure } from '../table/failures.ts'
+import { readSignals } from '../table/signals.ts'
+import { vllmSignals } from '../vllm/signals.ts'
 import { serialVariable, writeFlags } from './flags.ts'
-import { parsePrometheus } from './prometheus-text.ts'
+
+const settingNames = ['contextTokens', 'sequencesMax', 'batchTokens', 'queueMax', 'threads', 'gpu']
 
 /** GGUF models in a Node process of their own, on node-llama-cpp. See the README beside this file. */
 export const embeddedEngine: Engine = {
   name: 'embedded',
+  about: 'llama.cpp inside Baleen: GGUF, no installation',
   tasks: ['generate', 'embed'],
   metricsPath: '/metrics',
+  metricsPort: 'http',
+  honours: settingNames,
 
   launch(spec) {
     const { deployment } = spec
@@ -41,7 +49,7 @@ export const embeddedEngine: Engine = {
       drain: { preStopMs: 0, signal: 'SIGTERM', graceMs: drainMs + 2000 },
       devices: oneCopy(settings.gpu === 'off' ? 0 : 'any'),
       mounts: [{ path: spec.modelPath, kind: 'model' }],
-      warnings: unhonoured('embedded', settings, Object.keys(honoured(settings)), {
+      warnings: unhonoured('embedded', settings, settingNames, {
         sequencesMax: 'llama.cpp takes 256 at most',
         weightPrecision: 'the GGUF file decides it; `baleen model pull …:Q8_0` picks another',
       }),
@@ -56,19 +64,20 @@ export const embeddedEngine: Engine = {
     return { state: 'failed', reason: reason ?? `the health check answered ${status}` }
   },
 
-  parseMetrics(text): EngineSignals {
-    const read = parsePrometheus(text)
-    return {
-      running: read('vllm:num_requests_running'),
-      waiting: read('vllm:num_requests_waiting'),
-      kvUsage: read('vllm:kv_cache_usage_perc'),
-      promptTokensTotal: read('vllm:prompt_tokens_total'),
-      generationTokensTotal: read('vllm:generation_tokens_total'),
-      prefixHitTokensTotal: read('vllm:prefix_cache_hits_total'),
-      prefixQueryTokensTotal: read('vllm:prefix_cache_queries_total'),
-    }
+  // It speaks vLLM's names.
+  parseMetrics: (text) => readSignals(signals, text),
+
+  explainFailure(end) {
+    const [, code, message] = lastWords.exec(end.logTail) ?? []
+    return code !== undefined && message !== undefined && code in catalogue
+      ? { code: code as ErrorCode, message, mend: null }
+      : explainFailure(commonFailures, end)
   },
 }
+
+const signals = vllmSignals()
+/** The last line on stderr: `engine/bad-model: why. What to do.` */
+const lastWords = /^((?:engine|machine|cli)\/[\w-]+): ([^\n]+)$/m
 
 const probe = probeOf('/health', { periodMs: 1000 })
 

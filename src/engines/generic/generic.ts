@@ -1,0 +1,44 @@
+import { AppError } from '../../core/errors.ts'
+import { oneCopy } from '../launch-plan.ts'
+import { orElse } from '../settings-said.ts'
+import { createEngine } from '../table/create-engine.ts'
+import { custom } from '../table/rule.ts'
+import { vllmSignals } from '../vllm/signals.ts'
+
+/**
+ * Any container that serves HTTP and has a path that says 200 when it is well: rerankers, classifiers, speech, vision.
+ * `settings.image` names it, `environment` configures it; it listens on `PORT` and may load `MODEL`.
+ */
+export const genericEngine = createEngine({
+  name: 'generic',
+  about: 'any container with a health path',
+  tasks: ['generate', 'embed'],
+  newestVersion: '1',
+  images: null,
+  command: ({ spec, settings, servedName }) => {
+    if (settings.image === 'auto')
+      throw new AppError('engine/bad-argument', {
+        message: 'the engine "generic" does not know what to run',
+        param: 'settings.image',
+        hint: 'Name the container in settings.image.',
+      })
+    // Whatever the image starts by itself.
+    return {
+      argv: [],
+      env: {
+        HOST: spec.host,
+        PORT: String(spec.port),
+        MODEL: spec.modelPath,
+        MODEL_NAME: servedName,
+      },
+    }
+  },
+  rules: [custom('gpu', [], () => ({})), custom('tensorParallel', [], () => ({}))],
+  // How many devices it gets is all that can be said.
+  devices: ({ settings }) =>
+    oneCopy(settings.gpu === 'off' ? 0 : orElse(settings.tensorParallel, 'any' as const)),
+  health: { path: '/health', loading: [404, 425, 503] },
+  metricsPath: '/metrics',
+  signals: vllmSignals(),
+  drain: { timeoutS: 30, extraS: 5, how: () => 'signal' },
+})

@@ -1,0 +1,75 @@
+import type { Said } from '../table/flat-settings.ts'
+import { createEngine } from '../table/create-engine.ts'
+import { cant, type Rule, spelling, toggle, variable } from '../table/rule.ts'
+
+/** Ollama 0.33: everything is a variable (envconfig/config.go), models come from its own store by name. */
+const rules: readonly Rule[] = [
+  variable('contextTokens', 'OLLAMA_CONTEXT_LENGTH'),
+  variable('sequencesMax', 'OLLAMA_NUM_PARALLEL'),
+  variable('queueMax', 'OLLAMA_MAX_QUEUE'),
+  variable('gpu', 'CUDA_VISIBLE_DEVICES', () => '-1'),
+  variable(
+    'kvPrecision',
+    'OLLAMA_KV_CACHE_TYPE',
+    spelling<Said<'kvPrecision'>>(
+      { fp16: 'f16', bf16: 'f16', int8: 'q8_0', int4: 'q4_0' },
+      'Ollama keeps KV in fp16, int8 or int4',
+    ),
+  ),
+  variable('pipelineParallel', 'OLLAMA_SCHED_SPREAD', (stages) => (stages > 1 ? '1' : '0')),
+  toggle('prefixCaching', null, cant('Ollama always reuses prefixes')),
+  toggle('chunkedPrefill', null, cant('Ollama always takes prompts in pieces')),
+]
+
+export const ollamaEngine = createEngine({
+  name: 'ollama',
+  about: 'Ollama',
+  tasks: ['generate', 'embed'],
+  newestVersion: '0.33.0',
+  images: { amd: 'ollama/ollama:{version}-rocm', any: 'ollama/ollama:{version}' },
+  command: ({ spec, servedName, settings }) => ({
+    argv: ['ollama', 'serve'],
+    isWhole: true,
+    env: {
+      OLLAMA_HOST: `${spec.host}:${spec.port}`,
+      // One engine, one model, always in memory: what deploys here decides what runs.
+      OLLAMA_MAX_LOADED_MODELS: '1',
+      OLLAMA_KEEP_ALIVE: '-1',
+      OLLAMA_NO_CLOUD: '1',
+      ...(settings.kvPrecision === 'auto' ? {} : { OLLAMA_FLASH_ATTENTION: '1' }),
+      ...(spec.modelPath.startsWith('/') ? { OLLAMA_MODELS: spec.modelPath } : {}),
+    },
+    warnings: [
+      `model: Ollama serves what \`ollama pull\` has put into its store; clients have to name it as it is called there (here: ${servedName})`,
+    ],
+  }),
+  rules,
+  why: {
+    batchTokens: 'set num_batch in the model (Modelfile)',
+    'offload.deviceLayers': 'set num_gpu in the model (Modelfile)',
+    weightPrecision: 'the model decides it: name a tag such as …:q8_0',
+    memoryShare: 'Ollama leaves a margin: environment OLLAMA_GPU_OVERHEAD',
+  },
+  takesArguments: false,
+  health: { path: '/', loading: [503] },
+  // It has no metrics: the gateway's own count.
+  metricsPath: null,
+  signals: {},
+  failures: [
+    {
+      pattern: /model requires more system memory \(([^)]+)\) than is available \(([^)]+)\)/,
+      code: 'engine/out-of-memory',
+      message: 'the model needs $1, and $2 are free',
+      mend: 'Lower settings.contextTokens, or take a smaller model or quantisation.',
+    },
+    {
+      pattern: /model (?:'|")?([^'"\n]+?)(?:'|")? not found/,
+      code: 'engine/no-model',
+      message: 'Ollama has no model $1',
+      mend: 'Pull it first: `ollama pull $1`.',
+    },
+  ],
+  // Streams are closed at once.
+  drain: { timeoutS: 30, extraS: 5, how: () => 'before' },
+  caches: ['/root/.ollama'],
+})

@@ -1,0 +1,83 @@
+import type { DeploymentSpec } from '../../contract/deployment.ts'
+import type { EngineHealth, LaunchPlan } from '../engine.ts'
+import type { FailureRule } from './failures.ts'
+import type { Rule, RuleContext } from './rule.ts'
+import type { SignalTable } from './signals.ts'
+import type { WrittenSettings } from './write-settings.ts'
+
+export interface TableContext extends RuleContext {
+  /** What clients write as the model. */
+  readonly servedName: string
+}
+
+/** An engine as data: one folder holds one of these. */
+export interface EngineTable {
+  readonly name: string
+  /** For `baleen engine list`: what it is, in a few words. */
+  readonly about: string
+  readonly tasks: readonly DeploymentSpec['task'][]
+  /** Whose flags are written where nobody says which version, and nothing was found out. */
+  readonly newestVersion: string
+  /** By vendor, `{version}` filled in; `any` for the rest. Null: there is none. */
+  readonly images: Readonly<Partial<Record<string, string>>> | null
+  /** Program and what has to be said always; what rules have written follows. */
+  command(context: TableContext, written: WrittenSettings): Command
+  readonly rules: readonly Rule[]
+  /** Why there is no rule for a setting, with what to do instead. */
+  readonly why?: Readonly<Record<string, string>>
+  /** Flags that deployments may not add, beside those that rules and `command` write; blanks between. */
+  readonly forbiddenFlags?: string
+  /** False: it has no command line to add to. Default true. */
+  readonly takesArguments?: boolean
+  readonly health: HealthTable
+  readonly metricsPath: string | null
+  /** Name of the plan's port that has the page. Default: the API's. */
+  readonly metricsPort?: string
+  readonly signals: SignalTable
+  /** In place of `signals` where the page is no Prometheus text. */
+  readonly readPage?: (text: string) => string
+  readonly failures?: readonly FailureRule[]
+  readonly drain: DrainTable
+  readonly loadTimeoutS?: number
+  readonly caches?: readonly string[]
+  /** `/dev/shm` once several devices work together, GiB. */
+  readonly sharedMemoryGiB?: number
+  /** How the engine counts devices. Default: tensor × pipeline × data parallel. */
+  devices?(context: TableContext): LaunchPlan['devices']
+}
+
+export interface Command {
+  readonly argv: readonly string[]
+  /** What rules have written is in it already, or in a file. */
+  readonly isWhole?: boolean
+  readonly env?: Readonly<Record<string, string>>
+  readonly files?: Readonly<Record<string, string>>
+  readonly ports?: LaunchPlan['ports']
+  readonly url?: string
+  readonly warnings?: readonly string[]
+}
+
+export interface HealthTable {
+  readonly path: string
+  /** Asks whether the model itself still moves; seldom, since it costs a token. */
+  readonly livenessPath?: string
+  /** Statuses that mean "not yet". */
+  readonly loading: readonly number[]
+  read?(status: number, body: string): EngineHealth
+}
+
+export interface DrainTable {
+  readonly timeoutS: number
+  /** What it takes beyond finishing answers. */
+  readonly extraS: number
+  /**
+   * `signal`: it finishes what is in flight by itself. `before`: the signal cuts answers off, so that they have to end
+   * before it is sent.
+   */
+  how(context: RuleContext): 'signal' | 'before'
+  /** Flag or variable that tells it how long; seconds. */
+  tell?(
+    timeoutS: number,
+    context: RuleContext,
+  ): { readonly argv?: readonly string[]; readonly env?: Readonly<Record<string, string>> }
+}

@@ -1,0 +1,64 @@
+import type { FailureRule } from '../table/failures.ts'
+
+/** What vLLM says when it can't start: vllm/v1/core/kv_cache_utils.py, vllm/v1/worker/gpu_worker.py, vllm/config. */
+export const vllmFailures: readonly FailureRule[] = [
+  {
+    pattern:
+      /max seq len \((\d+)\)[^\n]*?KV cache is needed[^\n]*?(?:estimated maximum model length is (\d+)|available KV cache memory \(([\d.]+ GiB)\))/,
+    code: 'engine/no-kv-room',
+    message: 'one sequence of $1 tokens needs more KV memory than is left',
+    mend: 'Set settings.contextTokens to $2 or less, raise settings.memoryShare, take kvPrecision: fp8, or use more devices (tensorParallel).',
+  },
+  {
+    pattern: /No available memory for the cache blocks/,
+    code: 'engine/no-kv-room',
+    message: 'the weights leave no memory for KV',
+  },
+  {
+    pattern:
+      /Free memory on device \S* ?\(([\d.]+)\/([\d.]+) GiB\) on startup is less than desired GPU memory utilization \(([\d.]+)/,
+    code: 'engine/out-of-memory',
+    message: 'only $1 of $2 GiB are free, and a share of $3 was asked for',
+    mend: 'Lower settings.memoryShare, or end what else uses the device.',
+  },
+  {
+    pattern: /CUDA out of memory occurred when warming up sampler with (\d+) dummy requests/,
+    code: 'engine/out-of-memory',
+    message: 'warming up with $1 sequences takes more memory than is left',
+    mend: 'Lower settings.sequencesMax or settings.memoryShare.',
+  },
+  {
+    pattern:
+      /max_num_batched_tokens \((\d+)\) must be greater than or equal to max_num_seqs \((\d+)\)/,
+    code: 'engine/bad-argument',
+    message: 'a step of $1 tokens does not hold $2 sequences',
+    mend: 'Raise settings.batchTokens to $2 or lower settings.sequencesMax.',
+  },
+  {
+    pattern:
+      /User-specified max_model_len \((\d+)\) is greater than the derived max_model_len \([^)]*?(\d+)/,
+    code: 'engine/bad-argument',
+    message: 'the model was made for $2 tokens, and $1 were asked for',
+    mend: 'Set settings.contextTokens to $2 or less.',
+  },
+  {
+    pattern:
+      /Total number of attention heads \((\d+)\) must be divisible by tensor parallel size \((\d+)\)/,
+    code: 'engine/bad-argument',
+    message: '$1 attention heads cannot be cut into $2 parts',
+    mend: 'Choose a settings.tensorParallel that divides $1.',
+  },
+  {
+    pattern: /World size \((\d+)\) is larger than the number of available GPUs \((\d+)\)/,
+    code: 'engine/no-device',
+    message: 'it wants $1 GPUs and sees $2',
+    mend: 'Lower settings.tensorParallel × pipelineParallel, or give it more devices.',
+  },
+  {
+    pattern:
+      /invalid literal for int\(\) with base 10: 'tcp:\/\/|VLLM_PORT '[^']*' appears to be a URI/,
+    code: 'engine/bad-environment',
+    message: 'a Kubernetes Service named vllm put its address into VLLM_PORT',
+    mend: 'Rename that Service, or set enableServiceLinks: false.',
+  },
+]
