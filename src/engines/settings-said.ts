@@ -41,6 +41,15 @@ export function unhonoured(
 export const orElse = <T, Else>(value: T | 'auto', otherwise: Else): Exclude<T, 'auto'> | Else =>
   value === 'auto' ? otherwise : (value as Exclude<T, 'auto'>)
 
+/** What was asked for, or what the engine needs; bytes. */
+export function sharedMemoryOf(
+  { sharedMemoryGiB }: EngineSettings,
+  neededGiB: number | null = null,
+): number | null {
+  const gibibytes = orElse(sharedMemoryGiB, neededGiB)
+  return gibibytes === null ? null : gibibytes * 2 ** 30
+}
+
 /** The part of a plan that comes from `settings.environment`. */
 export function environmentOf({ environment }: EngineSettings) {
   const env: Record<string, string> = {}

@@ -3,7 +3,7 @@ import type { EngineSettings } from '../../contract/engine-settings.ts'
 import { catalogue, type ErrorCode } from '../../core/errors.ts'
 import type { Engine, EngineHealth } from '../engine.ts'
 import { launchPlan, oneCopy, probeOf } from '../launch-plan.ts'
-import { environmentOf, orElse, unhonoured } from '../settings-said.ts'
+import { environmentOf, orElse, sharedMemoryOf, unhonoured } from '../settings-said.ts'
 import { commonFailures, explainFailure } from '../table/failures.ts'
 import { readSignals } from '../table/signals.ts'
 import { vllmSignals } from '../vllm/signals.ts'
@@ -49,6 +49,7 @@ export const embeddedEngine: Engine = {
       drain: { preStopMs: 0, signal: 'SIGTERM', graceMs: drainMs + 2000 },
       devices: oneCopy(settings.gpu === 'off' ? 0 : 'any'),
       mounts: [{ path: spec.modelPath, kind: 'model' }],
+      sharedMemoryBytes: sharedMemoryOf(settings),
       warnings: unhonoured('embedded', settings, settingNames, {
         sequencesMax: 'llama.cpp takes 256 at most',
         weightPrecision: 'the GGUF file decides it; `baleen model pull …:Q8_0` picks another',

@@ -1,7 +1,7 @@
 import type { EngineSettings } from '../../contract/engine-settings.ts'
 import type { Engine, EngineHealth, LaunchPlan, ReplicaSpec } from '../engine.ts'
 import { launchPlan, oneCopy, probeOf } from '../launch-plan.ts'
-import { environmentOf, orElse } from '../settings-said.ts'
+import { environmentOf, orElse, sharedMemoryOf } from '../settings-said.ts'
 import type { EngineTable, TableContext } from './engine-table.ts'
 import { checkExtraArguments } from './extra-arguments.ts'
 import { commonFailures, explainFailure } from './failures.ts'
@@ -71,7 +71,11 @@ function launch(table: EngineTable, spec: ReplicaSpec): LaunchPlan {
       ...(spec.modelPath.startsWith('/') ? [{ path: spec.modelPath, kind: 'model' as const }] : []),
       ...(table.caches ?? []).map((cache) => ({ path: cache, kind: 'cache' as const })),
     ],
-    sharedMemoryBytes: sharedMemoryOf(table, settings, devices),
+    // Only processes that work together need it.
+    sharedMemoryBytes: sharedMemoryOf(
+      settings,
+      devices.count !== 'any' && devices.count > 1 ? table.sharedMemoryGiB : null,
+    ),
     warnings: [...written.warnings, ...(command.warnings ?? []), ...extra.warnings],
   })
 }
@@ -112,16 +116,6 @@ function imageOf(
   if (settings.image !== 'auto') return settings.image
   const vendor = settings.gpu === 'off' ? 'cpu' : (spec.vendor ?? 'nvidia')
   return (images?.[vendor] ?? images?.['any'])?.replaceAll('{version}', version) ?? null
-}
-
-function sharedMemoryOf(
-  { sharedMemoryGiB }: EngineTable,
-  settings: EngineSettings,
-  { count }: LaunchPlan['devices'],
-): number | null {
-  const isShared = count !== 'any' && count > 1
-  const gibibytes = orElse(settings.sharedMemoryGiB, isShared ? (sharedMemoryGiB ?? null) : null)
-  return gibibytes === null ? null : gibibytes * 2 ** 30
 }
 
 function readHealth({ health }: EngineTable, status: number, body: string): EngineHealth {
