@@ -160,7 +160,7 @@ export const engineSettings = z.strictObject({
 
   /** Version whose flags are written. `auto`: as found where it runs, else the newest known. */
   engineVersion: orAuto(
-    z.string().regex(/^\d+(\.\d+){0,3}([.-]?[a-z]+\d*)?$/, 'use digits and dots'),
+    z.string().regex(/^b?\d+(\.\d+){0,3}([.-]?[a-z]+\d*)?$/, 'write it like 0.28.0 or b9844'),
   ),
   /** Container image in place of the engine's own. */
   image: orAuto(

@@ -4,48 +4,51 @@ import { effectOf, replicaOf, type Settings } from './adapter.fixture.ts'
 import type { Engine } from './engine.ts'
 
 /** For each setting, values of which at least one asks for something else than what happens anyway. */
-const asked: readonly (readonly [name: string, ...values: readonly Settings[]])[] = [
-  ['contextTokens', { contextTokens: 8192 }],
-  ['sequencesMax', { sequencesMax: 17 }],
-  ['batchTokens', { batchTokens: 4096 }],
-  ['queueMax', { queueMax: 9 }],
-  ['threads', { threads: 3 }],
-  ['gpu', { gpu: 'off' }],
-  ['memoryShare', { memoryShare: 0.7 }],
-  ['weightPrecision', { weightPrecision: 'fp8' }, { weightPrecision: 'mxfp4' }],
-  ['kvPrecision', { kvPrecision: 'fp8' }, { kvPrecision: 'int4' }],
-  ['tensorParallel', { tensorParallel: 2 }],
-  ['pipelineParallel', { pipelineParallel: 2 }],
-  ['dataParallel', { dataParallel: 2 }],
-  ['expertParallel', { expertParallel: 2 }],
-  ['prefixCaching', { prefixCaching: 'off' }, { prefixCaching: 'on' }],
-  ['chunkedPrefill', { chunkedPrefill: 'off' }, { chunkedPrefill: 'on' }],
-  ['attentionBackend', { attentionBackend: 'FLASHINFER' }],
-  ['compileLevel', { compileLevel: 0 }],
-  ['graphSequencesMax', { graphSequencesMax: 64 }],
-  ['speculation', { speculation: { method: 'draft', model: '/models/draft' } }, { speculation: { method: 'ngram' } }],
-  ['lora.adapters', { lora: { adapters: [{ name: 'sql', path: '/lora/sql' }] } }],
-  ['lora.loadedMax', { lora: { loadedMax: 3 } }],
-  ['lora.rankMax', { lora: { rankMax: 32 } }],
-  ['lora.dynamic', { lora: { dynamic: 'on' } }],
-  ['offload.weightsGiB', { offload: { weightsGiB: 4 } }],
-  ['offload.kvGiB', { offload: { kvGiB: 4 } }],
-  ['offload.nvmePath', { offload: { nvmePath: '/mnt/nvme' } }],
-  ['offload.deviceLayers', { offload: { deviceLayers: 12 } }],
-  ['offload.cpuExpertLayers', { offload: { cpuExpertLayers: 'all' } }],
-  ['role', { role: 'prefill' }],
-  ['kvTransfer', { kvTransfer: 'nixl' }, { kvTransfer: 'nixl', role: 'prefill' }],
-  ['sleepMode', { sleepMode: 'on' }],
-  ['toolParser', { toolParser: 'hermes' }],
-  ['reasoningParser', { reasoningParser: 'qwen3' }],
-  ['loadFormat', { loadFormat: 'safetensors' }],
-  ['trustRemoteCode', { trustRemoteCode: 'on' }],
-  ['sharedMemoryGiB', { sharedMemoryGiB: 3 }],
-  ['loadTimeoutS', { loadTimeoutS: 77 }],
-  ['drainTimeoutS', { drainTimeoutS: 7 }],
-  ['environment', { environment: { NCCL_DEBUG: 'WARN', HF_TOKEN: { secret: 'hub/token' } } }],
-  ['extraArguments', { extraArguments: ['--some-new-flag=1'] }],
-]
+const asked = Object.entries<readonly Settings[]>({
+  contextTokens: [{ contextTokens: 8192 }],
+  sequencesMax: [{ sequencesMax: 17 }],
+  batchTokens: [{ batchTokens: 4096 }],
+  queueMax: [{ queueMax: 9 }],
+  threads: [{ threads: 3 }],
+  gpu: [{ gpu: 'off' }],
+  memoryShare: [{ memoryShare: 0.7 }],
+  weightPrecision: [{ weightPrecision: 'fp8' }, { weightPrecision: 'mxfp4' }],
+  kvPrecision: [{ kvPrecision: 'fp8' }, { kvPrecision: 'int4' }],
+  tensorParallel: [{ tensorParallel: 2 }],
+  pipelineParallel: [{ pipelineParallel: 2 }],
+  dataParallel: [{ dataParallel: 2 }],
+  expertParallel: [{ expertParallel: 2 }],
+  prefixCaching: [{ prefixCaching: 'off' }, { prefixCaching: 'on' }],
+  chunkedPrefill: [{ chunkedPrefill: 'off' }, { chunkedPrefill: 'on' }],
+  attentionBackend: [{ attentionBackend: 'FLASHINFER' }],
+  compileLevel: [{ compileLevel: 0 }],
+  graphSequencesMax: [{ graphSequencesMax: 64 }],
+  speculation: [
+    { speculation: { method: 'draft', model: '/models/draft' } },
+    { speculation: { method: 'ngram' } },
+  ],
+  'lora.adapters': [{ lora: { adapters: [{ name: 'sql', path: '/lora/sql' }] } }],
+  'lora.loadedMax': [{ lora: { loadedMax: 3 } }],
+  'lora.rankMax': [{ lora: { rankMax: 32 } }],
+  'lora.dynamic': [{ lora: { dynamic: 'on' } }],
+  'offload.weightsGiB': [{ offload: { weightsGiB: 4 } }],
+  'offload.kvGiB': [{ offload: { kvGiB: 4 } }],
+  'offload.nvmePath': [{ offload: { nvmePath: '/mnt/nvme' } }],
+  'offload.deviceLayers': [{ offload: { deviceLayers: 12 } }],
+  'offload.cpuExpertLayers': [{ offload: { cpuExpertLayers: 'all' } }],
+  role: [{ role: 'prefill' }],
+  kvTransfer: [{ kvTransfer: 'nixl' }, { kvTransfer: 'nixl', role: 'prefill' }],
+  sleepMode: [{ sleepMode: 'on' }],
+  toolParser: [{ toolParser: 'hermes' }],
+  reasoningParser: [{ reasoningParser: 'qwen3' }],
+  loadFormat: [{ loadFormat: 'safetensors' }],
+  trustRemoteCode: [{ trustRemoteCode: 'on' }],
+  sharedMemoryGiB: [{ sharedMemoryGiB: 3 }],
+  loadTimeoutS: [{ loadTimeoutS: 77 }],
+  drainTimeoutS: [{ drainTimeoutS: 7 }],
+  environment: [{ environment: { NCCL_DEBUG: 'WARN', HF_TOKEN: { secret: 'hub/token' } } }],
+  extraArguments: [{ extraArguments: ['--some-new-flag=1'] }],
+}).map(([name, values]) => ({ name, values }))
 
 /** What every adapter has to do, without the engine: nothing is ignored, nothing is invented, nothing leaks. */
 export function adapterContract(engine: Engine, needed: Settings = {}): void {
@@ -60,7 +63,7 @@ export function adapterContract(engine: Engine, needed: Settings = {}): void {
       for (const warning of launch({}).warnings) expect(warning).toMatch(/^(model|devices): /)
     })
 
-    it.each(asked)('does what %s asks for, or says why not', (name, ...values) => {
+    it.each(asked)('does what $name asks for, or says why not', ({ name, values }) => {
       const before = effectOf(launch({}))
       const answers = values.map((settings) => {
         const plan = launch(settings)

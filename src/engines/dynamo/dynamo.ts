@@ -23,8 +23,14 @@ export const dynamoEngine = createEngine({
   images: { nvidia: 'nvcr.io/nvidia/ai-dynamo/vllm-runtime:{version}' },
   command: ({ spec, servedName, settings }) => ({
     argv: [
-      ...['bash', '-c', pair, 'dynamo', '--model', spec.modelPath],
-      ...['--served-model-name', servedName],
+      'bash',
+      '-c',
+      pair,
+      'dynamo',
+      '--model',
+      spec.modelPath,
+      '--served-model-name',
+      servedName,
       ...(settings.role === 'both' ? [] : ['--disaggregation-mode', settings.role]),
     ],
     env: {

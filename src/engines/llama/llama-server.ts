@@ -26,7 +26,10 @@ const rules: readonly Rule[] = [
     return typeof type === 'string'
       ? {
           argv: [
-            ...['--cache-type-k', type, '--cache-type-v', type],
+            '--cache-type-k',
+            type,
+            '--cache-type-v',
+            type,
             ...(type.startsWith('q') ? ['--flash-attn', 'on'] : []),
           ],
         }
@@ -35,8 +38,8 @@ const rules: readonly Rule[] = [
   custom('tensorParallel', ['--split-mode'], (ranks) =>
     ranks > 1 ? { argv: ['--split-mode', 'row'] } : {},
   ),
-  custom('pipelineParallel', ['--split-mode'], (stages) =>
-    stages > 1 ? { argv: ['--split-mode', 'layer'] } : {},
+  custom('pipelineParallel', ['--split-mode'], (stages, { settings }) =>
+    stages > 1 && settings.tensorParallel === 'auto' ? { argv: ['--split-mode', 'layer'] } : {},
   ),
   toggle('prefixCaching', '--cache-prompt', '--no-cache-prompt'),
   toggle('chunkedPrefill', null, cant('llama-server always takes prompts in pieces')),
@@ -94,7 +97,8 @@ function writeSpeculation(speculation: Said<'speculation'>) {
   if (!type) return cant(`llama-server has ${Object.keys(specTypes).join(', ')}, not ${method}`)
   return {
     argv: [
-      ...['--spec-type', type],
+      '--spec-type',
+      type,
       ...(model === undefined ? [] : ['--spec-draft-model', model]),
       ...(method === 'ngram' ? [] : ['--spec-draft-n-max', String(orElse(tokens, 3))]),
     ],
@@ -105,7 +109,7 @@ export const llamaServerEngine = createEngine({
   name: 'llama-server',
   about: "llama.cpp's server: GGUF on CPUs and any GPU",
   tasks: ['generate', 'embed'],
-  newestVersion: 'b9999',
+  newestVersion: 'b10488',
   images: {
     nvidia: 'ghcr.io/ggml-org/llama.cpp:server-cuda-{version}',
     amd: 'ghcr.io/ggml-org/llama.cpp:server-rocm-{version}',
@@ -116,14 +120,17 @@ export const llamaServerEngine = createEngine({
     const isFile = /^[./]/.test(spec.modelPath)
     return {
       argv: [
-        ...[
-          'llama-server',
-          isFile ? '--model' : '--hf-repo',
-          spec.modelPath,
-          '--alias',
-          servedName,
-        ],
-        ...['--host', spec.host, '--port', String(spec.port), '--metrics', '--no-webui'],
+        'llama-server',
+        isFile ? '--model' : '--hf-repo',
+        spec.modelPath,
+        '--alias',
+        servedName,
+        '--host',
+        spec.host,
+        '--port',
+        String(spec.port),
+        '--metrics',
+        '--no-webui',
         ...(settings.sequencesMax === 'auto' ? ['--parallel', String(defaultSlots)] : []),
         ...(spec.deployment.task === 'embed' ? ['--embeddings'] : []),
       ],

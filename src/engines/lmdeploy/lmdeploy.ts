@@ -46,9 +46,11 @@ const rules: readonly Rule[] = [
       return algorithm
         ? {
             argv: [
-              ...['--speculative-algorithm', algorithm],
+              '--speculative-algorithm',
+              algorithm,
               ...(model === undefined ? [] : ['--speculative-draft-model', model]),
-              ...['--speculative-num-draft-tokens', String(orElse(tokens, 1))],
+              '--speculative-num-draft-tokens',
+              String(orElse(tokens, 1)),
             ],
           }
         : cant(`LMDeploy has eagle, eagle3 and mtp, not ${method}`)
@@ -73,8 +75,16 @@ export const lmdeployEngine = createEngine({
   images: { any: 'openmmlab/lmdeploy:v{version}-cu12' },
   command: ({ spec, servedName }) => ({
     argv: [
-      ...['lmdeploy', 'serve', 'api_server', spec.modelPath, '--model-name', servedName],
-      ...['--server-name', spec.host, '--server-port', String(spec.port)],
+      'lmdeploy',
+      'serve',
+      'api_server',
+      spec.modelPath,
+      '--model-name',
+      servedName,
+      '--server-name',
+      spec.host,
+      '--server-port',
+      String(spec.port),
       // Else a client that goes away goes on costing.
       '--enable-abort-handling',
       ...(spec.group

@@ -35,8 +35,16 @@ export const mlcEngine = createEngine({
   images: null,
   command: ({ spec }, { config, argv }) => ({
     argv: [
-      ...['mlc_llm', 'serve', spec.modelPath, '--mode', 'server'],
-      ...['--host', spec.host, '--port', String(spec.port), ...argv],
+      'mlc_llm',
+      'serve',
+      spec.modelPath,
+      '--mode',
+      'server',
+      '--host',
+      spec.host,
+      '--port',
+      String(spec.port),
+      ...argv,
       ...(Object.keys(config).length > 0 ? ['--overrides', overrides(config)] : []),
     ],
     isWhole: true,

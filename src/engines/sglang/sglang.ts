@@ -36,7 +36,9 @@ const rules: readonly Rule[] = [
   custom('dataParallel', ['--dp-size', '--enable-dp-attention'], (ranks, { settings }) => ({
     argv: [
       ...(settings.tensorParallel === 'auto' ? ['--tp-size', String(ranks)] : []),
-      ...['--dp-size', String(ranks), '--enable-dp-attention'],
+      '--dp-size',
+      String(ranks),
+      '--enable-dp-attention',
     ],
   })),
   flag('expertParallel', '--ep-size'),
@@ -104,12 +106,14 @@ function writeSpeculation(speculation: Said<'speculation'>) {
   const drafts = orElse(tokens, 4)
   return {
     argv: [
-      ...['--speculative-algorithm', algorithm],
+      '--speculative-algorithm',
+      algorithm,
       ...(model === undefined ? [] : ['--speculative-draft-model-path', model]),
       // One of the three asks for all of them.
       ...(method === 'ngram' ? [] : ['--speculative-num-steps', String(Math.max(1, drafts - 1))]),
       ...(method === 'ngram' ? [] : ['--speculative-eagle-topk', '1']),
-      ...['--speculative-num-draft-tokens', String(drafts)],
+      '--speculative-num-draft-tokens',
+      String(drafts),
     ],
   }
 }
@@ -125,10 +129,20 @@ export const sglangEngine = createEngine({
   },
   command: ({ spec, servedName }) => ({
     argv: [
-      ...['python3', '-m', 'sglang.launch_server', '--model-path', spec.modelPath],
-      ...['--served-model-name', servedName, '--host', spec.host, '--port', String(spec.port)],
+      'python3',
+      '-m',
+      'sglang.launch_server',
+      '--model-path',
+      spec.modelPath,
+      '--served-model-name',
+      servedName,
+      '--host',
+      spec.host,
+      '--port',
+      String(spec.port),
       // Both are off unless asked for.
-      ...['--enable-metrics', '--enable-cache-report'],
+      '--enable-metrics',
+      '--enable-cache-report',
       ...(spec.deployment.task === 'embed' ? ['--is-embedding'] : []),
       ...(spec.group
         ? [

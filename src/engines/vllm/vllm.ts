@@ -19,8 +19,15 @@ export const vllmEngine = createEngine({
     const { spec, servedName, version } = context
     return {
       argv: [
-        ...['vllm', 'serve', spec.modelPath, '--served-model-name', servedName],
-        ...['--host', spec.host, '--port', String(spec.port)],
+        'vllm',
+        'serve',
+        spec.modelPath,
+        '--served-model-name',
+        servedName,
+        '--host',
+        spec.host,
+        '--port',
+        String(spec.port),
         ...(spec.deployment.task === 'embed' ? embedding(version) : []),
         // Usage then tells how much of a prompt was in the cache.
         '--enable-prompt-tokens-details',
@@ -73,8 +80,14 @@ const embedding = (version: string): string[] =>
 function nodes({ spec: { group } }: TableContext): string[] {
   if (!group) return []
   return [
-    ...['--nnodes', String(group.nodes), '--node-rank', String(group.rank)],
-    ...['--master-addr', group.leaderHost, '--master-port', String(group.leaderPort)],
+    '--nnodes',
+    String(group.nodes),
+    '--node-rank',
+    String(group.rank),
+    '--master-addr',
+    group.leaderHost,
+    '--master-port',
+    String(group.leaderPort),
     ...(group.rank > 0 ? ['--headless'] : []),
   ]
 }
