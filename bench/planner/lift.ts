@@ -31,8 +31,15 @@ export function liftInputs(row: CsvRow): CsvRow {
   put('dp', find(/attn_dp(\d+)/) ?? find(/\bdp=(\d+)/))
   put('ep', find(/moe_ep(\d+)/) ?? find(/--ep-size[ =](\d+)/))
   const command = find(/\bcmd=(.*)$/)
-  if (command !== undefined)
-    for (const [column, value] of Object.entries(readLaunchCommand(command))) put(column, value)
+  if (command !== undefined) {
+    const named = readLaunchCommand(command)
+    for (const [column, value] of Object.entries(named)) put(column, value)
+    // The table multiplies ranks that share devices.
+    if (/--enable-dp-attention\b/.test(command) && named.tp && Number(named.dp) > 1) {
+      lifted.tp = named.tp
+      lifted.num_gpus = String(Number(named.tp) * Number(named.dp))
+    }
+  }
   const shared = sharedPrefixWorkload(notes)
   if (shared) {
     put('rate_rps', shared.rate?.toString())

@@ -6,6 +6,7 @@ import { memoryBudget } from '../../src/planner/memory/budget.ts'
 import type { Layout } from '../../src/planner/step/step-time.ts'
 import { resolveModel } from '../../src/planner/models/resolve-model.ts'
 import type { ModelFacts } from '../../src/planner/model-facts.ts'
+import type { Candidate } from '../../src/planner/search/candidate.ts'
 import { fullest, operate } from '../../src/planner/search/operate.ts'
 import { plan } from '../../src/planner/search/plan.ts'
 import { replicas } from '../../src/planner/search/replica.ts'
@@ -48,10 +49,15 @@ if (hasData()) {
     console.log(
       `  ${figure.padEnd(9)}${rows} rows  median error ${percent(medianError)}, 80 % within ±${percent(Math.exp(bar80) - 1)}`,
     )
-  const { groups, within5, medianShortfall } = rankSweeps()
-  console.log(
-    `\nGPUStack sweeps: choice within 5 % of the best in ${percent(within5 / groups)} of ${groups} groups; median shortfall ${percent(medianShortfall)}`,
-  )
+  for (const isWide of [false, true]) {
+    const { groups, within5, medianShortfall, againstDefaults } = rankSweeps(isWide)
+    console.log(
+      `\nGPUStack sweeps, ${isWide ? 'lengths within a few tokens' : 'equal lengths'}: choice within 5 % of the best in ${percent(within5 / groups)} of ${groups} groups; median shortfall ${percent(medianShortfall)}`,
+    )
+    console.log(
+      `  measured time for all with the choice against vLLM as it starts, ${againstDefaults.length} groups: median ${percent(median(againstDefaults))}, worst ${percent(Math.max(...againstDefaults))}`,
+    )
+  }
 }
 
 function compareDrafts(): void {
@@ -81,21 +87,26 @@ function timeSearch(): void {
 
 function compareCases(): void {
   console.log(
-    '\nSimulated: the plan against vLLM with its defaults and against ENOVA, same devices, same requests; change of the metric\n  (one copy as the engine starts it, as many copies as the devices hold, ENOVA as it says, ENOVA with as many copies)',
+    '\nSimulated: the plan against vLLM with its defaults and against ENOVA, same devices, same requests; change of the metric\n  (one copy as the engine starts it, as many copies as the devices hold, ENOVA as it says, ENOVA with as many copies; the plan\n  without drafts against as many copies)',
   )
-  const changes: Record<'defaults' | 'defaults filled' | 'enova' | 'enova filled', number[]> = {
+  const changes: Record<(typeof rivals)[number], number[]> = {
     defaults: [],
     'defaults filled': [],
     enova: [],
     'enova filled': [],
+    'defaults filled, no drafts': [],
   }
   for (const one of searchCases) {
-    const { ours, defaults, alone, enova, filled, told } = compareCase(one)
+    const { ours, plain, defaults, alone, enova, filled, told } = compareCase(one)
     const change = (theirs: number | null) => (theirs === null ? null : ours / theirs - 1)
-    const cells = [change(alone), change(defaults), change(enova), change(filled)]
-    for (const [at, name] of (
-      ['defaults', 'defaults filled', 'enova', 'enova filled'] as const
-    ).entries()) {
+    const cells = [
+      change(alone),
+      change(defaults),
+      change(enova),
+      change(filled),
+      plain / defaults! - 1,
+    ]
+    for (const [at, name] of rivals.entries()) {
       const cell = cells[at]
       if (cell != null) changes[name].push(cell)
     }
@@ -109,6 +120,14 @@ function compareCases(): void {
     )
 }
 
+const rivals = [
+  'defaults',
+  'defaults filled',
+  'enova',
+  'enova filled',
+  'defaults filled, no drafts',
+] as const
+
 function compareCase([model, gpu, workloadName, metric]: SearchCase) {
   const request = requestOf(model, gpu, workloadName, {})
   const { workload } = request
@@ -117,28 +136,24 @@ function compareCase([model, gpu, workloadName, metric]: SearchCase) {
   const defaults = defaultContender(request.model, group)
   const rateRps = capacityOf(defaults, request) * loadShare
   const isBatch = metric === 'time for all'
-  const found = plan(
-    {
-      ...request,
-      slo: [],
-      rateRps: isBatch ? null : rateRps,
-      objective: isBatch ? 'throughput' : 'latency',
-      aim: aims[metric],
-    },
-    new Map(),
-    rehearse,
-  ).candidates[0]
-  if (!found) throw new RangeError(`no plan for ${model}`)
-  const { settings, copy } = found
-  const ours: Contender = {
-    layout: copy.layout,
-    engine: vllm,
-    replicas: settings.replicas,
-    maxSequences: settings.maxSequences,
-    batchedTokens: settings.batchedTokens,
-    memoryShare: settings.memoryShare,
-    speculation: found.curve.device.speculation,
+  const chosen = (speculation: 'auto' | null) => {
+    const found = plan(
+      {
+        ...request,
+        slo: [],
+        rateRps: isBatch ? null : rateRps,
+        objective: isBatch ? 'throughput' : 'latency',
+        aim: aims[metric],
+        speculation,
+      },
+      new Map(),
+      rehearse,
+    ).candidates[0]
+    if (!found) throw new RangeError(`no plan for ${model}`)
+    return found
   }
+  const best = chosen('auto')
+  const { settings } = best
   const advice = enovaContender(request.model, group)
   const filled = advice && {
     ...advice,
@@ -147,7 +162,8 @@ function compareCase([model, gpu, workloadName, metric]: SearchCase) {
   const value = (contender: Contender | null) =>
     contender && judge(contender, workload, rateRps, metric)
   return {
-    ours: judge(ours, workload, rateRps, metric),
+    ours: judge(contenderOf(best), workload, rateRps, metric),
+    plain: judge(contenderOf(chosen(null)), workload, rateRps, metric),
     defaults: value(defaults),
     alone: value({ ...defaults, replicas: 1 }),
     enova: value(advice),
@@ -155,6 +171,16 @@ function compareCase([model, gpu, workloadName, metric]: SearchCase) {
     told: `${rateRps.toFixed(1)}/s  ${settings.weights} tp${settings.tensorParallel} pp${settings.pipelineParallel} dp${settings.dataParallel} ep${settings.expertParallel} ×${settings.replicas}, ${settings.speculative === 'off' ? '' : `${settings.speculative.method}${settings.speculative.tokens}, `}${settings.maxSequences} seqs, ${settings.batchedTokens} tokens; default tp${defaults.layout.tp} ×${defaults.replicas}`,
   }
 }
+
+const contenderOf = ({ settings, copy, curve }: Candidate): Contender => ({
+  layout: copy.layout,
+  engine: vllm,
+  replicas: settings.replicas,
+  maxSequences: settings.maxSequences,
+  batchedTokens: settings.batchedTokens,
+  memoryShare: settings.memoryShare,
+  speculation: curve.device.speculation,
+})
 
 /** As published, on the fewest devices that hold it, as many copies as there is room for, every setting left alone. */
 function defaultContender(model: ModelFacts, { device, count }: DeviceGroup): Contender {

@@ -63,6 +63,8 @@ export interface SchedulingRules {
 export interface BurstBias {
   readonly dense: number
   readonly experts: number
+  /** Experts in four-bit floats. */
+  readonly fp4: number
 }
 
 /** What a start takes beside reading the weights, seconds. */
@@ -164,6 +166,8 @@ export interface EngineCapabilities {
   readonly prefixCaching: boolean
   readonly chunkedPrefill: boolean
   readonly speculative: readonly string[]
+  /** Where weights may lie beside the devices. */
+  readonly offload: readonly ('host' | 'nvme' | 'cpu')[]
   /** Prompts can be read by replicas of their own, which send the cache on. */
   readonly disaggregates: boolean
   readonly vendors: readonly string[]

@@ -23,7 +23,11 @@ export function planText(
     ...report.burdens.map((note) => style('dim', note)),
     ...report.reasons.map((reason) => style('yellow', reason)),
     '',
-    formatTable(headers, configurations.map(row), style),
+    formatTable(
+      headers,
+      configurations.map((one, at) => row(one, at, workload.outputTokens)),
+      style,
+    ),
     '',
     style(
       'dim',
@@ -66,7 +70,7 @@ const headers = [
   'quality',
 ]
 
-function row(report: ConfigurationReport, at: number): string[] {
+function row(report: ConfigurationReport, at: number, outputTokens: number): string[] {
   const { settings, predicted, quality } = report
   const loss =
     quality.loss === 'unknown'
@@ -81,7 +85,8 @@ function row(report: ConfigurationReport, at: number): string[] {
     String(settings.maxSequences),
     String(settings.batchedTokens),
     tail(predicted.ttftMs, 1),
-    tail(predicted.tpotMs, 1),
+    // One token has none after it.
+    outputTokens > 1 ? tail(predicted.tpotMs, 1) : '–',
     tail(predicted.e2eMs, 1e3),
     String(Number(predicted.requestsPerSecond.toPrecision(3))),
     amount(predicted.outputTokensPerSecond),

@@ -38,7 +38,7 @@ export const sglangModel: EngineModel = {
     captureLayerS: 0.043,
     source: 'not measured: as vLLM without compilation',
   },
-  bursts: { dense: -0.104, experts: -0.15 },
+  bursts: { dense: -0.104, experts: -0.077, fp4: -0.99 },
   fitted: readFitted(fitted),
   knobs: [
     { name: 'tensorParallel', flag: '--tp-size', about: 'devices that share one layer' },
@@ -69,6 +69,7 @@ export const sglangModel: EngineModel = {
     prefixCaching: true,
     chunkedPrefill: true,
     speculative: ['draft', 'ngram', 'eagle', 'mtp'],
+    offload: ['host'],
     disaggregates: true,
     vendors: ['nvidia', 'amd', 'intel', 'huawei', 'cpu'],
   },

@@ -37,7 +37,7 @@ export const trtllmModel: EngineModel = {
     captureLayerS: 0.043,
     source: 'not measured: as vLLM without compilation',
   },
-  bursts: { dense: 0.05, experts: -0.579 },
+  bursts: { dense: 0.05, experts: -0.491, fp4: -0.311 },
   fitted: readFitted(fitted),
   knobs: [
     { name: 'tensorParallel', flag: '--tp_size', about: 'devices that share one layer' },
@@ -60,6 +60,7 @@ export const trtllmModel: EngineModel = {
     prefixCaching: true,
     chunkedPrefill: true,
     speculative: ['draft', 'ngram', 'eagle', 'medusa', 'mtp', 'lookahead'],
+    offload: [],
     disaggregates: true,
     vendors: ['nvidia'],
   },

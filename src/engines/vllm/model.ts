@@ -38,7 +38,7 @@ export const vllmModel: EngineModel = {
     source:
       'startup profiles of vLLM 0.10.1 on A100, eleven models of 0.5B to 14B (arXiv 2606.07362); the first compilation from one report of twice that',
   },
-  bursts: { dense: -0.249, experts: -0.264 },
+  bursts: { dense: -0.146, experts: -0.318, fp4: -0.047 },
   fitted: readFitted(fitted),
   knobs: [
     {
@@ -78,6 +78,7 @@ export const vllmModel: EngineModel = {
     prefixCaching: true,
     chunkedPrefill: true,
     speculative: ['draft', 'ngram', 'eagle', 'medusa', 'mtp'],
+    offload: ['host'],
     disaggregates: true,
     vendors: ['nvidia', 'amd', 'intel', 'google', 'aws', 'huawei', 'cpu'],
   },

@@ -14,6 +14,19 @@ const fusedLayerMs = 0.005
 /** SGLang compiles whole steps only up to this many sequences (`--torch-compile-max-bs`). */
 const fusedSequences = 32
 
+/** What vLLM decides and samples between steps: 1 ms and 8 µs a sequence, most of it beside the step before. */
+const hidden = { stepMs: 0.8, sequenceMs: 0.006 }
+
+/** The next step is decided while one runs (vLLM's --async-scheduling before it became the default). */
+export const asyncBurden: Burden = {
+  name: 'async',
+  bytes: () => 0,
+  stepMs: (_, { sequences }) => -(hidden.stepMs + hidden.sequenceMs * sequences),
+  slowdown: () => 1,
+  setting: null,
+  note: 'the next step is decided while one runs',
+}
+
 export function compileBurden(level: CompileLevel): Burden[] {
   if (level === 'graphs') return []
   const isEager = level === 'eager'

@@ -10,13 +10,16 @@ export type CommandColumns = Partial<
     | 'gpu_memory_utilization'
     | 'kv_dtype'
     | 'speculative'
-    | 'compile',
+    | 'compile'
+    | 'scheduling',
     string
   >
 >
 
 /** Flags by column: vLLM, SGLang, TensorRT-LLM, llama-server. */
-const flags: Readonly<Record<Exclude<keyof CommandColumns, 'speculative' | 'compile'>, RegExp>> = {
+const flags: Readonly<
+  Record<Exclude<keyof CommandColumns, 'speculative' | 'compile' | 'scheduling'>, RegExp>
+> = {
   tp: /(?:--tensor-parallel-size|-tp|--tp-size|--tp_size|--tp)[= ](\d+)/,
   pp: /(?:--pipeline-parallel-size|-pp|--pp-size|--pp_size)[= ](\d+)/,
   dp: /(?:--data-parallel-size|-dp|--dp-size|--dp)[= ](\d+)/,
@@ -38,6 +41,10 @@ export function readLaunchCommand(command: string): CommandColumns {
   }
   if (/--enable-expert-parallel\b/.test(command) && found.ep === undefined)
     found.ep = String(Number(found.tp ?? 1) * Number(found.dp ?? 1))
+  // SGLang's data-parallel ranks share the tensor ranks' devices.
+  if (/--enable-dp-attention\b/.test(command) && Number(found.dp) > 1)
+    found.tp = String(Math.max(1, Number(found.tp ?? 1) / Number(found.dp)))
+  if (/--async-scheduling\b/.test(command)) found.scheduling = 'async'
   const speculative = draftsOf(command)
   if (speculative !== null) found.speculative = speculative
   if (/--enforce-eager\b|--disable-cuda-graph\b/.test(command)) found.compile = 'eager'

@@ -9,7 +9,12 @@ import { weightBytesPerDevice } from '../memory/weights.ts'
 import type { ModelFacts } from '../model-facts.ts'
 import { resolveModel, suggestModels } from '../models/resolve-model.ts'
 import type { Layout } from '../step/step-time.ts'
-import { compileBurden, type CompileLevel, compileLevels } from '../burdens/compile-level.ts'
+import {
+  asyncBurden,
+  compileBurden,
+  type CompileLevel,
+  compileLevels,
+} from '../burdens/compile-level.ts'
 import { parseSpeculation } from '../speculation/parse-speculation.ts'
 import { knownAcceptance, usualAcceptance } from '../speculation/published.ts'
 import { draftMethods, type Speculation } from '../speculation/speculation.ts'
@@ -70,7 +75,10 @@ export function readScenario(
     batchedTokens: row.batchedTokens,
     memoryShare: row.memoryShare,
     speculation: draftsOf(row.speculative, model),
-    burdens: compileBurden(levelOf(row.compile)),
+    burdens: [
+      ...compileBurden(levelOf(row.compile)),
+      ...(row.scheduling === 'async' ? [asyncBurden] : []),
+    ],
   }
 }
 

@@ -25,6 +25,8 @@ export interface RowInput {
   readonly speculative: string
   /** `eager`, `graphs` or `full`. */
   readonly compile: string
+  /** `async`: the next step is decided while one runs. */
+  readonly scheduling: string
 }
 
 /** Columns that a table must have; the rest of the 16 hold results and remarks, and are never read. */
@@ -81,6 +83,7 @@ export function readRow(given: Readonly<Record<string, string | undefined>>): Ro
     kvDtype: text('kv_dtype'),
     speculative: text('speculative'),
     compile: text('compile'),
+    scheduling: text('scheduling'),
   }
 }
 

@@ -1,5 +1,6 @@
 import type { EngineModel } from '../../core/engine-model.ts'
 import type { Accelerator } from '../accelerator.ts'
+import type { Burden } from '../burdens/burden.ts'
 import { type Kernel, precisionOf } from '../kernel-precision.ts'
 import { type ModelFacts, moeLayers } from '../model-facts.ts'
 import type { Layout } from '../step/step-time.ts'
@@ -104,6 +105,12 @@ export function canRun(
     )
   )
 }
+
+/** Whether an engine can be told of a burden. */
+export const bears = ({ capabilities }: EngineModel, { setting }: Burden): boolean =>
+  setting?.kind !== 'offload' ||
+  setting.what === 'cache' ||
+  capabilities.offload.includes(setting.where)
 
 /** Prompt tokens in one step that are tried. */
 export const batchedTokenChoices = [512, 1024, 2048, 4096, 8192, 16_384] as const

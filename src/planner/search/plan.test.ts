@@ -11,7 +11,11 @@ import { workloadPresets } from '../workload/presets.ts'
 import { parseFleet } from '../workload/fleet.ts'
 import { parseWorkload } from '../workload/parse-workload.ts'
 import { parseSlo } from '../workload/slo.ts'
-import { objectives } from './candidate.ts'
+import { type Candidate, objectives } from './candidate.ts'
+import { adapterBurden } from '../burdens/adapters.ts'
+import { compileBurden } from '../burdens/compile-level.ts'
+import { offloadBurden } from '../burdens/offload.ts'
+import { parseSpeculation } from '../speculation/parse-speculation.ts'
 import { meets, valueOf } from './operate.ts'
 import { plan } from './plan.ts'
 import type { Request } from './screen.ts'
@@ -53,8 +57,16 @@ describe('plan', () => {
   })
 
   it('ranks by what is asked for', () => {
-    const best = (objective: Request['objective']) =>
-      plan(request('llama-3.1-70b', 'h100:8', { objective, rateRps: 4 })).candidates[0]!
+    const curves = new Map()
+    const found = new Map<string, Candidate>()
+    const best = (objective: Request['objective']) => {
+      const known = found.get(objective)
+      if (known) return known
+      const asked = request('llama-3.1-70b', 'h100:8', { objective, rateRps: 4 })
+      const [first] = plan(asked, curves).candidates
+      found.set(objective, first!)
+      return first!
+    }
     const latency = { figure: 'e2e', statistic: 'p95', limitMs: 0 } as const
     expect(best('cost').usdPerHour!).toBeLessThan(best('latency').usdPerHour!)
     expect(valueOf(best('latency').operating, latency)).toBeLessThan(
@@ -185,6 +197,18 @@ describe('what can not be', () => {
           replicas: pin(fc.integer({ min: 1, max: 9 })),
           weights: pin(fc.constantFrom('bf16', 'fp8', 'int8', 'int4', 'nvfp4', 'mxfp4')),
           engine: fc.constantFrom(...engineModels.map(({ name }) => name)),
+          speculation: fc.constantFrom(
+            'auto' as const,
+            null,
+            parseSpeculation('eagle:tokens=3,acceptance=0.7', resolveModel),
+            parseSpeculation('ngram:tokens=8,acceptance=0.1', resolveModel),
+          ),
+          burdens: fc.subarray([
+            adapterBurden({ count: 64, rank: 64 }),
+            offloadBurden({ what: 'weights', where: 'host', share: 0.5 }),
+            offloadBurden({ what: 'experts', where: 'cpu', share: 1 }),
+            ...compileBurden('eager'),
+          ]),
         }),
         (model, fleet, asked) => {
           const { tp, pp, replicas, weights } = asked
@@ -208,7 +232,7 @@ describe('what can not be', () => {
           expect(best!.outputTokensPerSecond).toBeGreaterThan(0)
         },
       ),
-      { numRuns: 40 },
+      { numRuns: 30 },
     )
   }, 120_000)
 })

@@ -1,7 +1,8 @@
 import type { EngineModel } from '../../core/engine-model.ts'
+import { offloadBurden } from '../burdens/offload.ts'
 import { weightBytesPerDevice } from '../memory/weights.ts'
 import type { DeviceGroup } from '../workload/fleet.ts'
-import { canRun, copies, divides, weightChoices } from './grid.ts'
+import { bears, canRun, copies, divides, weightChoices } from './grid.ts'
 import { isGoodEnough, qualityOf } from './quality.ts'
 import type { CurveCache } from './replica.ts'
 import { type Request, screen, type Screened } from './screen.ts'
@@ -38,26 +39,47 @@ export function repair(request: Request): Repaired {
     reasons.push(
       `a request of ${tokens} tokens is longer than the ${contextMax} that ${request.model.name} reaches: it will be cut`,
     )
-  return { request: { ...request, pinned }, reasons }
+  return { request: withBurdens({ ...request, pinned }, reasons), reasons }
 }
 
-/** Engines that run neither on these devices nor this kind of model give way to others that do. */
-function withEngines(
-  { model, fleet, standIns = [] }: Request,
-  pinned: Pinned,
-  reasons: string[],
-): Pinned {
-  const runs = ({ capabilities }: EngineModel) =>
+/** Whether an engine runs this kind of model on some of these devices. */
+const runsHere =
+  ({ model, fleet }: Request) =>
+  ({ capabilities }: EngineModel): boolean =>
     capabilities.kinds.includes(model.kind) &&
     fleet.some(({ device }) => capabilities.vendors.includes(device.vendor))
-  if (pinned.engines.some(runs)) return pinned
-  const names = (engines: readonly EngineModel[]) => engines.map(({ name }) => name).join(', ')
+
+const namesOf = (engines: readonly EngineModel[]): string =>
+  engines.map(({ name }) => name).join(', ')
+
+/** Engines that run neither on these devices nor this kind of model give way to others that do. */
+function withEngines(request: Request, pinned: Pinned, reasons: string[]): Pinned {
+  const { model, fleet, standIns = [] } = request
+  if (pinned.engines.some(runsHere(request))) return pinned
   const devices = fleet.map(({ device }) => device.name).join(', ')
-  const others = standIns.filter(runs)
+  const others = standIns.filter(runsHere(request))
   reasons.push(
-    `${names(pinned.engines)} does not run ${model.name} on ${devices}${others.length > 0 ? `; nearest: ${names(others)}` : ''}`,
+    `${namesOf(pinned.engines)} does not run ${model.name} on ${devices}${others.length > 0 ? `; nearest: ${namesOf(others)}` : ''}`,
   )
   return others.length > 0 ? { ...pinned, engines: others } : pinned
+}
+
+/** What no engine at hand can be told goes, with the reason; another engine comes first. */
+function withBurdens(request: Request, reasons: string[]): Request {
+  const { burdens = [], pinned, standIns = [] } = request
+  const borneBy = (engine: EngineModel) => burdens.filter((burden) => bears(engine, burden))
+  const bearsAll = (engine: EngineModel) => borneBy(engine).length === burdens.length
+  const able = pinned.engines.filter(runsHere(request))
+  if (burdens.length === 0 || able.length === 0 || able.some(bearsAll)) return request
+  const others = standIns.filter(runsHere(request)).filter(bearsAll)
+  if (others.length > 0) {
+    reasons.push(`${namesOf(able)} keeps no weights there; nearest: ${namesOf(others)}`)
+    return { ...request, pinned: { ...pinned, engines: others } }
+  }
+  const kept = able.map(borneBy).reduce((most, one) => (one.length > most.length ? one : most))
+  const gone = burdens.filter((burden) => !kept.includes(burden)).map(({ name }) => name)
+  reasons.push(`no engine keeps ${gone.join(', ')} there as well: planned without`)
+  return { ...request, burdens: kept }
 }
 
 function withWeights(
@@ -124,10 +146,27 @@ export function relax(
   const free: Pinned = { engines }
   for (const attempt of attempts(request, free, others)) {
     const found = screen(attempt.request, curves)
-    if (found.candidates.length > 0)
-      return { ...found, request: attempt.request, reasons: [...reasons, attempt.gave] }
+    if (found.candidates.length === 0) continue
+    const here = attempt.request.fleet === request.fleet ? [] : onHand(request, free, curves)
+    return { ...found, request: attempt.request, reasons: [...reasons, attempt.gave, ...here] }
   }
   return null
+}
+
+/** What the devices that are there can do with a part of the weights in host memory: slow, but at once. */
+function onHand(request: Request, free: Pinned, curves: CurveCache): string[] {
+  for (const share of [0.2, 0.4, 0.6, 0.8, 0.95]) {
+    const burden = offloadBurden({ what: 'weights', where: 'host', share })
+    const burdens = [...(request.burdens ?? []), burden]
+    const slow = { ...request, minQuality: 0, slo: [], rateRps: null, pinned: free, burdens }
+    const [best] = screen({ ...slow, objective: 'latency' }, curves).candidates
+    if (!best) continue
+    const { engine, weights } = best.settings
+    return [
+      `on what is there: --offload weights:${share} --weights ${weights} with ${engine}, ${Math.round(best.operating.tpot.mean)} ms a token`,
+    ]
+  }
+  return []
 }
 
 interface Attempt {

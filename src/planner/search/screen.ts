@@ -9,7 +9,7 @@ import type { Speculation } from '../speculation/speculation.ts'
 import type { SpeculationChoice } from '../speculation/parse-speculation.ts'
 import type { Workload } from '../workload/workload.ts'
 import type { Candidate, Objective } from './candidate.ts'
-import { canRun, copies } from './grid.ts'
+import { bears, canRun, copies } from './grid.ts'
 import { isGoodEnough, type Quality, qualityOf, together } from './quality.ts'
 import { ranked, score } from './rank.ts'
 import { type CurveCache, type Replica, replicas } from './replica.ts'
@@ -48,7 +48,7 @@ export interface Screened {
 
 /** Works out the whole grid in closed form. */
 export function screen(request: Request, curves: CurveCache = new Map()): Screened {
-  const { model, fleet, workload, slo, rateRps, objective, pinned } = request
+  const { model, fleet, workload, slo, rateRps, objective, pinned, burdens = [] } = request
   const best: Candidate[] = []
   let points = 0
   for (const group of fleet) {
@@ -68,7 +68,7 @@ export function screen(request: Request, curves: CurveCache = new Map()): Screen
         pinned,
       }
       for (const engine of pinned.engines) {
-        if (!canRun(engine, copy)) continue
+        if (!canRun(engine, copy) || !burdens.every((burden) => bears(engine, burden))) continue
         const found = bestSettings(engine, copy, request, demand, curves)
         points += found.points
         if (found.best) best.push(found.best)
@@ -88,11 +88,11 @@ function bestSettings(
 ): { readonly best: Candidate | null; readonly points: number } {
   const { workload, pinned, burdens = [] } = request
   let points = 0
-  const choose = (found: readonly Replica[], from: Candidate | null) =>
+  const choose = (found: readonly Replica[], from: Candidate | null, worth = worthwhile) =>
     found.reduce<Candidate | null>((chosen, replica) => {
       points++
       const next = size(replica, demand)
-      return chosen === null || isBetter(next, chosen, request) ? next : chosen
+      return chosen === null || isBetter(next, chosen, request, worth) ? next : chosen
     }, from)
   const ask = { workload, pinned, burdens, speculation: null }
   const all = replicas(engine, copy, ask, curves)
@@ -109,6 +109,7 @@ function bestSettings(
     const next = choose(
       replicas(engine, copy, { ...ask, speculation, ...(only ? { only } : {}) }, curves),
       best,
+      draftsWorth,
     )
     // Drafts come by their depth: where a deeper one does not gain, those beyond it lose.
     if (next === best && best !== null) break
@@ -123,13 +124,15 @@ function draftsOf({ model, workload, speculation = 'auto' }: Request): readonly 
 }
 
 /** Settings have to earn their distance from the defaults, which come first. */
-function isBetter(next: Candidate, chosen: Candidate, request: Request): boolean {
+function isBetter(next: Candidate, chosen: Candidate, request: Request, worth: number): boolean {
   const { objective, slo, aim } = request
   if (next.meetsSlo && chosen.meetsSlo) {
     const before = score(chosen, objective, aim)
-    return before - score(next, objective, aim) > Math.abs(before) * worthwhile
+    return before - score(next, objective, aim) > Math.abs(before) * worth
   }
   return ranked([chosen, next], objective, slo, aim)[0] === next
 }
 
 const worthwhile = 0.005
+/** Drafts that cost nothing more are worth it for their speed alone. */
+const draftsWorth = 0.0005

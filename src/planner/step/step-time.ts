@@ -99,13 +99,22 @@ function gemmUs(layout: Layout, kernel: Kernel, m: number, n: number, k: number)
   const { device } = layout
   const activation = kernel === 'bf16' ? 2 : Math.max(1, weightBytes[kernel])
   const bytes = n * k * weightBytes[kernel] + m * k * activation + m * n * 2
-  const computeUs = (2 * m * n * k) / (peakTflops(device, kernel) * 1e6)
+  const unpacking = isUnpacked(device, kernel) ? unpackedShare : 1
+  const computeUs = (2 * m * n * k) / (peakTflops(device, kernel) * unpacking * 1e6)
   return kernelTimeUs(
     utilisationTable('gemm', device, kernel),
     computeUs,
     bytes / (device.bandwidthGBs * 1e3),
   )
 }
+
+/**
+ * Weights that the units can't multiply are unpacked to bf16 on the way, tile by tile: that costs nothing while memory is
+ * waited for, and about a third of the rate once compute is (kernels of the Marlin kind, arXiv 2408.11743).
+ */
+const unpackedShare = 0.7
+const isUnpacked = ({ tflops }: Layout['device'], kernel: Kernel): boolean =>
+  kernel === 'int4' || (kernel === 'fp8' && tflops.fp8 === null)
 
 /** Attention projections and dense feed-forward of all layers. */
 function denseUs(layout: Layout, tokens: number): number {

@@ -1,4 +1,6 @@
+import type { BurstBias } from '../../core/engine-model.ts'
 import type { PlayBurst } from '../../planner/predict/predict-row.ts'
+import type { Layout } from '../../planner/step/step-time.ts'
 import type { Workload } from '../../planner/workload/workload.ts'
 import { plannedEngine } from '../scenario/planned-engine.ts'
 import { summarise } from '../results/summarise.ts'
@@ -29,12 +31,18 @@ export const playBurst: PlayBurst = (scenario, prompts) => {
   })
   const { ttftMs, tpotMs, outputTokensPerS } = summarise(result)
   if (ttftMs.mean === null || tpotMs.mean === null || !(outputTokensPerS > 0)) return null
-  const reached = Math.exp(layout.model.moe ? engine.bursts.experts : engine.bursts.dense)
+  const reached = Math.exp(engine.bursts[burstKind(layout)])
   return {
     ttftMs: ttftMs.mean / reached,
     tpotMs: tpotMs.mean / reached,
     outputTokensPerSecond: outputTokensPerS * reached,
   }
+}
+
+/** Kernels of experts are another part of an engine than those of dense layers; four-bit floats have their own. */
+export function burstKind({ model, precision }: Layout): keyof BurstBias {
+  if (model.moe === null) return 'dense'
+  return /fp4/.test(precision.experts) ? 'fp4' : 'experts'
 }
 
 /** Lengths of recorded conversations vary by about their mean. */

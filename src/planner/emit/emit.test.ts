@@ -1,0 +1,126 @@
+import { describe, expect, test } from 'vitest'
+import { parse, parseAllDocuments } from 'yaml'
+import { engineModels } from '../../engines/models.ts'
+import { adapterBurden } from '../burdens/adapters.ts'
+import type { Burden } from '../burdens/burden.ts'
+import { compileBurden } from '../burdens/compile-level.ts'
+import { offloadBurden } from '../burdens/offload.ts'
+import { weightBytesPerDevice } from '../memory/weights.ts'
+import { resolveModel } from '../models/resolve-model.ts'
+import { plan } from '../search/plan.ts'
+import { parseSpeculation, type SpeculationChoice } from '../speculation/parse-speculation.ts'
+import { parseFleet } from '../workload/fleet.ts'
+import { parseWorkload } from '../workload/parse-workload.ts'
+import type { Emission } from './emission.ts'
+import { emit, emitApart, type EmitFormat, emitFormats, engineOfFormat } from './index.ts'
+
+/** What the engines' own argument parsers know, of those that a plan may write. */
+const known: Readonly<Partial<Record<EmitFormat, readonly string[]>>> = {
+  vllm: `--served-model-name --port --tensor-parallel-size --pipeline-parallel-size --data-parallel-size
+    --enable-expert-parallel --max-model-len --max-num-seqs --max-num-batched-tokens --gpu-memory-utilization
+    --quantization --kv-cache-dtype --no-enable-prefix-caching --no-enable-chunked-prefill --speculative-config
+    --kv-transfer-config --enable-lora --max-loras --max-lora-rank --cpu-offload-gb --kv-offloading-size
+    --enforce-eager`.split(/\s+/),
+  sglang:
+    `-m --model-path --served-model-name --host --port --tp-size --pp-size --dp-size --enable-dp-attention
+    --ep-size --context-length --max-running-requests --chunked-prefill-size --mem-fraction-static --quantization
+    --kv-cache-dtype --disable-radix-cache --enable-metrics --speculative-algorithm --speculative-draft-model-path
+    --speculative-num-steps --speculative-eagle-topk --speculative-num-draft-tokens --disaggregation-mode
+    --disaggregation-transfer-backend --enable-lora --max-loras-per-batch --max-lora-rank --cpu-offload-gb
+    --enable-hierarchical-cache --disable-cuda-graph --enable-torch-compile`.split(/\s+/),
+  trtllm:
+    `--host --port --tp_size --pp_size --ep_size --max_batch_size --max_num_tokens --max_seq_len
+    --free_gpu_memory_fraction --enable_chunked_prefill --config`.split(/\s+/),
+  llama:
+    `-m -hf --host --port --ctx-size --parallel --ubatch-size --batch-size --split-mode -ngl --n-cpu-moe
+    --spec-type --spec-draft-model --spec-draft-n-max --metrics`.split(/\s+/),
+}
+
+const mtp = parseSpeculation('mtp:tokens=1,acceptance=0.8', resolveModel)
+const draft = parseSpeculation('draft:model=llama-3.2-1b,tokens=4,acceptance=0.7', resolveModel)
+const tree = parseSpeculation('eagle:tokens=4,width=4,verified=16,acceptance=0.6', resolveModel)
+const burdens = [
+  adapterBurden({ count: 8, rank: 24 }),
+  offloadBurden({ what: 'weights', where: 'host', share: 0.3 }),
+  ...compileBurden('eager'),
+]
+
+const cases: readonly (readonly [string, string, SpeculationChoice, readonly Burden[]])[] = [
+  ['llama-3.1-8b', 'h100:2', 'auto', []],
+  ['llama-3.1-8b', 'h100:1', draft, burdens],
+  ['llama-3.1-70b', 'h100:8', tree, []],
+  ['deepseek-r1', 'h200:8', mtp, []],
+  ['qwen3-30b-a3b', 'l40s:4', null, [offloadBurden({ what: 'experts', where: 'cpu', share: 1 })]],
+  [
+    'gpt-oss-20b',
+    'rtx 4090:1',
+    'auto',
+    [offloadBurden({ what: 'cache', where: 'host', share: 1 })],
+  ],
+]
+
+function emissionOf(
+  format: EmitFormat,
+  [name, gpu, speculation, borne]: (typeof cases)[number],
+): Emission {
+  const workload = parseWorkload('chat')
+  const wanted = engineOfFormat(format)
+  const { candidates, request } = plan({
+    model: resolveModel(name)!,
+    fleet: parseFleet(gpu, () => null),
+    workload,
+    slo: [],
+    rateRps: null,
+    objective: 'cost',
+    minQuality: 0.9,
+    pinned: {
+      engines: engineModels.filter((one) => wanted === null || one.name === wanted),
+      ...(speculation === 'auto' || speculation === null ? {} : { drafted: true }),
+    },
+    speculation,
+    burdens: borne,
+    tenancy: 'on-demand',
+    prices: new Map(),
+  })
+  const { settings, copy } = candidates[0]!
+  return {
+    settings,
+    model: request.model,
+    device: copy.layout.device,
+    burdens: borne.flatMap(({ setting }) => setting ?? []),
+    weightBytes: weightBytesPerDevice(copy.layout),
+    source: request.model.repo ?? name,
+  }
+}
+
+describe.each(emitFormats)('%s', (format) => {
+  test.each(cases)('%s on %s is written in flags and keys that are known', (...one) => {
+    const emission = emissionOf(format, one)
+    const text = emit(format, emission)
+    expect(text).not.toMatch(/undefined|NaN|\[object/)
+    const flags = known[format]
+    if (!flags) {
+      for (const document of parseAllDocuments(text)) expect(document.errors).toEqual([])
+      return
+    }
+    const command = text.slice(text.indexOf('exec '))
+    const written = command.match(/(?<=\s)--?[a-zA-Z][\w-]*(?=[\s]|$)/g) ?? []
+    expect(written.length).toBeGreaterThan(5)
+    for (const flag of written) expect(flags).toContain(flag)
+    const config = /<<'END'\n([\s\S]*?)\nEND/.exec(text)?.[1]
+    if (config !== undefined) expect(parse(config)).toMatchObject({ return_perf_metrics: true })
+    const drafts = /--speculative-config '(.*?)'/.exec(text)?.[1]
+    if (drafts !== undefined) expect(JSON.parse(drafts).num_speculative_tokens).toBeGreaterThan(0)
+  })
+})
+
+test('both sides apart have roles, and names of their own', () => {
+  const emission = emissionOf('kubernetes', cases[0]!)
+  const documents = parseAllDocuments(emitApart('kubernetes', emission, emission)).map((one) =>
+    one.toJS(),
+  )
+  const names = documents.map(({ metadata }) => metadata.name)
+  expect(new Set(names)).toEqual(
+    new Set(['llm-llama-3-1-8b-instruct-prefill', 'llm-llama-3-1-8b-instruct-decode']),
+  )
+})
