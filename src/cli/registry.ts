@@ -22,6 +22,7 @@ export const registry: readonly Entry[] = [
   entry('Serve', 'logs', async () => (await import('./commands/logs.ts')).logs),
   entry('Serve', 'scale', async () => (await import('./commands/scale.ts')).scale),
   entry('Serve', 'stop', async () => (await import('./commands/stop.ts')).stop),
+  entry('Serve', 'manifests', async () => (await import('./commands/manifests.ts')).manifests),
   entry('Serve', 'chat', async () => (await import('./commands/chat.ts')).chat),
   entry('Measure', 'inject', async () => (await import('./commands/inject.ts')).inject),
   entry(

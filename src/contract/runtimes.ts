@@ -135,6 +135,10 @@ const ray = z.strictObject({
 })
 
 const runtimeConfig = z.discriminatedUnion('kind', [docker, kubernetes, ray])
+export type RuntimeConfig = z.infer<typeof runtimeConfig>
+export type DockerConfig = z.infer<typeof docker>
+export type KubernetesConfig = z.infer<typeof kubernetes>
+export type RayConfig = z.infer<typeof ray>
 
 /** `process` is this machine and always there. */
 export const runtimesConfig = z.record(

@@ -141,6 +141,7 @@ export const catalogue = {
   'runtime/unknown': bad('Name one that the config file has under `runtimes`, or `process`.'),
   'runtime/unknown-node': missing("Name a node of the runtime's inventory."),
   'runtime/unknown-device': missing('Name devices of the node by their ids in the inventory.'),
+  'runtime/no-secret': missing('Write it to secrets/NAME in the data directory.'),
   'runtime/unreachable': unavailable('Check that it runs, its address and what may reach it.'),
   'runtime/refused': broken('The message is what the runtime said: mend what it names.'),
 

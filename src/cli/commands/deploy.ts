@@ -1,12 +1,11 @@
-import { readFile } from 'node:fs/promises'
 import { resolve } from 'node:path'
 import type { DeploymentView } from '../../contract/deployment.ts'
-import { AppError } from '../../core/errors.ts'
 import { awaitReady } from '../await-ready.ts'
 import { defineCommand, usageError } from '../command.ts'
 import { connect, connectionFlags } from '../connection.ts'
 import type { Io } from '../io.ts'
 import { createProgress } from '../progress.ts'
+import { readText } from '../read-text.ts'
 
 /** Loading a large model from a slow disk takes its time. */
 const readyTimeoutMs = 600_000
@@ -50,7 +49,7 @@ export const deploy = defineCommand({
     const specs =
       flags.file === undefined
         ? [specFromFlags(absolute(model ?? '', io), flags)]
-        : specsFromYaml(await read(flags.file, io), flags.file)
+        : specsFromYaml(await readText(flags.file, io), flags.file)
 
     const control = await connect(flags, io)
     const progress = createProgress(io, output)
@@ -77,18 +76,3 @@ const absolute = (model: string, io: Io): string =>
   /^\.{0,2}\//.test(model) || (/\.gguf$/i.test(model) && !/^[a-z]+:/.test(model))
     ? resolve(io.workingDirectory, model)
     : model
-
-async function read(file: string, io: Io): Promise<string> {
-  if (file === '-') {
-    const chunks: Buffer[] = []
-    for await (const chunk of io.stdin) chunks.push(Buffer.from(chunk))
-    return Buffer.concat(chunks).toString('utf8')
-  }
-  return readFile(resolve(io.workingDirectory, file), 'utf8').catch((thrown: unknown) => {
-    throw new AppError('config/unreadable', {
-      message: `can't read ${file}: ${(thrown as Error).message}`,
-      hint: 'Check the path given with --file.',
-      cause: thrown,
-    })
-  })
-}

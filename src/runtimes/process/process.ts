@@ -8,9 +8,11 @@ import { AppError } from '../../core/errors.ts'
 import type { DeviceVendor } from '../../devices/device.ts'
 import type { LaunchPlan } from '../../engines/engine.ts'
 import type { RunningReplica, Runtime, RuntimeEvent } from '../runtime.ts'
+import { readSecrets } from '../secrets.ts'
 import { createMemoryBounds } from './memory-bound.ts'
 import { inNamespace } from './network-namespace.ts'
 import { createProcessNodes, thisMachine, type ProcessNode } from './nodes.ts'
+import { createPlanFiles } from './plan-files.ts'
 import { createPorts } from './ports.ts'
 import {
   createReplicaFinder,
@@ -53,6 +55,7 @@ export function createProcessRuntime(config: ProcessRuntimeConfig): Runtime {
   const find = createReplicaFinder(config.dataDirectory)
   const nodes = createProcessNodes(name, config.nodes ?? [thisMachine], config.vendors ?? [])
   const memory = createMemoryBounds()
+  const files = createPlanFiles(join(config.dataDirectory, 'run', 'files'))
   const portOn = createPorts()
   const listeners: ((event: RuntimeEvent) => void)[] = []
   /** Leaders that were seen running, by replica id. */
@@ -69,6 +72,7 @@ export function createProcessRuntime(config: ProcessRuntimeConfig): Runtime {
     if (!known.delete(id)) return
     killStrays(id)
     memory.release(id)
+    files.remove(id)
     if (stopping.has(id)) return
     tell({ kind: 'ended', id, exitCode, signal, logTail: logs.tail(id, tailLines).join('\n') })
   }
@@ -121,14 +125,17 @@ export function createProcessRuntime(config: ProcessRuntimeConfig): Runtime {
         host: node.address,
         devices: devices.map((device) => device.id),
       }
-      const [command = '', ...rest] = plan.argv
+      const secrets = readSecrets(config.dataDirectory, plan.secrets)
+      const { argv: words, env } = files.write(identity.id, plan)
+      const [command = '', ...rest] = words
       const direct = [command === 'node' ? process.execPath : command, ...rest]
       const bounded = memory.wrap(identity.id, direct, assignment.memoryBytes)
       const argv = node.namespace === null ? bounded : inNamespace(node.namespace, bounded)
       const child = spawnDetached(argv, logs.open(identity.id), {
         ...config.environment,
-        ...plan.env,
+        ...env,
         ...nodes.pin(devices),
+        ...secrets,
         [bootVariable]: undefined,
         [roleVariable]: undefined,
         [dataVariable]: config.dataDirectory,
@@ -154,6 +161,7 @@ export function createProcessRuntime(config: ProcessRuntimeConfig): Runtime {
         known.delete(id)
         killStrays(id)
         memory.release(id)
+        files.remove(id)
       } finally {
         stopping.delete(id)
       }

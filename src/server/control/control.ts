@@ -71,7 +71,8 @@ export async function startControl(boot: Boot, deps: ControlDeps): Promise<Contr
   if (changed.length > 0) log.info({ changed }, 'deployments of the config were applied')
   await createFirstKey(registry, send)
 
-  const runtime = createRuntimes(config, { dataDirectory, environment: deps.environment })
+  const { environment } = deps
+  const runtime = await createRuntimes(config, { dataDirectory, environment, log })
   const snapshot = createSnapshotFile(join(dataDirectory, 'run', 'snapshot.json'), clock)
   const deployer = createDeployer({
     runtime,

@@ -1,0 +1,67 @@
+import type Docker from 'dockerode'
+import { AppError } from '../../core/errors.ts'
+import { formatBytes } from '../../core/units.ts'
+
+/** One line of what Docker tells while it pulls. */
+export interface PullEvent {
+  readonly id?: string
+  readonly status?: string
+  readonly error?: string
+  readonly progressDetail?: { readonly current?: number; readonly total?: number }
+}
+
+/** Adds up the layers: `pulling IMAGE: 40 % of 8.1 GiB`. Pure but for what it has seen. */
+export function createPullProgress(image: string): (event: PullEvent) => string {
+  const layers = new Map<string, { current: number; total: number }>()
+  return ({ id, status, progressDetail }) => {
+    const { current, total } = progressDetail ?? {}
+    if (
+      id !== undefined &&
+      status === 'Downloading' &&
+      current !== undefined &&
+      total !== undefined
+    )
+      layers.set(id, { current, total })
+    const known = id === undefined ? undefined : layers.get(id)
+    if (id !== undefined && known && (status === 'Download complete' || status === 'Pull complete'))
+      layers.set(id, { ...known, current: known.total })
+    const all = [...layers.values()]
+    const sum = (of: 'current' | 'total'): number => all.reduce((total, one) => total + one[of], 0)
+    if (all.length === 0) return `pulling ${image}`
+    const percent = Math.floor((100 * sum('current')) / Math.max(1, sum('total')))
+    return `pulling ${image}: ${percent} % of ${formatBytes(sum('total'))}`
+  }
+}
+
+/** Makes sure that the image is there. Throws `runtime/refused` where it can't be had. */
+export async function needImage(
+  docker: Docker,
+  image: string,
+  signal: AbortSignal,
+  onProgress: (text: string) => void,
+): Promise<void> {
+  signal.throwIfAborted()
+  try {
+    await docker.getImage(image).inspect()
+    return
+  } catch (thrown) {
+    if ((thrown as { statusCode?: number }).statusCode !== 404) throw thrown
+  }
+  const progress = createPullProgress(image)
+  onProgress(progress({}))
+  const stream = (await docker.pull(image, { abortSignal: signal })) as NodeJS.ReadableStream
+  await new Promise<void>((resolve, reject) => {
+    docker.modem.followProgress(
+      stream,
+      (error: Error | null) => (error ? reject(pullError(image, error)) : resolve()),
+      (event: PullEvent) => onProgress(progress(event)),
+    )
+  })
+}
+
+const pullError = (image: string, cause: Error): AppError =>
+  new AppError('runtime/refused', {
+    message: `can't pull ${image}: ${cause.message}`,
+    hint: 'Check its name and `docker login`; or load it by hand: it is taken from what is there.',
+    cause,
+  })

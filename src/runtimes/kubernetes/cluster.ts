@@ -1,0 +1,217 @@
+import type { KubernetesConfig } from '../../contract/runtimes.ts'
+import { AppError } from '../../core/errors.ts'
+import type { Assignment } from '../../core/node.ts'
+import type { DeviceVendor } from '../../devices/device.ts'
+import { collectionOf, type ApiObject, type KubernetesApi } from './api.ts'
+import { createInformer } from './informer.ts'
+import { identityAnnotation, labelKeys, objectName } from './names.ts'
+import { nodesOf, type NodeView } from './nodes.ts'
+import type { ClusterNodeObject, Pod, ServiceObject, WorkloadObject } from './objects.ts'
+import type { Workload } from './workload.ts'
+
+interface ClusterDeps {
+  readonly name: string
+  readonly config: KubernetesConfig
+  readonly vendors: readonly DeviceVendor[]
+  readonly api: KubernetesApi
+}
+
+interface ClusterEvents {
+  replicaChanged(id: string): void
+  /** Null: it is back. */
+  nodeChanged(node: string, reason: string | null): void
+}
+
+/** What is known of a cluster, kept up to date by watches, and the calls that change it. */
+export type Cluster = ReturnType<typeof openCluster>
+
+const usageAgeMs = 5000
+const settleMs = 100
+const settleTries = 100
+
+export function openCluster(deps: ClusterDeps, events: ClusterEvents) {
+  const { name, config, vendors, api } = deps
+  const { namespace } = config
+  const labelSelector = `${labelKeys.managedBy}=baleen,${labelKeys.owner}=${config.owner}`
+  const owned = { labelSelector }
+  const changed = (object: ApiObject): void => {
+    const id = object.metadata.labels?.[labelKeys.replica]
+    if (id !== undefined) events.replicaChanged(id)
+  }
+  const deployments = createInformer<WorkloadObject>(
+    api,
+    collectionOf('apps/v1', 'Deployment', namespace),
+    owned,
+    changed,
+  )
+  const pods = createInformer<Pod>(api, collectionOf('v1', 'Pod', namespace), owned, changed)
+  const services = createInformer<ServiceObject>(
+    api,
+    collectionOf('v1', 'Service', namespace),
+    owned,
+    () => {},
+  )
+  const nodes = createInformer<ClusterNodeObject>(api, '/api/v1/nodes', {}, nodeSeen)
+  const informers = [deployments, pods, services, nodes]
+
+  /** Reason why a node is out of reach, of all that were ever seen. */
+  const troubles = new Map<string, string | null>()
+  function nodeSeen({ metadata, status }: ClusterNodeObject, isThere: boolean): void {
+    const node = metadata.name
+    const ready = status?.conditions?.find((one) => one.type === 'Ready')
+    const reason = isThere
+      ? ready?.status === 'True'
+        ? null
+        : (ready?.message ?? 'its kubelet does not report')
+      : 'it was removed from the cluster'
+    const before = troubles.get(node)
+    troubles.set(node, reason)
+    if (before === undefined || (before === null) === (reason === null)) return
+    events.nodeChanged(node, reason)
+  }
+  const isGone = (node: string | undefined): boolean =>
+    node !== undefined && (troubles.get(node) ?? null) !== null
+
+  let usage: { atMs: number; pods: Promise<readonly Pod[]> } | undefined
+  /** Pods of everybody: what of the nodes is taken. */
+  const allPods = async (): Promise<readonly Pod[]> => {
+    if (!usage || performance.now() - usage.atMs > usageAgeMs) {
+      const listing = api
+        .list<Pod>('/api/v1/pods', { fieldSelector: 'spec.nodeName!=' })
+        .then((page) => page.items)
+      usage = { atMs: performance.now(), pods: listing }
+    }
+    return usage.pods
+  }
+  const heldBy = (pod: Pod): readonly string[] => {
+    const id = pod.metadata.labels?.[labelKeys.replica]
+    const isOurs = id !== undefined && pod.metadata.namespace === namespace
+    const workload = isOurs ? byId(id) : undefined
+    const text = workload?.metadata.annotations?.[identityAnnotation]
+    return text === undefined ? [] : (JSON.parse(text) as { devices: string[] }).devices
+  }
+  const byId = (id: string): WorkloadObject | undefined => deployments.objects.get(objectName(id))
+  const podsOf = (id: string): readonly Pod[] =>
+    [...pods.objects.values()].filter((pod) => pod.metadata.labels?.[labelKeys.replica] === id)
+  const podPath = (pod: Pod): string =>
+    `${collectionOf('v1', 'Pod', namespace)}/${pod.metadata.name}`
+
+  const views = async (): Promise<readonly NodeView[]> =>
+    nodesOf({
+      runtime: name,
+      nodes: nodes.objects.values(),
+      pods: await allPods(),
+      vendors,
+      prices: config.prices,
+      heldBy,
+    })
+
+  return {
+    async ready() {
+      for (const informer of informers) await informer.ready()
+    },
+    close() {
+      for (const informer of informers) informer.close()
+    },
+    nodes: views,
+    workloads: () => [...deployments.objects.values()],
+    workload: byId,
+    /** Of all replicas, or of those of a deployment. */
+    ids: (deployment: string): readonly string[] =>
+      [...deployments.objects.values()]
+        .filter((one) => one.metadata.labels?.[labelKeys.deployment] === deployment)
+        .flatMap((one) => one.metadata.labels?.[labelKeys.replica] ?? []),
+    pods: podsOf,
+    podPath,
+    note(kind: string, object: WorkloadObject) {
+      if (kind === 'Deployment') deployments.note(object)
+      if (kind === 'Service') services.note(object as unknown as ServiceObject)
+    },
+
+    /** What to ask the cluster for. Throws `runtime/unknown-node` and `runtime/unknown-device`. */
+    async resolve(assignment: Assignment): Promise<Workload['devices']> {
+      const { node: wanted, devices: ids, accelerators } = assignment
+      if (wanted !== null && !wanted.startsWith(`${name}/`)) throw unknownNode(wanted)
+      if (wanted !== null && !nodes.objects.has(wanted.slice(name.length + 1)))
+        throw unknownNode(wanted)
+      if (ids.length === 0) {
+        if (!accelerators) return null
+        return {
+          ...vendorOf(accelerators.vendor).kubernetes.ask(accelerators),
+          count: accelerators.count,
+        }
+      }
+      const all = (await views()).filter((view) => wanted === null || view.node.name === wanted)
+      const kinds = ids.map((id) => {
+        const kind = all.map((view) => view.kinds.get(id)).find((one) => one !== undefined)
+        if (kind) return kind
+        throw new AppError('runtime/unknown-device', {
+          message: `${wanted ?? name} has no device "${id}"`,
+        })
+      })
+      const [first] = kinds
+      if (
+        !first ||
+        kinds.some((kind) => kind.vendor !== first.vendor || kind.profile !== first.profile)
+      )
+        throw new AppError('runtime/unknown-device', {
+          message: `one replica can't have devices of two kinds: ${ids.join(', ')}`,
+        })
+      const count = ids.length
+      const request = { ...first, model: wanted === null ? first.model : null, count }
+      return { ...vendorOf(first.vendor).kubernetes.ask(request), count }
+    },
+
+    /** Tells the workload to go with all that it made. Returns whether there was one. */
+    async removeWorkload(id: string): Promise<void> {
+      await api.remove(`${collectionOf('apps/v1', 'Deployment', namespace)}/${objectName(id)}`, {
+        propagationPolicy: 'Foreground',
+      })
+    },
+    /** Once nothing makes pods anew, ends those that are left within the grace. */
+    async endPods(id: string, graceS: number): Promise<void> {
+      const replicaSets = collectionOf('apps/v1', 'ReplicaSet', namespace)
+      const ours = { labelSelector: `${labelKeys.replica}=${id}` }
+      for (let tries = 0; tries < settleTries; tries++) {
+        const { items } = await api.list<ApiObject>(replicaSets, ours)
+        if (items.every((one) => one.metadata.deletionTimestamp !== undefined)) break
+        await new Promise((resolve) => setTimeout(resolve, settleMs))
+      }
+      const { items } = await api.list<Pod>(collectionOf('v1', 'Pod', namespace), ours)
+      for (const pod of items)
+        await api.remove(podPath(pod), { gracePeriodSeconds: Math.max(1, graceS) })
+    },
+    /** Their kubelet can't say that they ended; when it is back it ends what the cluster no longer knows. */
+    async forcePodsOfGoneNodes(id: string): Promise<void> {
+      for (const pod of podsOf(id))
+        if (isGone(pod.spec.nodeName) && pod.metadata.deletionTimestamp !== undefined)
+          await api.remove(podPath(pod), { gracePeriodSeconds: 0 })
+    },
+
+    urlOf(id: string, port: number, pod: Pod | null): string {
+      if (config.address === 'pod')
+        return pod?.status?.podIP === undefined ? '' : `http://${hostOf(pod.status.podIP)}:${port}`
+      if (config.address === 'service') return `http://${objectName(id)}.${namespace}.svc:${port}`
+      const nodePort = services.objects.get(objectName(id))?.spec.ports[0]?.nodePort
+      const hostIp = pod?.status?.hostIP
+      return nodePort === undefined || hostIp === undefined
+        ? ''
+        : `http://${hostOf(hostIp)}:${nodePort}`
+    },
+  }
+
+  function unknownNode(node: string): AppError {
+    const known = [...nodes.objects.keys()].map((one) => `${name}/${one}`)
+    return new AppError('runtime/unknown-node', {
+      message: `there is no node "${node}"; there is: ${known.join(', ') || 'none'}`,
+    })
+  }
+
+  function vendorOf(vendor: string): DeviceVendor {
+    const found = vendors.find((one) => one.name === vendor)
+    if (found) return found
+    throw new AppError('runtime/unknown-device', { message: `nobody knows devices of "${vendor}"` })
+  }
+}
+
+const hostOf = (ip: string): string => (ip.includes(':') ? `[${ip}]` : ip)

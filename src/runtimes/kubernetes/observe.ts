@@ -1,0 +1,120 @@
+import { exitStatus, type ExitStatus } from '../exit-status.ts'
+import type { ContainerStatus, Pod, Termination, WorkloadObject } from './objects.ts'
+import { containerName } from './names.ts'
+
+/** What the cluster says of one replica, from its workload and its pods. */
+export interface Observation {
+  /** Without the runtime's name. Null: not placed. */
+  readonly node: string | null
+  readonly waiting: string | null
+  /** How often its engine was started anew, by any of its pods. */
+  readonly restarts: number
+  /** Its engine does not run and has ended. */
+  readonly end: Ending | null
+  /** The pod that serves, or is to. */
+  readonly pod: Pod | null
+}
+
+export interface Ending extends ExitStatus {
+  /** What the cluster adds: `OOMKilled`, `Evicted: the node was low on memory`. Empty: nothing. */
+  readonly reason: string
+  /** The last lines of the log, as far as the cluster kept them with the pod. */
+  readonly lastWords: string
+}
+
+/** Pure: the same objects give the same answer. */
+export function observe(workload: WorkloadObject, pods: readonly Pod[]): Observation {
+  const pod = leaderOf(pods)
+  if (!pod) {
+    const waiting = failureOf(workload) ?? 'the cluster has not made its pod yet'
+    return { node: null, waiting, restarts: 0, end: null, pod: null }
+  }
+  const status = engineOf(pod)
+  return {
+    node: pod.spec.nodeName ?? null,
+    waiting: waitingOf(pod, status),
+    restarts: status?.restartCount ?? 0,
+    end: endOf(pod, status),
+    pod,
+  }
+}
+
+/** The youngest that is not being deleted; else the youngest. */
+function leaderOf(pods: readonly Pod[]): Pod | null {
+  const ranked = pods
+    .filter(
+      (pod) => (pod.metadata.labels?.['leaderworkerset.sigs.k8s.io/worker-index'] ?? '0') === '0',
+    )
+    .toSorted(
+      (a, b) =>
+        Number(a.metadata.deletionTimestamp !== undefined) -
+          Number(b.metadata.deletionTimestamp !== undefined) ||
+        b.metadata.creationTimestamp.localeCompare(a.metadata.creationTimestamp),
+    )
+  return ranked[0] ?? null
+}
+
+const engineOf = (pod: Pod): ContainerStatus | undefined =>
+  pod.status?.containerStatuses?.find((one) => one.name === containerName)
+
+/** Why no pod could be made, such as a quota that is used up. */
+function failureOf({ status }: WorkloadObject): string | null {
+  const failed = status?.conditions?.find(
+    (one) => one.type === 'ReplicaFailure' && one.status === 'True',
+  )
+  return failed?.message ?? null
+}
+
+function waitingOf(pod: Pod, status: ContainerStatus | undefined): string | null {
+  const [gate] = pod.spec.schedulingGates ?? []
+  if (gate)
+    return gate.name.startsWith('kueue.x-k8s.io/')
+      ? 'queued: Kueue has not admitted it yet'
+      : `held back by the scheduling gate ${gate.name}`
+  if (pod.spec.nodeName === undefined) {
+    const scheduled = pod.status?.conditions?.find((one) => one.type === 'PodScheduled')
+    return scheduled?.status === 'False'
+      ? `does not fit: ${scheduled.message ?? scheduled.reason ?? 'no node takes it'}`
+      : 'waits for a node'
+  }
+  if (status?.state?.running) return null
+  const waiting = status?.state?.waiting
+  if (waiting) {
+    const { reason = '', message } = waiting
+    const said = waits[reason] ?? reason
+    return message === undefined || message === '' ? said : `${said}: ${message}`
+  }
+  return status?.state?.terminated ? 'has ended' : 'the node prepares it'
+}
+
+const waits: Readonly<Record<string, string>> = {
+  ContainerCreating: 'pulls its image or mounts its volumes',
+  PodInitializing: 'the node prepares it',
+  ErrImagePull: 'its image can’t be pulled',
+  ImagePullBackOff: 'its image can’t be pulled',
+  InvalidImageName: 'its image has no valid name',
+  CreateContainerConfigError: 'what it is configured with is missing',
+  CreateContainerError: 'its container can’t be made',
+  RunContainerError: 'its container can’t be run',
+  CrashLoopBackOff: 'ended again and again',
+}
+
+function endOf(pod: Pod, status: ContainerStatus | undefined): Ending | null {
+  const terminated =
+    status?.state?.terminated ?? (status?.state?.waiting ? status.lastState?.terminated : undefined)
+  if (terminated) return ending(terminated)
+  if (pod.status?.phase !== 'Failed') return null
+  // The pod was ended as a whole: evicted, or refused by the device plugin.
+  const { reason = 'Failed', message } = pod.status
+  return {
+    exitCode: null,
+    signal: null,
+    reason: message === undefined ? reason : `${reason}: ${message}`,
+    lastWords: '',
+  }
+}
+
+export function ending({ exitCode, signal, reason = '', message = '' }: Termination): Ending {
+  const isPlain = reason === 'Error' || reason === 'Completed'
+  return { ...exitStatus(exitCode, signal), reason: isPlain ? '' : reason, lastWords: message }
+}

@@ -1,0 +1,87 @@
+import { fetch } from 'undici'
+import { AppError } from '../../core/errors.ts'
+import type { ServeDetails } from './serve-config.ts'
+
+/** A node as Ray's state API tells of it. */
+export interface RayNode {
+  readonly node_id: string
+  readonly node_ip: string
+  readonly node_name: string
+  readonly state: string
+  readonly state_message: string | null
+  readonly resources_total: Readonly<Record<string, number>>
+  readonly labels?: Readonly<Record<string, string>>
+}
+
+/** The HTTP API of a Ray cluster's dashboard. */
+export interface Dashboard {
+  serve(): Promise<ServeDetails>
+  /** Replaces everything that was declared. */
+  putServe(config: object): Promise<void>
+  nodes(): Promise<readonly RayNode[]>
+  /** Last lines of a log file. Null: there is none. */
+  log(nodeId: string, file: string, lines: number): Promise<readonly string[] | null>
+}
+
+const timeoutMs = 20_000
+/** The first one starts Serve itself. */
+const putTimeoutMs = 120_000
+
+export function connectDashboard(address: string, token: string | null): Dashboard {
+  const base = address.replace(/\/+$/, '')
+  const ask = async (path: string, init: { method?: string; body?: string } = {}) => {
+    const headers = {
+      ...(init.body === undefined ? {} : { 'content-type': 'application/json' }),
+      ...(token === null ? {} : { 'x-ray-authorization': `Bearer ${token}` }),
+    }
+    const limit = init.method === 'PUT' ? putTimeoutMs : timeoutMs
+    try {
+      return await fetch(base + path, { ...init, headers, signal: AbortSignal.timeout(limit) })
+    } catch (thrown) {
+      const cause = (thrown as Error).cause
+      const message = cause instanceof Error ? cause.message : (thrown as Error).message
+      throw new AppError('runtime/unreachable', {
+        message: `Ray at ${base} can't be reached: ${message}`,
+        cause: thrown,
+      })
+    }
+  }
+  const json = async <T>(path: string): Promise<T> => {
+    const response = await ask(path)
+    const text = await response.text()
+    if (!response.ok) throw refused(path, response.status, text)
+    return JSON.parse(text) as T
+  }
+  return {
+    // The slash at the end matters.
+    serve: async () => {
+      const details = await json<Partial<ServeDetails>>('/api/serve/applications/')
+      return { ...details, applications: details.applications ?? {} }
+    },
+    async putServe(config) {
+      const body = JSON.stringify(config)
+      const response = await ask('/api/serve/applications/', { method: 'PUT', body })
+      const text = await response.text()
+      if (!response.ok) throw refused('the configuration', response.status, text)
+    },
+    async nodes() {
+      const path = '/api/v0/nodes?detail=1&limit=10000'
+      const { data } = await json<{ data: { result: { result: RayNode[] } } }>(path)
+      return data.result.result
+    },
+    async log(nodeId, file, lines) {
+      const query = new URLSearchParams({ node_id: nodeId, filename: file, lines: String(lines) })
+      const response = await ask(`/api/v0/logs/file?${query.toString()}`)
+      const text = await response.text()
+      return response.ok ? text.split('\n').filter((line) => line !== '') : null
+    },
+  }
+}
+
+/** Serve answers with a traceback; its last line is what a person needs. */
+function refused(what: string, status: number, text: string): AppError {
+  const last = text.trimEnd().split('\n').at(-1) ?? ''
+  return new AppError('runtime/refused', {
+    message: `Ray refuses ${what} (${status}): ${last.slice(0, 500)}`,
+  })
+}

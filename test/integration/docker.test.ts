@@ -1,0 +1,163 @@
+import { execFileSync } from 'node:child_process'
+import {
+  copyFileSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  rmSync,
+  symlinkSync,
+} from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterAll, beforeAll, describe } from 'vitest'
+import { runtimesConfig } from '../../src/contract/runtimes.ts'
+import { anywhere } from '../../src/core/node.ts'
+import { createGeneric } from '../../src/devices/generic/generic.ts'
+import { launchPlan } from '../../src/engines/launch-plan.ts'
+import { createDockerRuntime } from '../../src/runtimes/docker/docker.ts'
+import { runtimeContract } from '../../src/runtimes/runtime.contract.ts'
+import { freePort, need, startDaemon, until, type Daemon } from './support/tools.ts'
+
+const missing =
+  process.platform !== 'linux' || process.getuid?.() !== 0
+    ? 'a Docker daemon needs root on Linux'
+    : need('dockerd', 'docker.io') && need('busybox', 'busybox-static')
+      ? null
+      : 'dockerd and busybox are not there and can not be installed'
+
+/** Does what stands in its file, a line each: `say TEXT` or `end CODE`. */
+const puppet = `
+  trap 'exit 0' TERM
+  id="\${BALEEN_REPLICA#*'"id":"'}"; id="\${id%%\\"*}"
+  n=0
+  while :; do
+    total=0; [ -f /commands/$id ] && total=$(wc -l < /commands/$id)
+    while [ "$n" -lt "$total" ]; do
+      n=$((n+1))
+      line=$(sed -n "$n p" /commands/$id)
+      case "$line" in
+        'end '*) exit "\${line#end }" ;;
+        *) echo "\${line#say }" ;;
+      esac
+    done
+    sleep 0.05
+  done`
+
+describe.skipIf(missing !== null)(
+  `Docker${missing === null ? '' : ` (skipped: ${missing})`}`,
+  () => {
+    const folder = mkdtempSync(join(tmpdir(), 'baleen-docker-'))
+    const socket = join(folder, 'docker.sock')
+    const image = 'baleen-test:1'
+    let containerd: Daemon
+    let daemon: Daemon
+    let owners = 0
+
+    const docker = (...argv: string[]): string =>
+      execFileSync('docker', ['-H', `unix://${socket}`, ...argv], {
+        encoding: 'utf8',
+        stdio: ['ignore', 'pipe', 'pipe'],
+      })
+
+    const startDocker = async (): Promise<void> => {
+      rmSync(join(folder, 'pid'), { force: true })
+      daemon = startDaemon(join(folder, 'dockerd.log'), [
+        'dockerd',
+        '--containerd',
+        join(folder, 'containerd.sock'),
+        '--host',
+        `unix://${socket}`,
+        '--pidfile',
+        join(folder, 'pid'),
+        '--data-root',
+        join(folder, 'data'),
+        '--exec-root',
+        join(folder, 'exec'),
+        '--bridge=none',
+        '--iptables=false',
+        '--ip6tables=false',
+        '--live-restore',
+      ])
+      await until('a Docker daemon', async () => docker('version') !== '', [daemon])
+    }
+
+    beforeAll(async () => {
+      // Of its own, so that containers live on when the daemon is killed.
+      containerd = startDaemon(join(folder, 'containerd.log'), [
+        'containerd',
+        '--address',
+        join(folder, 'containerd.sock'),
+        '--log-level',
+        'warn',
+        '--root',
+        join(folder, 'containerd'),
+        '--state',
+        join(folder, 'containerd-state'),
+      ])
+      await until('containerd', async () => existsSync(join(folder, 'containerd.sock')), [
+        containerd,
+      ])
+      await startDocker()
+      const bin = join(folder, 'rootfs', 'bin')
+      mkdirSync(bin, { recursive: true })
+      copyFileSync('/bin/busybox', join(bin, 'busybox'))
+      for (const applet of ['sh', 'sed', 'wc', 'sleep', 'echo'])
+        symlinkSync('busybox', join(bin, applet))
+      execFileSync('tar', ['-C', join(folder, 'rootfs'), '-cf', join(folder, 'rootfs.tar'), '.'])
+      docker('import', join(folder, 'rootfs.tar'), image)
+    })
+    afterAll(async () => {
+      await daemon?.stop()
+      await containerd?.stop()
+      for (const line of readFileSync('/proc/mounts', 'utf8').split('\n').toReversed()) {
+        const [, path = ''] = line.split(' ')
+        if (path.startsWith(`${folder}/`)) execFileSync('umount', ['-l', path])
+      }
+      rmSync(folder, { recursive: true, force: true })
+    })
+
+    runtimeContract('docker', async () => {
+      const owner = `test-${++owners}`
+      const commands = mkdtempSync(join(folder, 'commands-'))
+      const { here } = runtimesConfig.parse({
+        here: { kind: 'docker', host: socket, network: 'host' },
+      })
+      if (here?.kind !== 'docker') throw new Error('not docker')
+      const played = createGeneric({
+        name: 'played',
+        devices: ['a', 'b'].map((id) => ({ id, model: 'Played', memoryBytes: 2 ** 30 })),
+        pin: { PLAYED: '{ids}' },
+        files: ['/dev/null'],
+        kubernetes: null,
+      })
+      const say = async (id: string, line: string): Promise<void> => {
+        execFileSync('sh', ['-c', 'echo "$1" >> "$0"', join(commands, id), line])
+      }
+      return {
+        open: () =>
+          createDockerRuntime({
+            name: 'here',
+            owner,
+            config: here,
+            vendors: [played],
+            models: commands,
+            freePort,
+            secretsOf: () => ({}),
+          }),
+        plan: launchPlan({
+          argv: ['/bin/sh', '-c', puppet],
+          image,
+          mounts: [{ path: '/commands', kind: 'model' }],
+        }),
+        assignment: { ...anywhere, node: 'here/docker', devices: ['b'] },
+        say: (id, line) => say(id, `say ${line}`),
+        end: (id, exitCode) => say(id, `end ${exitCode}`),
+        takeAway: async (id) => void docker('rm', '-f', `baleen-${owner}-${id}`),
+        loseNode: () => daemon.kill(),
+        bringBack: startDocker,
+        destroy: async () => {},
+      }
+    })
+  },
+)

@@ -1,0 +1,185 @@
+import { execFileSync } from 'node:child_process'
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { stringify } from 'yaml'
+import { runtimesConfig } from '../../src/contract/runtimes.ts'
+import { anywhere } from '../../src/core/node.ts'
+import { launchPlan } from '../../src/engines/launch-plan.ts'
+import { createRayRuntime } from '../../src/runtimes/ray/ray.ts'
+import { runtimeContract } from '../../src/runtimes/runtime.contract.ts'
+import { rayProgram } from './support/ray.ts'
+import { freePort, until } from './support/tools.ts'
+
+const program = rayProgram()
+
+/** A small application that answers as OpenAI's API does. */
+const planOf = (model: string) =>
+  launchPlan({
+    argv: ['serve', 'run', '{files}/serve.yaml'],
+    files: {
+      'serve.yaml': stringify({
+        applications: [{ name: 'x', import_path: 'ray_application:build', args: { model } }],
+      }),
+    },
+  })
+
+describe.skipIf('missing' in program)(
+  `Ray${'missing' in program ? ` (skipped: ${program.missing})` : ''}`,
+  () => {
+    const folder = mkdtempSync(join(tmpdir(), 'bray-'))
+    const python = 'path' in program ? program.path : ''
+    const ray = ['-m', 'ray.scripts.scripts']
+    const env = {
+      ...process.env,
+      RAY_USAGE_STATS_ENABLED: '0',
+      PYTHONPATH: join(import.meta.dirname, 'support'),
+    }
+    let dashboardPort = 0
+    let serve = ''
+    let owners = 0
+    const address = (): string => `http://127.0.0.1:${dashboardPort}`
+    const applications = async () => {
+      const response = await fetch(`${address()}/api/serve/applications/`)
+      const { applications: all } = (await response.json()) as {
+        applications: Record<string, { status: string; deployments: Record<string, object> }>
+      }
+      return all
+    }
+
+    beforeAll(async () => {
+      const [gcsPort, servePort] = await Promise.all([freePort(), freePort()])
+      dashboardPort = await freePort()
+      serve = `http://127.0.0.1:${servePort}`
+      const start = [
+        'start',
+        '--head',
+        '--port',
+        String(gcsPort),
+        '--num-cpus',
+        '8',
+        '--dashboard-host',
+        '127.0.0.1',
+        '--dashboard-port',
+        String(dashboardPort),
+        '--disable-usage-stats',
+        '--temp-dir',
+        folder,
+      ]
+      execFileSync(python, [...ray, ...start], { env, stdio: 'pipe', timeout: 240_000 })
+      // Something of somebody else, which has to stay as it is.
+      const response = await fetch(`${address()}/api/serve/applications/`, {
+        method: 'PUT',
+        headers: { 'content-type': 'application/json' },
+        body: JSON.stringify({
+          http_options: { host: '127.0.0.1', port: servePort },
+          applications: [
+            {
+              name: 'other',
+              route_prefix: '/other',
+              import_path: 'ray_application:build',
+              args: { model: 'other' },
+            },
+          ],
+        }),
+      })
+      if (!response.ok) throw new Error(await response.text())
+      await until(
+        'the other application',
+        async () => (await applications())['other']?.status === 'RUNNING',
+        [],
+        240_000,
+      )
+    }, 600_000)
+    afterAll(() => {
+      execFileSync(python, [...ray, 'stop', '--force'], { env, stdio: 'pipe', timeout: 120_000 })
+      rmSync(folder, { recursive: true, force: true })
+    })
+
+    const open = (owner: string) => {
+      const { ray } = runtimesConfig.parse({ ray: { kind: 'ray', address: address() } })
+      if (ray?.kind !== 'ray') throw new Error('not ray')
+      return createRayRuntime({ name: 'ray', owner, config: ray, token: null })
+    }
+    const nodeName = async (): Promise<string> => {
+      const runtime = open('look')
+      const [node] = await runtime.inventory()
+      await runtime.close()
+      return node?.name ?? ''
+    }
+
+    runtimeContract('ray', async () => {
+      const owner = `test-${++owners}`
+      return {
+        open: () => open(owner),
+        plan: planOf('small'),
+        assignment: { ...anywhere, node: await nodeName() },
+        waitMs: 90_000,
+        takeAway: async (id) => {
+          const all = (await (await fetch(`${address()}/api/serve/applications/`)).json()) as {
+            applications: Record<string, { deployed_app_config: object }>
+          }
+          const rest = Object.entries(all.applications).filter(([name]) => name !== `baleen-${id}`)
+          await fetch(`${address()}/api/serve/applications/`, {
+            method: 'PUT',
+            headers: { 'content-type': 'application/json' },
+            body: JSON.stringify({ applications: rest.map(([, one]) => one.deployed_app_config) }),
+          })
+        },
+        destroy: async () => {},
+      }
+    })
+
+    it('serves a model beside what others serve, and leaves that alone', async () => {
+      const runtime = open('beside')
+      const replicaOf = async () => JSON.stringify((await applications())['other']?.deployments)
+      const before = await replicaOf()
+      const identity = { id: 'ant-9', deployment: 'ant', revision: 1, specHash: 'a', port: 8000 }
+      const { url } = await runtime.start(identity, planOf('ant'), anywhere)
+      await until(
+        'a running application',
+        async () => (await runtime.list())[0]?.waiting === null,
+        [],
+        120_000,
+      )
+      expect(url).toBe(`${serve}/ant-9`)
+      const models = (await (await fetch(`${url}/v1/models`)).json()) as { data: { id: string }[] }
+      expect(models.data[0]?.id).toBe('ant')
+      const body = JSON.stringify({ messages: [{ role: 'user', content: 'hello' }] })
+      const answer = await fetch(`${url}/v1/chat/completions`, { method: 'POST', body })
+      expect(await answer.json()).toMatchObject({
+        choices: [{ message: { role: 'assistant', content: 'you said hello' } }],
+      })
+      const { signal } = new AbortController()
+      const log = await Array.fromAsync(runtime.logs('ant-9', { lines: 50, follow: false, signal }))
+      expect(log.join('\n')).toContain('Finished initializing replica')
+      await runtime.stop('ant-9', 1000)
+      expect(await replicaOf()).toBe(before)
+      expect(Object.keys(await applications())).toEqual(['other'])
+      await runtime.close()
+    })
+
+    it('says why Ray gives an application up', async () => {
+      const runtime = open('broken')
+      const events: unknown[] = []
+      runtime.watch((event) => events.push(event))
+      const identity = { id: 'bee-1', deployment: 'bee', revision: 1, specHash: 'a', port: 8000 }
+      const plan = launchPlan({
+        argv: ['serve'],
+        files: {
+          'serve.yaml': stringify({ applications: [{ name: 'x', import_path: 'nothing:here' }] }),
+        },
+      })
+      await runtime.start(identity, plan, anywhere)
+      await expect
+        .poll(() => events, { timeout: 90_000 })
+        .toMatchObject([
+          { kind: 'ended', id: 'bee-1', logTail: expect.stringContaining('nothing') as string },
+        ])
+      await until('its end', async () => !('baleen-bee-1' in (await applications())))
+      expect(Object.keys(await applications())).toEqual(['other'])
+      await runtime.close()
+    })
+  },
+)

@@ -1,0 +1,158 @@
+import { execFileSync } from 'node:child_process'
+import { generateKeyPairSync } from 'node:crypto'
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { Agent, fetch } from 'undici'
+import { cached, freePort, has, need, startDaemon, textOf, until, type Daemon } from './tools.ts'
+
+/** A real API server with etcd, scheduler and controllers; only kubelets are missing. */
+export interface ControlPlane {
+  readonly url: string
+  readonly kubeconfig: string
+  readonly token: string
+  /** Its certificate, for other servers of the test. */
+  readonly certificate: { readonly key: string; readonly cert: string }
+  /** A call past Baleen. */
+  call(method: string, path: string, body?: unknown, contentType?: string): Promise<unknown>
+  stop(): Promise<void>
+}
+
+const source = join(import.meta.dirname, '..', 'control-plane')
+const token = 'test-token'
+const buildMs = 3_600_000
+
+/** Null with the reason where this machine can't have one. */
+export function controlPlaneProgram(): { path: string } | { missing: string } {
+  if (!need('etcd', 'etcd-server')) return { missing: 'etcd is not there and can not be installed' }
+  if (process.platform !== 'linux') return { missing: 'the control plane runs on Linux only' }
+  try {
+    return { path: cached('control-plane', textOf(source), build) }
+  } catch (thrown) {
+    return { missing: (thrown as Error).message }
+  }
+}
+
+function build(path: string): void {
+  if (!has('go')) throw new Error('go is not there, which builds the control plane')
+  if (process.env['BALEEN_INTEGRATION_BUILD'] === 'off')
+    throw new Error('the control plane is not built here (BALEEN_INTEGRATION_BUILD=off)')
+  const argv = ['build', '-trimpath', '-ldflags', '-s -w', '-o', path, '.']
+  const env = { ...process.env, CGO_ENABLED: '0', GOFLAGS: '-mod=readonly -buildvcs=false' }
+  execFileSync('go', argv, { cwd: source, env, stdio: 'pipe', timeout: buildMs })
+}
+
+export async function startControlPlane(program: string): Promise<ControlPlane> {
+  const folder = mkdtempSync(join(tmpdir(), 'baleen-cluster-'))
+  const at = (name: string): string => join(folder, name)
+  const [etcdPort, peerPort, port] = await Promise.all([freePort(), freePort(), freePort()])
+  const etcdUrl = `http://127.0.0.1:${etcdPort}`
+  const peerUrl = `http://127.0.0.1:${peerPort}`
+  const url = `https://127.0.0.1:${port}`
+  const { privateKey } = generateKeyPairSync('rsa', { modulusLength: 2048 })
+  writeFileSync(at('sa.key'), privateKey.export({ type: 'pkcs1', format: 'pem' }))
+  writeFileSync(at('tokens.csv'), `${token},admin,1,"system:masters"\n`)
+  writeFileSync(at('kubeconfig'), kubeconfigOf(url))
+  const daemons: Daemon[] = []
+  const run = (name: string, argv: readonly string[]): void =>
+    void daemons.push(startDaemon(at(`${name}.log`), argv))
+  const dispatcher = new Agent({ connect: { rejectUnauthorized: false } })
+  const call: ControlPlane['call'] = async (
+    method,
+    path,
+    body,
+    contentType = 'application/json',
+  ) => {
+    const response = await fetch(url + path, {
+      method,
+      dispatcher,
+      headers: {
+        authorization: `Bearer ${token}`,
+        ...(body === undefined ? {} : { 'content-type': contentType }),
+      },
+      ...(body === undefined ? {} : { body: JSON.stringify(body) }),
+    })
+    const text = await response.text()
+    if (!response.ok) throw new Error(`${method} ${path}: ${response.status} ${text.slice(0, 500)}`)
+    return text.startsWith('{') ? (JSON.parse(text) as unknown) : text
+  }
+
+  run('etcd', [
+    'etcd',
+    '--data-dir',
+    at('etcd'),
+    '--unsafe-no-fsync',
+    '--listen-client-urls',
+    etcdUrl,
+    '--advertise-client-urls',
+    etcdUrl,
+    '--listen-peer-urls',
+    peerUrl,
+    '--initial-advertise-peer-urls',
+    peerUrl,
+    '--initial-cluster',
+    `default=${peerUrl}`,
+  ])
+  run('apiserver', [
+    program,
+    'apiserver',
+    `--etcd-servers=${etcdUrl}`,
+    `--secure-port=${port}`,
+    '--bind-address=127.0.0.1',
+    `--cert-dir=${at('certs')}`,
+    `--service-account-key-file=${at('sa.key')}`,
+    `--service-account-signing-key-file=${at('sa.key')}`,
+    '--service-account-issuer=https://localhost',
+    `--token-auth-file=${at('tokens.csv')}`,
+    '--authorization-mode=RBAC',
+    '--service-cluster-ip-range=10.77.0.0/24',
+    // The stand-in for kubelets answers with the server's own certificate.
+    '--kubelet-preferred-address-types=InternalIP',
+  ])
+  await until('a ready API server', async () => (await call('GET', '/readyz')) === 'ok', daemons)
+  run('controller-manager', [
+    program,
+    'controller-manager',
+    `--kubeconfig=${at('kubeconfig')}`,
+    '--leader-elect=false',
+    '--secure-port=0',
+    `--service-account-private-key-file=${at('sa.key')}`,
+    '--node-monitor-period=500ms',
+    '--node-monitor-grace-period=4s',
+  ])
+  run('scheduler', [
+    program,
+    'scheduler',
+    `--kubeconfig=${at('kubeconfig')}`,
+    '--leader-elect=false',
+    '--secure-port=0',
+  ])
+  const account = '/api/v1/namespaces/default/serviceaccounts/default'
+  await until('controllers', async () => Boolean(await call('GET', account)), daemons)
+
+  return {
+    url,
+    kubeconfig: at('kubeconfig'),
+    token,
+    certificate: {
+      key: readFileSync(at('certs/apiserver.key'), 'utf8'),
+      cert: readFileSync(at('certs/apiserver.crt'), 'utf8'),
+    },
+    call,
+    async stop() {
+      for (const daemon of daemons.toReversed()) await daemon.stop()
+      await dispatcher.close()
+      rmSync(folder, { recursive: true, force: true })
+    },
+  }
+}
+
+const kubeconfigOf = (server: string): string =>
+  JSON.stringify({
+    apiVersion: 'v1',
+    kind: 'Config',
+    clusters: [{ name: 'test', cluster: { server, 'insecure-skip-tls-verify': true } }],
+    users: [{ name: 'test', user: { token } }],
+    contexts: [{ name: 'test', context: { cluster: 'test', user: 'test' } }],
+    'current-context': 'test',
+  })
