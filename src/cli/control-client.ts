@@ -4,12 +4,14 @@ import {
   keyCreated,
   keyList,
   keyView,
+  requestList,
   statusView,
   usageList,
   type KeyCreated,
   type KeyInput,
   type KeyPatch,
   type KeyView,
+  type RequestView,
   type StatusView,
   type UsageRow,
 } from '../contract/api.ts'
@@ -33,6 +35,8 @@ export interface ControlClient {
   editKey(id: string, patch: KeyPatch): Promise<KeyView>
   removeKey(id: string): Promise<void>
   usage(query: { by: string; sinceMs: number }): Promise<readonly UsageRow[]>
+  /** Finished requests, newest first. */
+  requests(query: { route: string; limit: number }): Promise<readonly RequestView[]>
 }
 
 export interface ControlOptions {
@@ -93,6 +97,9 @@ export function createControlClient(options: ControlOptions): ControlClient {
     },
     usage: async ({ by, sinceMs }) =>
       (await ask(usageList, 'GET', `/usage?by=${by}&sinceMs=${sinceMs}`)).usage,
+    requests: async ({ route, limit }) =>
+      (await ask(requestList, 'GET', `/requests?route=${encodeURIComponent(route)}&limit=${limit}`))
+        .requests,
   }
 }
 

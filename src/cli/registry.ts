@@ -38,6 +38,28 @@ export const registry: readonly Entry[] = [
   entry('Plan', 'plan', async () => (await import('./commands/plan.ts')).plan),
   entry('Plan', 'predict', async () => (await import('./commands/predict.ts')).predict),
   entry('Plan', 'simulate', async () => (await import('./commands/simulate.ts')).simulate),
+  entry('Plan', 'choose', async () => (await import('./commands/choose.ts')).choose),
+  entry('Plan', 'calibrate', async () => (await import('./commands/calibrate.ts')).calibrate),
+  entry(
+    'Plan',
+    'calibration list',
+    async () => (await import('./commands/calibration.ts')).calibrationList,
+  ),
+  entry(
+    'Plan',
+    'calibration show',
+    async () => (await import('./commands/calibration.ts')).calibrationShow,
+  ),
+  entry(
+    'Plan',
+    'calibration import',
+    async () => (await import('./commands/calibration.ts')).calibrationImport,
+  ),
+  entry(
+    'Plan',
+    'calibration rm',
+    async () => (await import('./commands/calibration.ts')).calibrationRemove,
+  ),
   entry('Models', 'model pull', async () => (await import('./commands/model.ts')).modelPull),
   entry('Models', 'model list', async () => (await import('./commands/model.ts')).modelList),
   entry('Models', 'model show', async () => (await import('./commands/model.ts')).modelShow),

@@ -121,6 +121,7 @@ export const requestView = z.object({
   requestBytes: z.number(),
   responseBytes: z.number(),
 })
+export type RequestView = z.infer<typeof requestView>
 export const requestList = z.object({ requests: z.array(requestView) })
 
 export const statusView = z.object({

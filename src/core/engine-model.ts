@@ -139,6 +139,28 @@ export interface FittedEngine {
   readonly burst: number
   /** Half-width of the 80 % interval of the logarithm, by how much of the combination was measured. */
   readonly errorBars: Readonly<Record<'tpot' | 'ttft' | 'e2e' | 'throughput', ErrorBar>>
+  /** What the user's own runs say; each wins over the published fit for its model on its device. */
+  readonly calibrations?: readonly Calibration[]
+}
+
+/** Coefficients of an engine for one model in one precision on one device, fitted to somebody's own runs. */
+export interface Calibration {
+  readonly engine: string
+  readonly model: string
+  readonly device: string
+  readonly weights: string
+  /** Empty: whatever version. */
+  readonly version: string
+  readonly step: StepCoefficients
+  readonly firstToken: FirstTokenCoefficients
+  /** Names of the rows of `covariance`: `step.dense`, `firstToken.queue`, … */
+  readonly keys: readonly string[]
+  /** Of the logarithms of the coefficients, given the runs. */
+  readonly covariance: readonly (readonly number[])[]
+  /** Standard deviation of the logarithm by which a run differs from what the coefficients say. */
+  readonly noise: { readonly tpot: number; readonly ttft: number }
+  /** Standard deviations that hold 80 % of runs: more than 1.28 where there were few to learn the noise from. */
+  readonly deviations: number
 }
 
 export interface ErrorBar {
@@ -171,4 +193,6 @@ export interface EngineCapabilities {
   /** Prompts can be read by replicas of their own, which send the cache on. */
   readonly disaggregates: boolean
   readonly vendors: readonly string[]
+  /** Runs GGUF files as they are. */
+  readonly loadsGguf?: boolean
 }

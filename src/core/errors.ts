@@ -191,6 +191,12 @@ export const catalogue = {
   'planner/bad-model': bad('Give the config.json, safetensors or GGUF header of a language model.'),
   'planner/bad-request': bad('`baleen plan --help` shows how to write it.'),
   'planner/infeasible': conflict('Take more or larger devices, or a smaller model.'),
+  'planner/bad-calibration': bad('`baleen calibrate --help` says what it takes.'),
+  'planner/calibration-refused': conflict(
+    'Measure more conditions, and with the machine to yourself; what is shipped stays in use.',
+  ),
+  'planner/calibration-not-found': missing('`baleen calibration list` shows those that are kept.'),
+  'planner/bad-scores': bad('`baleen choose --help` names the columns of a file of scores.'),
   'planner/bad-rows': bad(
     'Give a CSV file with a header line; `baleen predict --help` names the columns.',
   ),

@@ -1,4 +1,5 @@
 import type { EngineModel } from '../core/engine-model.ts'
+import { embeddedModel } from './embedded/model.ts'
 import { llamaModel } from './llama/model.ts'
 import { sglangModel } from './sglang/model.ts'
 import { trtllmModel } from './trtllm/model.ts'
@@ -10,4 +11,5 @@ export const engineModels: readonly EngineModel[] = [
   sglangModel,
   trtllmModel,
   llamaModel,
+  embeddedModel,
 ]

@@ -28,7 +28,7 @@ export interface ModelFacts {
   readonly source: string
 }
 
-export type NativePrecision = 'bf16' | 'fp8' | 'mxfp4' | 'int4'
+export type NativePrecision = 'bf16' | 'fp8' | 'int8' | 'mxfp4' | 'int4'
 
 /** Mixture of experts. */
 export interface MoeFacts {

@@ -1,3 +1,4 @@
+import { join } from 'node:path'
 import { AppError } from '../../core/errors.ts'
 import { defineCommand } from '../command.ts'
 import type { ApartReport } from '../../planner/explain/apart.ts'
@@ -16,12 +17,15 @@ export const plan = defineCommand({
     'plan llama-3.1-70b --gpu h100:8 --workload chat --slo ttft.p95=500ms,tpot.p95=50ms',
     'plan qwen3-32b --gpu h100:4,l40s:8 --rate 12/s --explain',
     'plan ./model.gguf --gpu local --workload 200,100',
+    'plan llama-3.1-8b --gpu l40s:4 --workload azure.csv --rate peak',
+    'plan llama-3.1-8b --gpu l40s:4 --workload route:support',
     'plan llama-3.1-8b --gpu l40s:2 --emit vllm > serve.sh',
   ],
   positionals: [
     {
       name: 'model',
-      summary: 'Built-in name, hub id, directory, config.json, GGUF or safetensors file',
+      summary:
+        'Built-in name, hub id, pulled model, directory, config.json, GGUF or safetensors file',
       completes: 'model',
     },
   ],
@@ -29,10 +33,16 @@ export const plan = defineCommand({
   async run({ flags, positionals, io, output }) {
     const { readModel } = await import('../plan/read-model.ts')
     const { planRequest } = await import('../plan/plan-flags.ts')
-    const { engineModels } = await import('../../engines/models.ts')
+    const { plannerEngines } = await import('../plan/planner-engines.ts')
+    const { readWorkload } = await import('../plan/read-workload.ts')
+    const { dataDirectory } = await import('../connection.ts')
     const { plan: search } = await import('../../planner/search/plan.ts')
-    const model = await readModel(positionals.model, io.workingDirectory)
-    const request = planRequest(model, flags, engineModels, io.workingDirectory)
+    const directory = await dataDirectory({ ...flags, config: undefined }, io)
+    const { workingDirectory } = io
+    const model = await readModel(positionals.model, workingDirectory, join(directory, 'models'))
+    const engines = await plannerEngines(flags, io, output)
+    const workload = await readWorkload(flags, io)
+    const request = planRequest(model, workload, flags, engines, workingDirectory)
     const curves = new Map()
     const { rehearse } = await import('../../simulator/rehearsal/rehearse.ts')
     const found = search(request, curves, flags.quick ? null : rehearse)

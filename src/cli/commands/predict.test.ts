@@ -2,6 +2,7 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { readEnvironment } from '../../server/environment.ts'
 import type { Context } from '../command.ts'
 import { predict } from './predict.ts'
 
@@ -19,6 +20,10 @@ async function run(text: string | null): Promise<unknown[]> {
   await predict.run({
     flags: { rows: text === null ? join(directory, 'absent.csv') : path },
     output,
+    io: {
+      environment: readEnvironment({ HOME: directory }),
+      workingDirectory: directory,
+    },
   } as unknown as Context)
   return lines
 }

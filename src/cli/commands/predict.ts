@@ -1,11 +1,12 @@
 import { readFile } from 'node:fs/promises'
 import { AppError } from '../../core/errors.ts'
 import { parseCsv } from '../../core/csv.ts'
-import { engineModels } from '../../engines/models.ts'
 import { predictRow } from '../../planner/predict/predict-row.ts'
 import { readRow, requiredColumns } from '../../planner/predict/row.ts'
 import { playBurst } from '../../simulator/rehearsal/play-burst.ts'
 import { defineCommand, usageError } from '../command.ts'
+import { cataloguesWith } from '../plan/catalogues.ts'
+import { calibrationFlags, plannerEngines } from '../plan/planner-engines.ts'
 
 export const predict = defineCommand({
   name: 'predict',
@@ -14,8 +15,8 @@ export const predict = defineCommand({
     'Reads a CSV file of runs (engine, version, model, gpu, num_gpus, tp, pp, precision, isl, osl, concurrency_or_batch; optional: max_num_seqs, max_num_batched_tokens, gpu_memory_utilization, rate_rps, prefix_share, dp, ep, kv_dtype, speculative, compile, or a whole launch command as command) and writes one JSON line per row: mean TTFT, TPOT and E2E in ms, output tokens per second, KV blocks and the 80 % interval of each, or why the row is unsupported. Columns with results are never read.',
   examples: ['predict --rows runs.csv'],
   positionals: [],
-  flags: { rows: { kind: 'text', hint: 'FILE', summary: 'CSV file of runs' } },
-  async run({ flags, output }) {
+  flags: { rows: { kind: 'text', hint: 'FILE', summary: 'CSV file of runs' }, ...calibrationFlags },
+  async run({ flags, io, output }) {
     if (flags.rows === undefined) throw usageError('--rows FILE is missing')
     const rows = parseCsv(await readTable(flags.rows))
     const missing = requiredColumns.filter((name) => rows.length > 0 && !(name in (rows[0] ?? {})))
@@ -26,8 +27,11 @@ export const predict = defineCommand({
             ? `${flags.rows} has no rows`
             : `${flags.rows} lacks ${missing.join(', ')}`,
       })
+    const engines = await plannerEngines(flags, io, output)
+    const names = rows.map(({ model }) => model ?? '')
+    const catalogues = await cataloguesWith(names, io.workingDirectory)
     for (const [index, cells] of rows.entries())
-      output.line(JSON.stringify(predictRow(index, readRow(cells), engineModels, playBurst)))
+      output.line(JSON.stringify(predictRow(index, readRow(cells), engines, playBurst, catalogues)))
   },
 })
 

@@ -3,6 +3,7 @@ import { dirname, resolve } from 'node:path'
 import { scenario as scenarioSchema, type Scenario } from '../../contract/scenario.ts'
 import { AppError } from '../../core/errors.ts'
 import { defineCommand, usageError } from '../command.ts'
+import { calibrationFlags } from '../plan/planner-engines.ts'
 
 export const simulate = defineCommand({
   name: 'simulate',
@@ -20,6 +21,7 @@ export const simulate = defineCommand({
     chart: { kind: 'text', hint: 'FILE', summary: 'Draw the timeline: .html or .svg' },
     events: { kind: 'text', hint: 'FILE', summary: 'Write the event log, a JSON line each' },
     example: { kind: 'boolean', summary: 'Show a scenario file with every part in it' },
+    ...calibrationFlags,
   },
   async run({ flags, positionals, io, output }) {
     if (flags.example) {
@@ -34,12 +36,19 @@ export const simulate = defineCommand({
     const written = await readScenarioFile(path)
     const scenario = flags.seed === undefined ? written : { ...written, seed: flags.seed }
 
-    const { engineModels } = await import('../../engines/models.ts')
+    const { plannerEngines } = await import('../plan/planner-engines.ts')
+    const { cataloguesWith } = await import('../plan/catalogues.ts')
     const { simulate: run } = await import('../../simulator/simulate.ts')
     const { summarise } = await import('../../simulator/results/summarise.ts')
     const { simulationSetup } = await import('../../simulator/scenario/simulation-setup.ts')
     const lines: string[] = []
-    const setup = simulationSetup(scenario, engineModels, await readTrace(scenario, path))
+    const names = scenario.pools.map(({ deployment }) => deployment?.model ?? '')
+    const setup = simulationSetup(
+      scenario,
+      await plannerEngines(flags, io, output),
+      await readTrace(scenario, path),
+      await cataloguesWith(names, dirname(path)),
+    )
     const result = run({
       ...setup,
       sampleMs: sampleMsOf(scenario),

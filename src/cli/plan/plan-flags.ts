@@ -12,11 +12,12 @@ import { resolveModel } from '../../planner/models/resolve-model.ts'
 import { parseSpeculation } from '../../planner/speculation/parse-speculation.ts'
 import type { Pinned } from '../../planner/search/settings.ts'
 import { parseFleet } from '../../planner/workload/fleet.ts'
-import { parseWorkload } from '../../planner/workload/parse-workload.ts'
 import { parseAim, parseRate, parseSlo } from '../../planner/workload/slo.ts'
 import { type Flags, type FlagValues, usageError } from '../command.ts'
 import { burdenFlags, burdensOf, treated } from './burden-flags.ts'
 import type { NamedModel } from './read-model.ts'
+import { calibrationFlags } from './planner-engines.ts'
+import { type GivenWorkload, workloadFlags } from './read-workload.ts'
 import { thisMachine } from './this-machine.ts'
 
 export const planFlags = {
@@ -25,12 +26,7 @@ export const planFlags = {
     hint: 'TYPE:COUNT',
     summary: 'Devices: h100:8, h100:4,l40s:8, local, or name/memory=48GB/bandwidth=864/bf16=181:2',
   },
-  workload: {
-    kind: 'text',
-    hint: 'NAME|ISL,OSL',
-    summary:
-      'chat, rag, code, agents, summarisation, voice, customer-service, classification, reasoning, batch, or mean tokens in and out; default chat',
-  },
+  ...workloadFlags,
   slo: {
     kind: 'text',
     hint: 'LIMITS',
@@ -40,7 +36,8 @@ export const planFlags = {
   rate: {
     kind: 'text',
     hint: '12/s',
-    summary: 'Requests to carry; default: as many as the devices can within the limits',
+    summary:
+      'Requests to carry; mean or peak: as in the trace or route. Default: as many as the devices can within the limits',
   },
   objective: {
     kind: 'text',
@@ -100,11 +97,16 @@ export const planFlags = {
     summary: 'Closed forms only: the best configurations are not played in the simulator',
   },
   emit: { kind: 'text', choices: emitFormats, summary: 'Write what to run in place of the table' },
+  ...calibrationFlags,
 } as const satisfies Flags
+
+/** Whoever names a GGUF file means to run that file. */
+const loadsGguf = ({ capabilities }: EngineModel): boolean => capabilities.loadsGguf ?? false
 
 /** The request that the flags describe. */
 export function planRequest(
-  { facts }: NamedModel,
+  { facts, isGguf }: NamedModel,
+  given: GivenWorkload,
   flags: FlagValues<typeof planFlags>,
   engines: readonly EngineModel[],
   directory: string,
@@ -114,18 +116,17 @@ export function planRequest(
       '--gpu TYPE:COUNT is missing',
       'Write --gpu h100:8, or --gpu local for this machine.',
     )
-  const named = parseWorkload(flags.workload ?? 'chat')
-  const { workload, burdens = [], ...losses } = treated(named, facts, flags)
+  const { workload, burdens = [], ...losses } = treated(given.workload, facts, flags)
   return {
     model: facts,
     fleet: parseFleet(flags.gpu, thisMachine),
     workload,
     slo: flags.slo === undefined ? workload.slo : parseSlo(flags.slo),
-    rateRps: flags.rate === undefined ? null : parseRate(flags.rate),
+    rateRps: flags.rate === undefined ? null : rateOf(flags.rate, given.rates),
     objective: flags.objective ?? (flags.latency === undefined ? 'cost' : 'latency'),
     ...(flags.latency === undefined ? {} : { aim: parseAim(flags.latency) }),
     minQuality: minQuality(flags['min-quality']),
-    pinned: pinned(flags, engines),
+    pinned: pinned(flags, isGguf ? engines.filter(loadsGguf) : engines),
     standIns: engines,
     burdens: [...burdens, ...burdensOf(flags, engines)],
     ...losses,
@@ -133,6 +134,13 @@ export function planRequest(
     tenancy: flags.price ?? 'on-demand',
     prices: prices(flags.prices, directory),
   }
+}
+
+const rateOf = (text: string, rates: GivenWorkload['rates']): number => {
+  const word = text.trim().toLowerCase()
+  if (word !== 'mean' && word !== 'peak') return parseRate(text)
+  if (!rates) throw usageError(`--rate ${word} needs a trace or a route as --workload`)
+  return word === 'mean' ? rates.meanRps : rates.peakRps
 }
 
 function pinned(flags: FlagValues<typeof planFlags>, engines: readonly EngineModel[]): Pinned {

@@ -20,21 +20,41 @@ import { resolveModel, suggestModels } from '../../planner/models/resolve-model.
 export interface NamedModel {
   readonly facts: ModelFacts
   readonly source: string
+  /** A file that only engines on llama.cpp take. */
+  readonly isGguf: boolean
 }
 
 /**
- * A directory, a GGUF, safetensors or config.json file, else a built-in name or hub id. Weights are never read. Errors:
+ * The name of a pulled model, a directory, a GGUF, safetensors or config.json file, else a built-in name or hub id. Weights are never read. Errors:
  * `planner/bad-model`, `model/bad-file`.
  */
-export async function readModel(name: string, directory: string): Promise<NamedModel> {
+export async function readModel(
+  name: string,
+  directory: string,
+  pulled: string | null = null,
+): Promise<NamedModel> {
   const path = resolve(directory, name)
-  if (existsSync(path)) return { facts: await readPath(path), source: path }
+  if (existsSync(path)) return { facts: await readPath(path), source: path, isGguf: isGguf(path) }
+  const entry = pulled === null ? undefined : await pulledModel(name, pulled)
+  // A deployment is told the name of a pulled model.
+  if (entry) return { facts: await readGgufFile(entry.path), source: entry.name, isGguf: true }
   const facts = resolveModel(name)
-  if (facts) return { facts, source: facts.repo ?? name }
+  if (facts) return { facts, source: facts.repo ?? name, isGguf: false }
   throw new AppError('planner/bad-model', {
     message: `no model "${name}" is known; nearest: ${suggestModels(name).join(', ')}`,
     hint: 'Name a built-in model, or a directory, config.json, GGUF or safetensors file of any other.',
   })
+}
+
+const isGguf = (path: string): boolean =>
+  /\.gguf$/i.test(path) ||
+  (statSync(path).isDirectory() &&
+    !existsSync(join(path, 'config.json')) &&
+    readdirSync(path).some((name) => /\.gguf$/i.test(name)))
+
+async function pulledModel(name: string, directory: string) {
+  const { listModels } = await import('../../models/library.ts')
+  return (await listModels(directory)).find((one) => one.name === name && one.problem === null)
 }
 
 async function readPath(path: string): Promise<ModelFacts> {
@@ -73,7 +93,16 @@ async function readGgufFile(path: string): Promise<ModelFacts> {
     },
     vocabulary: lengthOf(tokens),
     hasOutputTensor: tensors.some(({ name }) => name === 'output.weight'),
+    weightBits: weightBits(tensors),
   })
+}
+
+/** Mean bits of a weight in this file. */
+function weightBits(tensors: readonly { shape: readonly number[]; bytes: number }[]): number {
+  const sum = (of: (tensor: (typeof tensors)[number]) => number) =>
+    tensors.reduce((total, tensor) => total + of(tensor), 0)
+  const weights = sum(({ shape }) => shape.reduce((product, size) => product * size, 1))
+  return (8 * sum(({ bytes }) => bytes)) / Math.max(1, weights)
 }
 
 const lengthOf = (value: unknown): number | null => {

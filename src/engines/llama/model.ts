@@ -58,5 +58,6 @@ export const llamaModel: EngineModel = {
     offload: ['cpu'],
     disaggregates: false,
     vendors: ['nvidia', 'amd', 'intel', 'apple', 'huawei', 'cpu'],
+    loadsGguf: true,
   },
 }

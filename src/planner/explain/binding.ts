@@ -1,5 +1,5 @@
+import { coefficientsOf } from '../load/coefficients.ts'
 import { tokenFeatures } from '../load/drafted-step.ts'
-import { eraOf } from '../load/scenario.ts'
 import { peakTflops } from '../step/utilisation.ts'
 import { weightBytes } from '../kernel-precision.ts'
 import type { Candidate } from '../search/candidate.ts'
@@ -62,7 +62,7 @@ function isKvShort({ curve, operating, budget, copy, settings }: Candidate): boo
 
 function stepShares({ curve, operating }: Candidate): Binding['shares'] {
   const { layout, shape, alone, speculation } = curve.device
-  const { step } = eraOf(curve.engine, '')
+  const { step } = coefficientsOf({ engine: curve.engine, layout, version: '' })
   const running = Math.max(1, operating.running)
   const started = operating.running / shape.osl
   const features = {

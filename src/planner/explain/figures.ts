@@ -1,6 +1,7 @@
-import type { ErrorBar } from '../../core/engine-model.ts'
 import { energyErrorBar, gramsCo2PerMillion } from '../cost/energy.ts'
-import { familiarity } from '../predict/predict-row.ts'
+import { calibratedBars } from '../load/calibrated-bars.ts'
+import { calibrationOf } from '../load/coefficients.ts'
+import { publishedBars } from '../predict/predict-row.ts'
 import type { Candidate } from '../search/candidate.ts'
 import { type Moments, tailOf } from '../search/tails.ts'
 
@@ -44,15 +45,17 @@ const tailWidening = { p50: 1, p95: 1.4, p99: 1.8 } as const
 
 export function figuresOf(candidate: Candidate): Figures {
   const { engine, copy, operating } = candidate
-  const bars = engine.fitted.errorBars
-  const known = familiarity({ layout: copy.layout, engine })
+  const subject = { layout: copy.layout, engine, version: '' }
+  const calibration = calibrationOf(subject)
+  const bars = calibration
+    ? calibratedBars(calibration, candidate.curve.makeup(operating.running))
+    : publishedBars(subject)
   const drafts = candidate.settings.speculative === 'off' ? 0 : draftErrorBar
-  const width = (bar: ErrorBar, more = 0) => Math.hypot(bar[known], more)
-  const throughput = width(bars.throughput, drafts)
+  const throughput = Math.hypot(bars.throughput, drafts)
   return {
-    ttftMs: tail(operating.ttft, width(bars.ttft)),
-    tpotMs: tail(operating.tpot, width(bars.tpot, drafts)),
-    e2eMs: tail(operating.e2e, width(bars.e2e, drafts)),
+    ttftMs: tail(operating.ttft, bars.ttft),
+    tpotMs: tail(operating.tpot, Math.hypot(bars.tpot, drafts)),
+    e2eMs: tail(operating.e2e, Math.hypot(bars.e2e, drafts)),
     requestsPerSecond: round(candidate.servedRps),
     outputTokensPerSecond: around(candidate.outputTokensPerSecond, throughput),
     goodputRps: around(candidate.servedRps * candidate.attainment, throughput),

@@ -11,6 +11,8 @@ export interface GgufMetadata {
   readonly vocabulary: number | null
   /** Whether there is a tensor `output.weight` beside the embeddings. */
   readonly hasOutputTensor: boolean
+  /** Mean bits of a weight; left out: 16. */
+  readonly weightBits?: number
 }
 
 /** Model facts from the metadata of a GGUF file. Throws `planner/bad-model` where the shape is missing. */
@@ -69,7 +71,11 @@ export function readGgufMetadata(metadata: GgufMetadata): ModelFacts {
     linear: null,
     sparse: null,
     extraParameters: 0,
-    nativePrecision: 'bf16',
+    nativePrecision: precisionOf(metadata.weightBits ?? 16),
     source: `GGUF header of ${metadata.name}`,
   }
 }
+
+/** The planner's nearest kind of weights: engines on llama.cpp have dozens. */
+const precisionOf = (bits: number): ModelFacts['nativePrecision'] =>
+  bits > 12 ? 'bf16' : bits > 6 ? 'int8' : 'int4'

@@ -1,6 +1,6 @@
 import { memoryBudget, type MemoryBudget, sequenceCapacity } from '../memory/budget.ts'
-import { correction, type CorrectionSubject } from './correction.ts'
-import { eraOf, limitsOf, type Scenario } from './scenario.ts'
+import { coefficientsOf } from './coefficients.ts'
+import { limitsOf, type Scenario } from './scenario.ts'
 import {
   type FirstTokenFeatures,
   firstTokenFeatures,
@@ -56,7 +56,6 @@ type Point = ReturnType<typeof createPoint>
 function createPoint(scenario: Scenario) {
   const { layout, engine, isl, osl, prefixShare, speculation = null, burdens = [] } = scenario
   const limits = limitsOf(scenario)
-  const era = eraOf(engine, scenario.version)
   const budget = memoryBudget(layout, engine.memory, {
     share: scenario.memoryShare,
     batchedTokens: limits.batchedTokens,
@@ -68,9 +67,7 @@ function createPoint(scenario: Scenario) {
   const context = isl + osl / 2
   const prompt = { tokens: isl, prefixShare }
   const alone = prefillCost(layout, prompt, limits.batchedTokens, null)
-  const subject: CorrectionSubject = { engine, layout, version: scenario.version }
-  const stepFactor = Math.exp(correction(engine.fitted.stepCorrections, subject))
-  const firstTokenFactor = Math.exp(correction(engine.fitted.firstTokenCorrections, subject))
+  const known = coefficientsOf({ engine, layout, version: scenario.version })
 
   /** `others`: sequences whose prefill this one sits through, over the course of its answer. */
   function step(running: number, others: number) {
@@ -83,7 +80,7 @@ function createPoint(scenario: Scenario) {
       prefill: (others / osl) * beside.total,
       prefillStepUs: others / osl / 1e3,
     }
-    const ms = weigh(features, era.step) * stepFactor
+    const ms = weigh(features, known.step) * known.stepFactor
     const shape = { tokens: decodes * (speculation?.verified ?? 1), sequences: decodes, context }
     const perStep = speculation ? tokensPerStep(speculation) : 1
     return { features, ms: burdenedMs(burdens, layout, ms * perStep, shape) / perStep }
@@ -97,7 +94,7 @@ function createPoint(scenario: Scenario) {
       isOpen,
       tokensPerStep: speculation ? tokensPerStep(speculation) : 1,
     })
-    return { features, ms: weigh(features, era.firstToken) * firstTokenFactor }
+    return { features, ms: weigh(features, known.firstToken) * known.firstTokenFactor }
   }
   return { budget, maxRunning, alone, step, firstToken }
 }

@@ -1,8 +1,10 @@
 import type { EngineModel, ErrorBar } from '../../core/engine-model.ts'
+import { calibratedBars, type HalfWidths } from '../load/calibrated-bars.ts'
+import { calibrationOf } from '../load/coefficients.ts'
 import type { Scenario } from '../load/scenario.ts'
 import { type SteadyState, steadyState } from '../load/steady-state.ts'
 import type { RowInput } from './row.ts'
-import { readScenario } from './read-scenario.ts'
+import { builtIn, type Catalogues, readScenario } from './read-scenario.ts'
 
 export interface Prediction {
   readonly index: number
@@ -12,6 +14,8 @@ export interface Prediction {
   readonly outputTokensPerSecond: number
   readonly kvBlocks: number
   readonly errorBar: ErrorBars
+  /** Present where the user's own calibration was used. */
+  readonly isCalibrated?: true
 }
 
 /** 80 % of measured runs lie between low and high. */
@@ -40,11 +44,15 @@ export function predictRow(
   row: RowInput,
   engines: readonly EngineModel[],
   playBurst: PlayBurst | null = null,
+  catalogues: Catalogues = builtIn,
 ): Prediction | UnsupportedRow {
-  const scenario = readScenario(row, engines)
+  const scenario = readScenario(row, engines, catalogues)
   if ('reason' in scenario) return { index, unsupported: scenario.reason }
   const state = stateOf(scenario, playBurst)
-  const bars = scenario.engine.fitted.errorBars
+  const calibration = calibrationOf(scenario)
+  const bars = calibration
+    ? calibratedBars(calibration, makeupOf(state, scenario))
+    : publishedBars(scenario)
   return {
     index,
     ttftMsMean: round(state.ttftMs),
@@ -54,11 +62,12 @@ export function predictRow(
     kvBlocks: state.budget.kvBlocks,
     errorBar: {
       confidence: 0.8,
-      ttftMs: around(state.ttftMs, bars.ttft, scenario),
-      tpotMs: around(state.tpotMs, bars.tpot, scenario),
-      e2eMs: around(state.e2eMs, bars.e2e, scenario),
-      outputTokensPerSecond: around(state.outputTokensPerSecond, bars.throughput, scenario),
+      ttftMs: around(state.ttftMs, bars.ttft),
+      tpotMs: around(state.tpotMs, bars.tpot),
+      e2eMs: around(state.e2eMs, bars.e2e),
+      outputTokensPerSecond: around(state.outputTokensPerSecond, bars.throughput),
     },
+    ...(calibration ? { isCalibrated: true as const } : {}),
   }
 }
 
@@ -84,9 +93,27 @@ export function familiarity({ layout, engine }: Pick<Scenario, 'layout' | 'engin
   return isModelKnown || isDeviceKnown ? 'partly' : 'unknown'
 }
 
-function around(value: number, bar: ErrorBar, scenario: Scenario): readonly [number, number] {
-  const halfWidth = bar[familiarity(scenario)]
-  return [round(value * Math.exp(-halfWidth)), round(value * Math.exp(halfWidth))]
+/** What published runs of a like combination were off by. */
+export function publishedBars(subject: Pick<Scenario, 'layout' | 'engine'>): HalfWidths {
+  const { tpot, ttft, e2e, throughput } = subject.engine.fitted.errorBars
+  const known = familiarity(subject)
+  return {
+    tpot: tpot[known],
+    ttft: ttft[known],
+    e2e: e2e[known],
+    throughput: throughput[known],
+  }
 }
+
+const makeupOf = (state: SteadyState, { osl }: Scenario) => ({
+  step: state.stepFeatures,
+  firstToken: state.firstTokenFeatures,
+  osl,
+})
+
+const around = (value: number, halfWidth: number): readonly [number, number] => [
+  round(value * Math.exp(-halfWidth)),
+  round(value * Math.exp(halfWidth)),
+]
 
 const round = (value: number): number => Number(value.toPrecision(5))

@@ -25,17 +25,26 @@ export interface Unsupported {
   readonly reason: string
 }
 
+/** How models and devices are found by what a row calls them; a shell adds files and the machine it runs on. */
+export interface Catalogues {
+  model(name: string): ModelFacts | null
+  device(name: string): Accelerator | null
+}
+
+export const builtIn: Catalogues = { model: resolveModel, device: resolveAccelerator }
+
 /** What a row describes, or why it can't be predicted. */
 export function readScenario(
   row: RowInput,
   engines: readonly EngineModel[],
+  catalogues: Catalogues = builtIn,
 ): Scenario | Unsupported {
   const engine = findEngineModel(row.engine, engines)
   if (!engine) return no(`no model of the engine "${row.engine}"`)
-  const model = resolveModel(row.model)
+  const model = catalogues.model(row.model)
   if (!model)
     return no(`unknown model "${row.model}"; nearest: ${suggestModels(row.model).join(', ')}`)
-  const device = resolveAccelerator(row.gpu)
+  const device = catalogues.device(row.gpu)
   if (!device) return no(`unknown accelerator "${row.gpu}"`)
   if (!engine.capabilities.kinds.includes(model.kind))
     return no(`${engine.name} does not run ${model.name}, an ${model.kind}`)

@@ -1,6 +1,7 @@
 import type { EngineModel, FittedEra } from '../../core/engine-model.ts'
 import { type Burden, burdenedMs, promptBurdenMs } from '../burdens/burden.ts'
-import { correction } from '../load/correction.ts'
+import type { Makeup } from '../load/calibrated-bars.ts'
+import { coefficientsOf } from '../load/coefficients.ts'
 import {
   firstTokenFeatures,
   type PrefillCost,
@@ -11,7 +12,6 @@ import {
 import { tokenFeatures } from '../load/drafted-step.ts'
 import { tokensPerStep } from '../speculation/acceptance.ts'
 import type { Speculation } from '../speculation/speculation.ts'
-import { eraOf } from '../load/scenario.ts'
 import type { Layout } from '../step/step-time.ts'
 
 /** Shape of a mean request. */
@@ -53,6 +53,8 @@ export interface EngineCurve {
   /** The part of it that requests spend behind one another's prefill, mean. */
   queueMs(running: number): number
   readonly promptMs: number
+  /** What times are made of with so many running, for their intervals. */
+  makeup(running: number): Makeup
 }
 
 /** `most`: sequences that will ever run; prompts are cut into chunks of `batchedTokens`. */
@@ -96,24 +98,23 @@ export function engineCurve(
   burdens: readonly Burden[] = [],
 ): EngineCurve {
   const { layout, shape, alone } = device
-  const era = eraOf(engine, '')
-  const subject = { engine, layout, version: '' }
-  const stepFactor = Math.exp(correction(engine.fitted.stepCorrections, subject))
-  const firstFactor = Math.exp(correction(engine.fitted.firstTokenCorrections, subject))
+  const known = coefficientsOf({ engine, layout, version: '' })
+  const { stepFactor, firstTokenFactor: firstFactor } = known
   const perPrompt = promptBurdenMs(burdens, layout)
   const promptMs = place === 'beside' ? device.besideMs : device.apartMs
   const slowdown = burdens.reduce((product, burden) => product * burden.slowdown(layout), 1)
   const promptShare = promptMs.map((each, at) =>
     place === 'elsewhere'
       ? 0
-      : (stepFactor * prompts(era, 2 ** at / shape.osl, each) + (2 ** at / shape.osl) * perPrompt) *
+      : (stepFactor * prompts(known, 2 ** at / shape.osl, each) +
+          (2 ** at / shape.osl) * perPrompt) *
         slowdown,
   )
   const stalls = promptShare.map((share, at) => (share * shape.osl) / 2 ** at)
   const verified = device.speculation?.verified ?? 1
   const perStep = device.speculation ? tokensPerStep(device.speculation) : 1
   const steps = device.decode.map((features, at) => {
-    const ms = stepFactor * weigh(features, era.step) * perStep
+    const ms = stepFactor * weigh(features, known.step) * perStep
     const shape = { tokens: 2 ** at * verified, sequences: 2 ** at, context: contextOf(device) }
     return burdenedMs(burdens, layout, ms, shape) / perStep + (promptShare[at] ?? 0)
   })
@@ -145,20 +146,29 @@ export function engineCurve(
     stepMs,
     stallMs: (running) => interpolate(stalls, running),
     firstTokenMs: (running, waitMs) =>
-      weigh(arrival(running, waitMs), era.firstToken) * firstFactor + borneMs,
-    queueMs: (running) => arrival(running, 0).queue * era.firstToken.queue * firstFactor,
+      weigh(arrival(running, waitMs), known.firstToken) * firstFactor + borneMs,
+    queueMs: (running) => arrival(running, 0).queue * known.firstToken.queue * firstFactor,
     burdens,
     promptMs:
       borneMs +
       firstFactor *
-        ((alone.total - alone.attention) * era.firstToken.prefill +
-          alone.attention * era.firstToken.prefillAttention),
+        ((alone.total - alone.attention) * known.firstToken.prefill +
+          alone.attention * known.firstToken.prefillAttention),
+    makeup: (running) => ({
+      step: {
+        ...tokenFeatures(layout, Math.max(1, running), contextOf(device), device.speculation),
+        prefill: (running / shape.osl) * interpolate(promptMs, running),
+        prefillStepUs: running / shape.osl / 1e3,
+      },
+      firstToken: arrival(running, 0),
+      osl: shape.osl,
+    }),
   }
 }
 
 const contextOf = ({ shape }: DeviceCurve): number => shape.isl + shape.osl / 2
 
-const prompts = ({ step }: FittedEra, started: number, promptMs: number): number =>
+const prompts = ({ step }: Pick<FittedEra, 'step'>, started: number, promptMs: number): number =>
   started * (promptMs * step.prefill + step.prefillStepUs / 1e3)
 
 /** Straight between powers of two; the last slope goes on beyond them. */

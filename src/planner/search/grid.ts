@@ -31,7 +31,8 @@ export function copies(model: ModelFacts, group: DeviceGroup, pinned: Pinned): C
 /** Precisions worth offering: as published first, then those that the device can multiply. */
 export function weightChoices(model: ModelFacts, device: Accelerator): Kernel[] {
   const { nativePrecision } = model
-  if (nativePrecision === 'mxfp4' || nativePrecision === 'int4') return [nativePrecision]
+  if (nativePrecision === 'mxfp4' || nativePrecision === 'int4' || nativePrecision === 'int8')
+    return [nativePrecision]
   const offered: Kernel[] = nativePrecision === 'fp8' ? ['fp8'] : ['bf16', 'fp8', 'int8']
   const choices = [...offered, 'nvfp4' as const, 'int4' as const].filter((weights) =>
     hasKernel(device, weights),

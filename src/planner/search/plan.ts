@@ -78,16 +78,13 @@ const impossible = (request: Request, reasons: readonly string[]): Plan => ({
   points: 0,
 })
 
-/** Whole nodes of what can be rented, cheapest memory first. */
+/** Whole nodes of what can be rented, cheapest memory first; last those that nobody lists a price of. */
 function others(): DeviceGroup[] {
+  const usdPerByte = ({ priceUsdH, memoryBytes }: DeviceGroup['device']) =>
+    (priceUsdH ?? Number.MAX_VALUE) / memoryBytes
   return acceleratorCatalogue
     .map(({ accelerator }) => ({ device: accelerator, count: 8 }))
-    .filter(({ device }) => device.priceUsdH !== null)
-    .sort(
-      (a, b) =>
-        (a.device.priceUsdH ?? 0) / a.device.memoryBytes -
-        (b.device.priceUsdH ?? 0) / b.device.memoryBytes,
-    )
+    .sort((a, b) => usdPerByte(a.device) - usdPerByte(b.device))
     .flatMap((group) => [group, { ...group, count: 64 }])
     .sort((a, b) => a.count - b.count)
 }

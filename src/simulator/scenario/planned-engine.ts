@@ -1,7 +1,7 @@
-import { correction } from '../../planner/load/correction.ts'
-import { eraOf, limitsOf, type Scenario as Deployment } from '../../planner/load/scenario.ts'
 import { burdenedMs, promptBurdenMs } from '../../planner/burdens/burden.ts'
+import { coefficientsOf } from '../../planner/load/coefficients.ts'
 import { besideMemory, draftFeatures } from '../../planner/load/drafted-step.ts'
+import { limitsOf, type Scenario as Deployment } from '../../planner/load/scenario.ts'
 import { stepFeatures, sumParts, weigh } from '../../planner/load/features.ts'
 import { memoryBudget } from '../../planner/memory/budget.ts'
 import { levelAcceptance } from '../../planner/speculation/acceptance.ts'
@@ -29,7 +29,7 @@ export function plannedEngine(
     batchedTokens: limits.batchedTokens,
     ...besideMemory(layout, speculation, burdens),
   })
-  const { firstToken } = eraOf(engine, deployment.version)
+  const { firstToken } = coefficientsOf(deployment)
   const parameters: EngineParameters = {
     ...defaultParameters,
     sequencesMax: limits.maxSequences,
@@ -60,9 +60,8 @@ export function plannedEngine(
 
 /** Decoding as in the closed form; prompts add what the step takes longer with them. */
 function plannedStepTime(deployment: Deployment): StepTime {
-  const { layout, engine, version, speculation = null, burdens = [] } = deployment
-  const { step } = eraOf(engine, version)
-  const factor = Math.exp(correction(engine.fitted.stepCorrections, { engine, layout, version }))
+  const { layout, speculation = null, burdens = [] } = deployment
+  const { step, stepFactor: factor } = coefficientsOf(deployment)
   return (ranks) => {
     const { decodes, context, chunks, queries } = together(ranks)
     const drafted =

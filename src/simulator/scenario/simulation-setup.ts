@@ -3,7 +3,7 @@ import type { EngineModel } from '../../core/engine-model.ts'
 import { AppError } from '../../core/errors.ts'
 import type { Recording } from '../../injector/policy/workload/schedule.ts'
 import { readRow } from '../../planner/predict/row.ts'
-import { readScenario } from '../../planner/predict/read-scenario.ts'
+import { builtIn, type Catalogues, readScenario } from '../../planner/predict/read-scenario.ts'
 import { defaultParameters, type EngineParameters } from '../engine/parameters.ts'
 import type { Fault, PoolSetup, SimulationSetup } from '../setup.ts'
 import { linearStepTime } from '../step-times.ts'
@@ -18,13 +18,14 @@ export function simulationSetup(
   scenario: Scenario,
   engines: readonly EngineModel[],
   recording: Recording | null,
+  catalogues: Catalogues = builtIn,
 ): SimulationSetup {
   const { concurrency, users, requests, duration } = scenario.workload
   // A closed loop goes on for as long as it is watched.
   const endMs = scenario.end ?? (users && !requests ? (duration ?? 60_000) : undefined)
   return {
     seed: scenario.seed,
-    pools: scenario.pools.map((pool) => poolSetup(pool, engines)),
+    pools: scenario.pools.map((pool) => poolSetup(pool, engines, catalogues)),
     workload: scenarioWorkload(scenario, recording),
     hashTokens: hashTokensOf(recording),
     faults: scenario.faults.map(faultOf),
@@ -37,7 +38,7 @@ export function simulationSetup(
 
 type Pool = Scenario['pools'][number]
 
-function poolSetup(pool: Pool, engines: readonly EngineModel[]): PoolSetup {
+function poolSetup(pool: Pool, engines: readonly EngineModel[], catalogues: Catalogues): PoolSetup {
   const { name, replicas, weight, role, start, transfer, transferPerTokenMs, step } = pool
   // Whoever leaves a setting out gets the one of the engine's kind.
   const change = Object.fromEntries(
@@ -52,7 +53,7 @@ function poolSetup(pool: Pool, engines: readonly EngineModel[]): PoolSetup {
     transferMs: (tokens) => transfer + tokens * transferPerTokenMs,
     ...(step
       ? { engine: { ...defaultParameters, ...change }, stepTime: linearStepTime(millis(step)) }
-      : planned(pool, change, engines)),
+      : planned(pool, change, engines, catalogues)),
   }
 }
 
@@ -64,7 +65,12 @@ const millis = (step: NonNullable<Pool['step']>) => ({
   promptPairMs: step.promptPair,
 })
 
-function planned(pool: Pool, change: Partial<EngineParameters>, engines: readonly EngineModel[]) {
+function planned(
+  pool: Pool,
+  change: Partial<EngineParameters>,
+  engines: readonly EngineModel[],
+  catalogues: Catalogues,
+) {
   const { engine, version, model, gpu, gpus, tp, pp, dp, ep, precision, kvDtype, memoryShare } =
     pool.deployment!
   const { speculative, compile } = pool.deployment!
@@ -95,6 +101,7 @@ function planned(pool: Pool, change: Partial<EngineParameters>, engines: readonl
       load: '1',
     },
     engines,
+    catalogues,
   )
   if ('reason' in deployment)
     throw new AppError('simulation/bad-scenario', {

@@ -157,7 +157,9 @@ function refuseUnsupported(body: Record<string, unknown>): void {
   for (const param of unsupported) {
     const value = body[param]
     const isNeutral = value === undefined || value === null || value === false || value === 0
-    if (!isNeutral && !(Array.isArray(value) && value.length === 0))
+    // An answer that never ends by itself has the least number of tokens anyway: load generators send both.
+    const isMet = param === 'min_tokens' && body['ignore_eos'] === true
+    if (!isNeutral && !isMet && !(Array.isArray(value) && value.length === 0))
       throw new AppError('request/unsupported', {
         message: `this engine has no "${param}"`,
         param,

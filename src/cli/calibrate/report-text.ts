@@ -1,0 +1,54 @@
+import type { CalibrationFile } from '../../contract/calibration.ts'
+import type { Style } from '../io.ts'
+import { formatTable } from '../table.ts'
+
+const names = [
+  ['tpot', 'TPOT'],
+  ['ttft', 'TTFT'],
+  ['e2e', 'E2E'],
+  ['throughput', 'throughput'],
+] as const
+
+/** How far the error fell, for a person. */
+export function calibrationText(
+  { name, calibration, evidence }: CalibrationFile,
+  style: Style,
+): string {
+  const { before, fitted, heldOut } = evidence
+  const percent = (share: number | undefined) =>
+    share === undefined ? '–' : `${(share * 100).toFixed(1)} %`
+  const version = calibration.version === '' ? '' : ` ${calibration.version}`
+  const moved = Object.entries(evidence.moved).map(
+    ([key, factor]) =>
+      `${key.replace(/^\w+\./, (part) => (part === 'step.' ? '' : 'first token, '))} × ${factor}`,
+  )
+  return [
+    `${style('bold', name)}  ${calibration.engine}${version}, ${calibration.model} in ${calibration.weights} on ${calibration.device}`,
+    `${evidence.runs} runs of ${evidence.conditions} conditions`,
+    '',
+    formatTable(
+      ['mean error', 'runs', 'published', 'calibrated', 'not shown to it'],
+      names.flatMap(([figure, label]) => {
+        const one = before[figure]
+        if (!one) return []
+        return [
+          [
+            label,
+            String(one.rows),
+            percent(one.meanApe),
+            percent(fitted[figure]?.meanApe),
+            percent(heldOut[figure]?.meanApe),
+          ],
+        ]
+      }),
+      style,
+    ),
+    '',
+    style(
+      'dim',
+      `"not shown to it": each condition foreseen by a calibration of the others; ${Math.round(evidence.heldOutInside * 100)} % of those lie within their 80 % interval`,
+    ),
+    ...(moved.length > 0 ? [`moved most: ${moved.join(', ')}`] : []),
+    ...evidence.notes.map((note) => style('yellow', note)),
+  ].join('\n')
+}

@@ -1,0 +1,117 @@
+import { readFileSync } from 'node:fs'
+import { resolve } from 'node:path'
+import { parseCsv } from '../../core/csv.ts'
+import { AppError } from '../../core/errors.ts'
+import { choose, type Chosen } from '../../planner/choose/choose.ts'
+import { isCommercial, licenceOf } from '../../planner/choose/licence.ts'
+import { readScores, type Task } from '../../planner/choose/scores.ts'
+import { countParameters, type ModelFacts } from '../../planner/model-facts.ts'
+import { modelCatalogue } from '../../planner/models/catalogue.ts'
+import { type FlagValues, usageError } from '../command.ts'
+import type { Io, Output } from '../io.ts'
+import { type planFlags, planRequest } from '../plan/plan-flags.ts'
+import { plannerEngines } from '../plan/planner-engines.ts'
+import { readModel } from '../plan/read-model.ts'
+import { readWorkload } from '../plan/read-workload.ts'
+
+type Asked = Partial<FlagValues<typeof planFlags>> & {
+  readonly task: Task
+  readonly languages: string | undefined
+  readonly scores: string | undefined
+  readonly models: string | undefined
+  readonly 'min-size': number | undefined
+  readonly 'max-size': number | undefined
+  readonly commercial: boolean
+}
+
+/** What each task looks like as traffic. */
+const workloads: Readonly<Record<Task, string>> = {
+  chat: 'chat',
+  rag: 'rag',
+  code: 'code',
+  classify: 'classification',
+}
+
+export interface Asking extends Chosen {
+  readonly task: Task
+  readonly languages: readonly string[]
+  readonly workload: string
+  readonly notes: readonly string[]
+}
+
+export async function chooseModels(asked: Asked, io: Io, output: Output): Promise<Asking> {
+  const flags = { ...nothing, ...asked }
+  const models = await modelsOf(asked, io)
+  const { scores, notes } = readScoreFile(asked.scores, io.workingDirectory)
+  const workload = await readWorkload(
+    { ...flags, workload: asked.workload ?? workloads[asked.task] },
+    io,
+  )
+  const engines = await plannerEngines(flags, io, output)
+  const [first] = models
+  if (!first) throw usageError('no model is left to choose from')
+  const named = { facts: first, source: '', isGguf: false }
+  const { model: _model, ...request } = planRequest(
+    named,
+    workload,
+    flags,
+    engines,
+    io.workingDirectory,
+  )
+  const languages = (asked.languages ?? '')
+    .toLowerCase()
+    .split(',')
+    .flatMap((code) => code.trim() || [])
+  const wish = { task: asked.task, languages, scores, request }
+  return {
+    ...choose(models, wish),
+    task: asked.task,
+    languages,
+    workload: workload.workload.name,
+    notes,
+  }
+}
+
+/** Flags of a plan that mean nothing where models are compared. */
+const nothing = {
+  explain: false,
+  objective: undefined,
+  weights: undefined,
+  kv: undefined,
+  tp: undefined,
+  pp: undefined,
+  replicas: undefined,
+  emit: undefined,
+} as unknown as FlagValues<typeof planFlags>
+
+async function modelsOf(asked: Asked, io: Io): Promise<ModelFacts[]> {
+  const found =
+    asked.models === undefined
+      ? modelCatalogue.map(({ facts }) => facts)
+      : await Promise.all(
+          asked.models.split(',').map(async (name) => {
+            const { facts } = await readModel(name.trim(), io.workingDirectory)
+            return facts
+          }),
+        )
+  return found.filter((facts) => {
+    const billions = countParameters(facts).total / 1e9
+    return (
+      facts.kind === 'decoder' &&
+      billions >= (asked['min-size'] ?? 0) &&
+      billions <= (asked['max-size'] ?? Number.POSITIVE_INFINITY) &&
+      (!asked.commercial || isCommercial(licenceOf(facts.repo)))
+    )
+  })
+}
+
+function readScoreFile(file: string | undefined, directory: string) {
+  if (file === undefined) return { scores: [], notes: [] }
+  let text: string
+  try {
+    text = readFileSync(resolve(directory, file), 'utf8')
+  } catch (cause) {
+    throw new AppError('planner/bad-scores', { message: `can't read scores from ${file}`, cause })
+  }
+  return readScores(parseCsv(text))
+}
