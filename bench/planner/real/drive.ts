@@ -20,6 +20,7 @@ export interface Run {
   readonly tpotMs: number
   readonly rateRps: number
   readonly failed: number
+  readonly outcomes: Readonly<Record<string, number | undefined>>
 }
 
 /** An open loop of plain completions; the same seed gives every contender the same requests at the same times. */
@@ -58,5 +59,6 @@ export async function drive(url: string, at: Point, seed: number): Promise<Run> 
     tpotMs: summary.tpotMs.mean ?? Number.NaN,
     rateRps: summary.offeredPerSecond,
     failed: records.length - answered.length,
+    outcomes: summary.outcomes,
   }
 }

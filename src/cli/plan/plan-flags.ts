@@ -2,6 +2,7 @@ import { readFileSync } from 'node:fs'
 import { resolve } from 'node:path'
 import { AppError } from '../../core/errors.ts'
 import type { EngineModel } from '../../core/engine-model.ts'
+import { readSites, type Sites } from '../../planner/cost/site.ts'
 import { type PriceBook, readPrices, tenancies } from '../../planner/cost/prices.ts'
 import { emitFormats, engineOfFormat } from '../../planner/emit/index.ts'
 import { findEngineModel } from '../../planner/predict/read-scenario.ts'
@@ -24,7 +25,8 @@ export const planFlags = {
   gpu: {
     kind: 'text',
     hint: 'TYPE:COUNT',
-    summary: 'Devices: h100:8, h100:4,l40s:8, local, or name/memory=48GB/bandwidth=864/bf16=181:2',
+    summary:
+      'Devices: h100:8, h100:4,l40s:8, h100:4@eu,l40s:8@us by cluster, local, or name/memory=48GB/bandwidth=864/bf16=181:2',
   },
   ...workloadFlags,
   slo: {
@@ -81,7 +83,7 @@ export const planFlags = {
   prices: {
     kind: 'text',
     hint: 'FILE',
-    summary: 'Your prices as JSON; they win over the catalogue',
+    summary: 'Your prices and clusters as JSON; they win over the catalogue',
   },
   top: { kind: 'integer', summary: 'Configurations to show; default 5' },
   explain: {
@@ -132,7 +134,7 @@ export function planRequest(
     ...losses,
     speculation: parseSpeculation(flags.speculative ?? 'auto', resolveModel),
     tenancy: flags.price ?? 'on-demand',
-    prices: prices(flags.prices, directory),
+    ...prices(flags.prices, directory),
   }
 }
 
@@ -172,13 +174,17 @@ function minQuality(text: string | undefined): number {
   return value
 }
 
-function prices(file: string | undefined, directory: string): PriceBook {
-  if (file === undefined) return new Map()
+function prices(
+  file: string | undefined,
+  directory: string,
+): { readonly prices: PriceBook; readonly sites: Sites } {
+  if (file === undefined) return { prices: new Map(), sites: new Map() }
   let json: unknown
   try {
     json = JSON.parse(readFileSync(resolve(directory, file), 'utf8'))
   } catch (cause) {
     throw new AppError('planner/bad-request', { message: `can't read prices from ${file}`, cause })
   }
-  return readPrices(json)
+  const { clusters } = (json ?? {}) as { readonly clusters?: unknown }
+  return { prices: readPrices(json), sites: readSites(clusters) }
 }

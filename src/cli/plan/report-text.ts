@@ -35,23 +35,44 @@ export function planText(
     ),
   ]
   if (best) {
-    const { predicted } = best
     lines.push(
       ...played(best),
       `binds: ${best.binds.resource}: ${best.binds.because}`,
       startText(best),
-      `energy: ${predicted.joulesPerToken ? `${amount(predicted.joulesPerToken)} J a token, ${predicted.gramsCo2PerMillionTokens?.value} g CO₂ a million` : 'unknown'}`,
-      ...report.prices.map(({ device, usdPerHour, source, breakEvenHours }) =>
-        style(
-          'dim',
-          `${device}: ${usdPerHour === null ? '' : `$${short(usdPerHour)} an hour; `}${source}${breakEvenHours === null ? '' : `; buying is cheaper after ${Math.round(breakEvenHours)} hours of use`}`,
-        ),
+      energyText(best),
+      ...(best.isCalibrated
+        ? ['predicted with your own calibration of this engine, model and device']
+        : []),
+      ...[...new Set(report.prices.map(({ electricity }) => electricity))].map((source) =>
+        style('dim', `energy at rated power and load; ${source}`),
       ),
+      ...report.prices.map((price) => style('dim', priceText(price))),
     )
   }
   lines.push(...alternatives(report), ...apartText(report.disaggregated, isExplained))
   if (isExplained && best) lines.push(...explanation(plan, report, best, style))
   return lines.join('\n')
+}
+
+function energyText({ predicted }: ConfigurationReport): string {
+  const { joulesPerToken, kwhPerMillionTokens, gramsCo2PerMillionTokens } = predicted
+  if (!joulesPerToken) return 'energy: unknown: nobody states the power of these devices'
+  return `energy: ${amount(joulesPerToken)} J a token, ${short(kwhPerMillionTokens?.value ?? 0)} kWh and ${short(gramsCo2PerMillionTokens?.value ?? 0)} g CO₂ a million tokens`
+}
+
+function priceText({
+  device,
+  usdPerHour,
+  source,
+  breakEvens,
+}: PlanReport['prices'][number]): string {
+  const rent = usdPerHour === null ? '' : `$${short(usdPerHour)} an hour; `
+  const buying = Object.entries(breakEvens).map(([tenancy, hours]) =>
+    hours === null || hours === undefined
+      ? `buying never beats ${tenancy}`
+      : `buying beats ${tenancy} after ${Math.round(hours)} hours (${short(hours / 730)} months without a pause)`,
+  )
+  return [`${device}: ${rent}${source}`, ...buying].join('; ')
 }
 
 const headers = [

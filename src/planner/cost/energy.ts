@@ -1,5 +1,5 @@
 import type { Accelerator } from '../accelerator.ts'
-import { electricity } from './ownership.ts'
+import type { Site } from './site.ts'
 
 /**
  * Draw of one device, W. Prompts take it to its rated power, decoding to less, an idle one still draws (the shapes are
@@ -20,6 +20,11 @@ export function deviceWatts(
 /** Half-width of the 80 % interval of the logarithm: nobody's measured power is in the fit. */
 export const energyErrorBar = 0.3
 
-/** Grams of CO₂ for a million tokens at a data centre of average efficiency on an average grid. */
-export const gramsCo2PerMillion = (joulesPerToken: number): number =>
-  ((joulesPerToken * 1e6) / 3.6e6) * electricity.pue * electricity.gramsCo2PerKwh
+/** Grams of CO₂ for a million tokens. */
+export const gramsCo2PerMillion = (
+  joulesPerToken: number,
+  { pue, gramsCo2PerKwh }: Pick<Site, 'pue' | 'gramsCo2PerKwh'>,
+): number => kwhPerMillion(joulesPerToken) * pue * gramsCo2PerKwh
+
+/** At the machines; the data centre takes `pue` times that. */
+export const kwhPerMillion = (joulesPerToken: number): number => (joulesPerToken * 1e6) / 3.6e6

@@ -20,8 +20,13 @@ interface DevicePrices {
   readonly owned: Ownership | null
 }
 
-export function priceOf(device: Accelerator, tenancy: Tenancy, book: PriceBook): Price {
-  const own = book.get(device.name)
+export function priceOf(
+  device: Accelerator,
+  tenancy: Tenancy,
+  book: PriceBook,
+  cluster?: string,
+): Price {
+  const own = ofDevice(book, device, cluster)
   const rent = own?.rents.get(tenancy)
   if (rent !== undefined) return { usdPerHour: rent, source: 'your price file' }
   if (tenancy === 'owned' && own?.owned)
@@ -35,23 +40,45 @@ export function priceOf(device: Accelerator, tenancy: Tenancy, book: PriceBook):
 }
 
 /** Hours of use after which buying is cheaper than renting on demand; null where either price is missing. */
-export function breakEvenOf(device: Accelerator, book: PriceBook): number | null {
-  const owned = book.get(device.name)?.owned
-  const { usdPerHour } = priceOf(device, 'on-demand', book)
-  return owned && usdPerHour !== null ? breakEvenHours(owned, device, usdPerHour) : null
+export const breakEvenOf = (
+  device: Accelerator,
+  book: PriceBook,
+  cluster?: string,
+): number | null => breakEvensOf(device, book, cluster)['on-demand'] ?? null
+
+/** The same against every way of renting that has a price; null: rent is less than the power. */
+export function breakEvensOf(
+  device: Accelerator,
+  book: PriceBook,
+  cluster?: string,
+): Partial<Record<Tenancy, number | null>> {
+  const owned = ofDevice(book, device, cluster)?.owned
+  if (!owned) return {}
+  return Object.fromEntries(
+    (['on-demand', 'reserved', 'spot'] as const).flatMap((tenancy) => {
+      const { usdPerHour } = priceOf(device, tenancy, book, cluster)
+      return usdPerHour === null ? [] : [[tenancy, breakEvenHours(owned, device, usdPerHour)]]
+    }),
+  )
 }
+
+/** Prices of the cluster win over those of the device. */
+const ofDevice = (book: PriceBook, { name }: Accelerator, cluster?: string) =>
+  (cluster === undefined ? undefined : book.get(`${name}@${cluster}`)) ?? book.get(name)
 
 /**
  * Reads a price file (parsed JSON): `{ "h100": { "on-demand": 2.1, "spot": 1.2, "reserved": 1.6, "owned": { "priceUsd":
- * 28000, … } } }`. Errors: `planner/bad-request`.
+ * 28000, … } }, "h100@eu": { … } }`; `clusters` is the part of `readSites`. Errors: `planner/bad-request`.
  */
 export function readPrices(json: unknown): PriceBook {
   if (typeof json !== 'object' || json === null || Array.isArray(json))
     throw bad('a price file is one object, by device')
   const book = new Map<string, DevicePrices>()
   for (const [name, entry] of Object.entries(json)) {
-    const device = resolveAccelerator(name)
-    const key = device?.name ?? name
+    if (name === 'clusters') continue
+    const [type = '', cluster] = name.split('@')
+    const device = resolveAccelerator(type)?.name ?? type
+    const key = cluster === undefined ? device : `${device}@${cluster}`
     if (typeof entry !== 'object' || entry === null) throw bad(`${name}: prices by tenancy`)
     const rents = new Map<Tenancy, number>()
     let owned: Ownership | null = null

@@ -6,6 +6,7 @@ import { mostRunning, operate, runningAt, valueOf } from '../search/operate.ts'
 import { usualAim } from '../search/rank.ts'
 import type { Request } from '../search/screen.ts'
 import { endToEndMoments, type Moments, quantile, z } from '../search/tails.ts'
+import { groupName } from '../workload/fleet.ts'
 import type { SloTarget } from '../workload/slo.ts'
 import { highestRate, prefillMoments, type PrefillServer } from './prefill.ts'
 import { transferMs } from './transfer.ts'
@@ -54,7 +55,7 @@ export function disaggregate(
   for (const group of request.fleet) {
     const own = candidates.filter(
       ({ settings, engine, copy }) =>
-        settings.device === group.device.name &&
+        settings.device === groupName(group) &&
         engine.capabilities.disaggregates &&
         copy.layout.pp === 1,
     )

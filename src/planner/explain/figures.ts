@@ -1,4 +1,4 @@
-import { energyErrorBar, gramsCo2PerMillion } from '../cost/energy.ts'
+import { energyErrorBar, gramsCo2PerMillion, kwhPerMillion } from '../cost/energy.ts'
 import { calibratedBars } from '../load/calibrated-bars.ts'
 import { calibrationOf } from '../load/coefficients.ts'
 import { publishedBars } from '../predict/predict-row.ts'
@@ -34,6 +34,8 @@ export interface Figures {
   readonly usdPerHour: number | null
   readonly usdPerMillionTokens: Estimate | null
   readonly joulesPerToken: Estimate | null
+  /** At the machines. */
+  readonly kwhPerMillionTokens: Estimate | null
   readonly gramsCo2PerMillionTokens: Estimate | null
 }
 
@@ -64,10 +66,14 @@ export function figuresOf(candidate: Candidate): Figures {
     usdPerHour: candidate.usdPerHour,
     usdPerMillionTokens: orNull(candidate.usdPerMillionTokens, throughput),
     joulesPerToken: orNull(candidate.joulesPerToken, energyErrorBar),
+    kwhPerMillionTokens:
+      candidate.joulesPerToken === null
+        ? null
+        : around(kwhPerMillion(candidate.joulesPerToken), energyErrorBar),
     gramsCo2PerMillionTokens:
       candidate.joulesPerToken === null
         ? null
-        : around(gramsCo2PerMillion(candidate.joulesPerToken), energyErrorBar),
+        : around(gramsCo2PerMillion(candidate.joulesPerToken, candidate.site), energyErrorBar),
   }
 }
 

@@ -1,5 +1,8 @@
 import { type ColdStart, coldStart } from '../cold-start/cold-start.ts'
-import { breakEvenOf, priceOf } from '../cost/prices.ts'
+import { breakEvenOf, breakEvensOf, priceOf, type Tenancy } from '../cost/prices.ts'
+import { siteOf } from '../cost/site.ts'
+import { calibrationOf } from '../load/coefficients.ts'
+import { groupName } from '../workload/fleet.ts'
 import type { Candidate } from '../search/candidate.ts'
 import type { Plan } from '../search/plan.ts'
 import { sloName } from '../workload/slo.ts'
@@ -35,6 +38,10 @@ export interface PlanReport {
     readonly source: string
     /** Hours of use after which buying is cheaper than renting on demand. */
     readonly breakEvenHours: number | null
+    /** The same against every way of renting that has a price; null: never. */
+    readonly breakEvens: Readonly<Partial<Record<Tenancy, number | null>>>
+    /** Source of the efficiency and the grid behind energy and CO₂. */
+    readonly electricity: string
   }[]
   readonly configurations: readonly ConfigurationReport[]
   readonly pareto: readonly ConfigurationReport[]
@@ -54,6 +61,8 @@ export interface ConfigurationReport {
   readonly settings: Candidate['settings']
   readonly meetsSlo: boolean
   readonly predicted: Figures
+  /** By the user's own calibration, not the published fit alone. */
+  readonly isCalibrated: boolean
   readonly quality: { readonly loss: number | 'unknown'; readonly source: string }
   /** What happened when its load was played to it in the simulator; null where it was not. */
   readonly rehearsed: Candidate['rehearsed'] | null
@@ -90,11 +99,16 @@ export function reportOf(
     objective: request.objective,
     confidence: 0.8,
     gridPoints: plan.points,
-    prices: request.fleet.map(({ device }) => ({
-      device: device.name,
-      ...priceOf(device, request.tenancy, request.prices),
-      breakEvenHours: breakEvenOf(device, request.prices),
-    })),
+    prices: request.fleet.map((group) => {
+      const { device, cluster } = group
+      return {
+        device: groupName(group),
+        ...priceOf(device, request.tenancy, request.prices, cluster),
+        breakEvenHours: breakEvenOf(device, request.prices, cluster),
+        breakEvens: breakEvensOf(device, request.prices, cluster),
+        electricity: siteOf(request.sites, cluster).source,
+      }
+    }),
     configurations: plan.candidates.slice(0, top).map(tell),
     pareto: plan.pareto.slice(0, top * 2).map(tell),
     unmeasuredQuality: plan.unmeasured ? tell(plan.unmeasured) : null,
@@ -115,6 +129,7 @@ function configuration({ request }: Plan, candidate: Candidate): ConfigurationRe
     settings: candidate.settings,
     meetsSlo: candidate.meetsSlo,
     predicted: figuresOf(candidate),
+    isCalibrated: isCalibrated(candidate),
     quality: { loss: quality.loss ?? 'unknown', source: quality.source },
     rehearsed: candidate.rehearsed ?? null,
     binds: bindingOf(candidate),
@@ -126,3 +141,6 @@ function configuration({ request }: Plan, candidate: Candidate): ConfigurationRe
     why: knobReasons(candidate, request),
   }
 }
+
+const isCalibrated = ({ engine, copy }: Candidate): boolean =>
+  calibrationOf({ engine, layout: copy.layout, version: '' }) !== undefined

@@ -1,4 +1,5 @@
 import type { EngineModel } from '../../core/engine-model.ts'
+import type { Site } from '../cost/site.ts'
 import type { MemoryBudget } from '../memory/budget.ts'
 import type { EngineCurve } from './curve.ts'
 import type { Operating } from './operate.ts'
@@ -29,6 +30,8 @@ export interface Candidate {
   /** For a million tokens of answers, prompts included in the price. */
   readonly usdPerMillionTokens: number | null
   readonly joulesPerToken: number | null
+  /** Where its devices stand. */
+  readonly site: Site
   /** What happened when its load was played; absent where it was not. */
   readonly rehearsed?: Rehearsal
 }

@@ -1,8 +1,9 @@
 import type { EngineModel } from '../../core/engine-model.ts'
 import type { Burden } from '../burdens/burden.ts'
 import { type PriceBook, priceOf, type Tenancy } from '../cost/prices.ts'
+import { siteOf, type Sites } from '../cost/site.ts'
 import type { ModelFacts } from '../model-facts.ts'
-import type { DeviceGroup } from '../workload/fleet.ts'
+import { type DeviceGroup, groupName } from '../workload/fleet.ts'
 import type { LatencyAim, SloTarget } from '../workload/slo.ts'
 import { publishedDrafts } from '../speculation/published.ts'
 import type { Speculation } from '../speculation/speculation.ts'
@@ -14,7 +15,7 @@ import { isGoodEnough, type Quality, qualityOf, together } from './quality.ts'
 import { ranked, score } from './rank.ts'
 import { type CurveCache, type Replica, replicas } from './replica.ts'
 import type { Copy, Pinned } from './settings.ts'
-import { type Demand, size } from './size.ts'
+import { nearer, type Demand, size } from './size.ts'
 
 export interface Request {
   readonly model: ModelFacts
@@ -37,6 +38,8 @@ export interface Request {
   readonly burdens?: readonly Burden[]
   readonly tenancy: Tenancy
   readonly prices: PriceBook
+  /** Where devices stand. Default: one average place. */
+  readonly sites?: Sites
 }
 
 export interface Screened {
@@ -52,17 +55,23 @@ export function screen(request: Request, curves: CurveCache = new Map()): Screen
   const best: Candidate[] = []
   let points = 0
   for (const group of fleet) {
-    const price = priceOf(group.device, request.tenancy, request.prices)
-    for (const copy of copies(model, group, pinned)) {
+    const { cluster } = group
+    const price = priceOf(group.device, request.tenancy, request.prices, cluster)
+    const site = siteOf(request.sites, cluster)
+    const devices = affordable(request, group)
+    if (devices === 0) continue
+    for (const copy of copies(model, { ...group, count: devices }, pinned)) {
       const quality = qualityOf(model, copy.weights, copy.kvPrecision)
       // Whoever names a precision has settled the question.
       if (pinned.weights === undefined && !isGoodEnough(quality, request.minQuality)) continue
       const demand = {
         workload,
-        slo,
+        slo: slo.map((target) => nearer(target, site)),
         rateRps,
         objective,
-        devices: group.count,
+        devices,
+        site,
+        device: groupName(group),
         price,
         quality: request.lossBeside ? together(quality, request.lossBeside) : quality,
         pinned,
@@ -76,6 +85,17 @@ export function screen(request: Request, curves: CurveCache = new Map()): Screen
     }
   }
   return { candidates: ranked(best, objective, slo, request.aim), points }
+}
+
+/** As many of the devices as the budget of their site pays for. */
+export function affordable(
+  { tenancy, prices, sites }: Request,
+  { device, cluster, count }: DeviceGroup,
+): number {
+  const { usdPerHour } = priceOf(device, tenancy, prices, cluster)
+  const { usdPerHourMax } = siteOf(sites, cluster)
+  if (usdPerHourMax === null || usdPerHour === null || usdPerHour === 0) return count
+  return Math.min(count, Math.floor(usdPerHourMax / usdPerHour + 1e-9))
 }
 
 /** The best settings without drafts; then drafts, near those and near the engine's defaults. */

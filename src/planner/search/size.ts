@@ -1,5 +1,6 @@
 import { deviceWatts } from '../cost/energy.ts'
 import type { Price } from '../cost/prices.ts'
+import type { Site } from '../cost/site.ts'
 import type { SloTarget } from '../workload/slo.ts'
 import { tokensPerStep } from '../speculation/acceptance.ts'
 import type { Workload } from '../workload/workload.ts'
@@ -15,6 +16,7 @@ import {
   runningAt,
 } from './operate.ts'
 import type { Quality } from './quality.ts'
+import type { Moments } from './tails.ts'
 import type { Replica } from './replica.ts'
 import type { Pinned, Settings } from './settings.ts'
 
@@ -27,6 +29,9 @@ export interface Demand {
   readonly objective: Objective
   readonly devices: number
   readonly price: Price
+  readonly site: Site
+  /** Name of the devices in the plan. */
+  readonly device: string
   readonly quality: Quality
   readonly pinned: Pinned
 }
@@ -137,15 +142,27 @@ function candidate(replica: Replica, demand: Demand, sized: Sized): Candidate {
     budget,
     quality: demand.quality,
     capacity: replica.capacity,
+    site: demand.site,
     meetsSlo: sized.meetsSlo,
     mostRps: sized.mostRps,
-    ...served({ copy, curve, operating }, demand, devices, servedRps),
+    ...served({ copy, curve, operating, site: demand.site }, demand, devices, servedRps),
   }
+}
+
+/** What is left of a limit once the way to the site is paid for. */
+export const nearer = (target: SloTarget, { latencyMs }: Site): SloTarget =>
+  target.figure === 'tpot' ? target : { ...target, limitMs: target.limitMs - latencyMs }
+
+/** As users see it, with the way to the site. */
+function fromAfar(operating: Operating, { latencyMs }: Site): Operating {
+  if (latencyMs === 0) return operating
+  const later = (moments: Moments) => ({ ...moments, mean: moments.mean + latencyMs })
+  return { ...operating, ttft: later(operating.ttft), e2e: later(operating.e2e) }
 }
 
 /** The figures that follow from the load. */
 function served(
-  { copy, curve, operating }: Pick<Candidate, 'copy' | 'curve' | 'operating'>,
+  { copy, curve, operating, site }: Pick<Candidate, 'copy' | 'curve' | 'operating' | 'site'>,
   { workload, slo, price }: Pick<Demand, 'workload' | 'slo' | 'price'>,
   devices: number,
   servedRps: number,
@@ -155,7 +172,7 @@ function served(
   const promptShare = (operating.rateRps / 1e3) * curve.device.alone.total
   const watts = deviceWatts(copy.layout.device, promptShare, 1 - Math.exp(-operating.running))
   return {
-    operating,
+    operating: fromAfar(operating, site),
     servedRps,
     attainment: attainment(operating, slo),
     outputTokensPerSecond: tokensPerSecond,
@@ -181,7 +198,7 @@ export function atRate(
     ...candidate,
     mostRps: mostRps * (rateRps / servedRps),
     ...served(
-      { copy, curve, operating: next },
+      { copy, curve, operating: next, site: candidate.site },
       { workload, slo, price },
       settings.devices,
       rateRps,
@@ -211,11 +228,11 @@ function settingsOf(
   devices: number,
 ): Settings {
   const { copy, engine, budget } = replica
-  const { tp, pp, dp, ep, device } = copy.layout
+  const { tp, pp, dp, ep } = copy.layout
   const perRank = Math.max(1, Math.floor(places / dp))
   return {
     engine: engine.name,
-    device: device.name,
+    device: demand.device,
     devices,
     replicas: count,
     tensorParallel: tp,

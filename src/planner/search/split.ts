@@ -1,6 +1,7 @@
+import { groupName } from '../workload/fleet.ts'
 import type { Candidate } from './candidate.ts'
 import { score } from './rank.ts'
-import type { Request } from './screen.ts'
+import { affordable, type Request } from './screen.ts'
 
 /** Replicas on one type of device, and the share of the route's traffic that they take. */
 export interface Split {
@@ -20,12 +21,12 @@ export function splitRate(request: Request, candidates: readonly Candidate[]): S
   if (fleet.length < 2) return []
   const best = candidates[0]
   if (rateRps !== null && best?.meetsSlo && objective !== 'throughput') return []
-  const parts = fleet.flatMap(({ device, count }) => {
+  const parts = fleet.flatMap((group) => {
     const own = candidates
-      .filter(({ settings, mostRps }) => settings.device === device.name && mostRps > 0)
+      .filter(({ settings, mostRps }) => settings.device === groupName(group) && mostRps > 0)
       .sort((a, b) => b.mostRps - a.mostRps)[0]
     if (!own) return []
-    const replicas = Math.max(1, Math.floor(count / own.copy.ranks))
+    const replicas = Math.max(1, Math.floor(affordable(request, group) / own.copy.ranks))
     return [{ candidate: own, replicas, each: own.mostRps / replicas }]
   })
   parts.sort((a, b) => score(a.candidate, objective) - score(b.candidate, objective))

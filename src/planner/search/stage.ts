@@ -1,10 +1,9 @@
-import { priceOf } from '../cost/prices.ts'
 import { meetsTails, valueIn } from './operate.ts'
 import type { Candidate } from './candidate.ts'
 import { score, usualAim } from './rank.ts'
 import type { Rehearse } from './rehearsal.ts'
 import type { Request } from './screen.ts'
-import { atRate } from './size.ts'
+import { atRate, nearer } from './size.ts'
 
 /** Candidates that are played: closed forms are close enough to leave the best among so many. */
 const staged = 6
@@ -43,7 +42,8 @@ export function onStage(
 }
 
 function play(request: Request, candidate: Candidate, rehearse: Rehearse): Candidate {
-  const { slo, rateRps, objective } = request
+  const { rateRps, objective } = request
+  const slo = request.slo.map((target) => nearer(target, candidate.site))
   if (rateRps === null && slo.length === 0 && objective === 'throughput')
     return { ...candidate, rehearsed: rehearse(candidate, request, null) }
   let current = candidate
@@ -52,12 +52,13 @@ function play(request: Request, candidate: Candidate, rehearse: Rehearse): Candi
     const holds = meetsTails(rehearsed, slo, tolerance)
     if (holds || rateRps !== null || attempt === retreats)
       return { ...current, rehearsed, meetsSlo: holds }
-    current = slower(request, current, retreat)
+    current = slower({ ...request, slo }, current, retreat)
   }
 }
 
 function slower(request: Request, candidate: Candidate, factor: number): Candidate {
-  const price = priceOf(candidate.copy.layout.device, request.tenancy, request.prices)
+  const { usdPerHour, settings } = candidate
+  const price = { usdPerHour: usdPerHour && usdPerHour / settings.devices, source: '' }
   return atRate(candidate, request, candidate.servedRps * factor, price)
 }
 

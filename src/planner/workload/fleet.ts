@@ -8,24 +8,33 @@ import { resolveAccelerator } from '../accelerators/resolve-accelerator.ts'
 export interface DeviceGroup {
   readonly device: Accelerator
   readonly count: number
+  /** Where they stand; left out: one place. */
+  readonly cluster?: string
 }
+
+/** "H100-SXM-80GB", or "H100-SXM-80GB@eu" where it matters. */
+export const groupName = ({ device, cluster }: Omit<DeviceGroup, 'count'>): string =>
+  cluster === undefined ? device.name : `${device.name}@${cluster}`
 
 /**
  * "h100:8", "h100:4,l40s:8", or numbers: "mine/memory=48GB/bandwidth=864/bf16=181:2", with fp8, int8, fp4 (TFLOP/s), link
  * (GB/s one way), watts and price (USD an hour) where they are known; or slices of a device: "h100/mig=3g.40gb:2". `local`
- * stands for `here`. Errors: `planner/bad-request`.
+ * stands for `here`. "h100:4@eu" says in which cluster they stand. Errors: `planner/bad-request`.
  */
 export function parseFleet(text: string, here: () => DeviceGroup | null): DeviceGroup[] {
   const groups = text.split(',').map((part) => {
-    const [, name = '', digits] = /^\s*(.*?)\s*(?::\s*(\d{1,6}))?\s*$/.exec(part) ?? []
+    const [, name = '', digits, cluster] =
+      /^\s*(.*?)\s*(?::\s*(\d{1,6}))?\s*(?:@\s*([\w.-]{1,64}))?\s*$/.exec(part) ?? []
     const count = digits === undefined ? 1 : Number(digits)
     if (count < 1) throw bad(`"${part.trim()}" is no device at all`)
     if (name.toLowerCase() === 'local') return hereOr(here)
-    return { device: deviceOf(name), count }
+    return { device: deviceOf(name), count, ...(cluster === undefined ? {} : { cluster }) }
   })
   const merged = new Map<string, DeviceGroup>()
-  for (const { device, count } of groups)
-    merged.set(device.name, { device, count: count + (merged.get(device.name)?.count ?? 0) })
+  for (const group of groups) {
+    const name = groupName(group)
+    merged.set(name, { ...group, count: group.count + (merged.get(name)?.count ?? 0) })
+  }
   return [...merged.values()]
 }
 

@@ -1,0 +1,100 @@
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { runCommand, type RunOptions } from '../cli.fixture.ts'
+
+const data = mkdtempSync(join(tmpdir(), 'baleen calibrate '))
+const runs = join(data, 'runs.csv')
+const variables = { BALEEN_DATA: data }
+const run = (argv: readonly string[], options: RunOptions = {}) =>
+  runCommand(argv, { variables, ...options })
+
+const header =
+  'engine,version,model,gpu,num_gpus,tp,pp,precision,isl,osl,concurrency_or_batch,ttft_ms,tpot_ms'
+const name = 'vllm-0.15-llama-3.1-8b-instruct-bf16-l40s'
+
+/** A device half as fast as published runs: what predict says, doubled. */
+beforeAll(async () => {
+  const inputs = [1, 4, 8, 16, 32].map(
+    (users) => `vllm,0.15,llama-3.1-8b,L40S,1,1,1,bf16,1000,200,${users}`,
+  )
+  writeFileSync(runs, [header, ...inputs.map((line) => `${line},,`)].join('\n'))
+  const { stdout } = await run(['predict', '--rows', runs])
+  const lines = stdout
+    .trim()
+    .split('\n')
+    .map((line) => JSON.parse(line))
+  const measured = inputs.map(
+    (line, at) => `${line},${lines[at].ttftMsMean * 2},${lines[at].tpotMsMean * 2}`,
+  )
+  writeFileSync(runs, [header, ...measured].join('\n'))
+})
+afterAll(() => rmSync(data, { recursive: true }))
+
+const predicted = async (...flags: string[]) => {
+  const { stdout } = await run(['predict', '--rows', runs, ...flags])
+  return JSON.parse(stdout.split('\n')[1]!)
+}
+
+describe('baleen calibrate', () => {
+  it('says how far the error fell, keeps it, and the planner uses it', async () => {
+    const before = await predicted()
+    const { code, stdout, stderr } = await run(['calibrate', runs])
+    expect(code).toBe(0)
+    expect(stdout).toContain(name)
+    expect(stdout).toMatch(/TPOT +5 +50\.0 % +\d+\.\d % +\d+\.\d %/)
+    expect(stderr).toMatch(/Kept/)
+    const after = await predicted()
+    expect(after.isCalibrated).toBe(true)
+    expect(after.tpotMsMean / before.tpotMsMean).toBeCloseTo(2, 0)
+    expect(await predicted('--calibration', 'none')).toEqual(before)
+    const plan = await run([
+      'plan',
+      'llama-3.1-8b',
+      '--gpu',
+      'l40s:1',
+      '--engine',
+      'vllm',
+      '--weights',
+      'bf16',
+      '--quick',
+    ])
+    expect(plan.stdout).toMatch(/predicted with your own calibration/)
+  })
+
+  it('lists, exports, imports and removes', async () => {
+    expect((await run(['calibration', 'list'])).stdout).toContain(name)
+    const { stdout } = await run(['calibration', 'show', name, '--json'])
+    const file = join(data, 'exported.json')
+    writeFileSync(file, stdout)
+    expect((await run(['calibration', 'rm', name])).code).toBe(0)
+    expect(await predicted()).not.toHaveProperty('isCalibrated')
+    expect(await predicted('--calibration', file)).toHaveProperty('isCalibrated', true)
+    expect((await run(['calibration', 'import', file])).stdout).toContain(name)
+    expect((await run(['calibration', 'rm', 'nothing'])).stderr).toMatch(
+      /planner\/calibration-not-found/,
+    )
+  })
+
+  it.each([
+    [['calibrate'], /name what you measured/],
+    [['calibrate', '/nowhere.csv'], /can't read/],
+    [['calibrate', 'nothing-of-that-name'], /there is no report\.json of run|there is no run/],
+  ])('%j gets a coded error', async (argv, message) => {
+    const { code, stderr } = await run(argv)
+    expect(code).not.toBe(0)
+    expect(stderr).toMatch(message)
+  })
+
+  it('refuses a table without results', async () => {
+    const path = join(data, 'bare.csv')
+    writeFileSync(
+      path,
+      'engine,version,model,gpu,num_gpus,tp,pp,precision,isl,osl,concurrency_or_batch\nvllm,,llama-3.1-8b,L40S,1,1,1,bf16,1,1,1',
+    )
+    expect((await run(['calibrate', path])).stderr).toMatch(
+      /planner\/bad-calibration.*has no results/,
+    )
+  })
+})
