@@ -45,6 +45,7 @@ export async function startOurs(setup: Setup): Promise<Contender> {
     'batch-tokens': setup.batchTokens,
     threads: setup.threads,
     gpu: 'off',
+    'queue-max': 256,
   }
   const argv = Object.entries(flags).flatMap(([flag, value]) => [`--${flag}`, String(value)])
   const child = spawn(process.execPath, [program, ...argv], {

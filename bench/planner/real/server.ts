@@ -35,6 +35,7 @@ export async function startEmbedded(
     'drain-ms': 0,
     threads,
     gpu: 'off',
+    'queue-max': 256,
     'sequences-max': settings.sequencesMax ?? 8,
     'batch-tokens': settings.batchTokens ?? 512,
     'context-tokens': settings.contextTokens ?? 'auto',

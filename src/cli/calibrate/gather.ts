@@ -110,8 +110,8 @@ export async function fromDeployment(
     engine: flags.engine ?? engine,
     model: flags.model ?? modelPath,
     gpu: flags.gpu ?? 'local',
-    sequences: flags.sequences ?? settings.sequencesMax,
-    'batch-tokens': flags['batch-tokens'] ?? settings.batchTokens,
+    sequences: flags.sequences ?? numberOr(settings.sequencesMax),
+    'batch-tokens': flags['batch-tokens'] ?? numberOr(settings.batchTokens),
   })
   const catalogues = await cataloguesWith([row.model], workingDirectory)
   return windowsOf(served).map((window) =>
@@ -132,6 +132,9 @@ export async function fromDeployment(
     ),
   )
 }
+
+const numberOr = (setting: number | string): number | undefined =>
+  typeof setting === 'number' ? setting : undefined
 
 function readReport(path: string): InjectionReport {
   const parsed = injectionReport.safeParse(parseJson(path))

@@ -5,13 +5,13 @@ import { AppError } from '../../core/errors.ts'
 import { choose, type Chosen } from '../../planner/choose/choose.ts'
 import { isCommercial, licenceOf } from '../../planner/choose/licence.ts'
 import { readScores, type Task } from '../../planner/choose/scores.ts'
-import { countParameters, type ModelFacts } from '../../planner/model-facts.ts'
+import { countParameters } from '../../planner/model-facts.ts'
 import { modelCatalogue } from '../../planner/models/catalogue.ts'
 import { type FlagValues, usageError } from '../command.ts'
 import type { Io, Output } from '../io.ts'
 import { type planFlags, planRequest } from '../plan/plan-flags.ts'
 import { plannerEngines } from '../plan/planner-engines.ts'
-import { readModel } from '../plan/read-model.ts'
+import { type NamedModel, readModel } from '../plan/read-model.ts'
 import { readWorkload } from '../plan/read-workload.ts'
 
 type Asked = Partial<FlagValues<typeof planFlags>> & {
@@ -50,7 +50,7 @@ export async function chooseModels(asked: Asked, io: Io, output: Output): Promis
   const engines = await plannerEngines(flags, io, output)
   const [first] = models
   if (!first) throw usageError('no model is left to choose from')
-  const named = { facts: first, source: '', isGguf: false }
+  const named = { facts: first.facts, source: '', isGguf: models.every(({ isGguf }) => isGguf) }
   const { model: _model, ...request } = planRequest(
     named,
     workload,
@@ -64,7 +64,10 @@ export async function chooseModels(asked: Asked, io: Io, output: Output): Promis
     .flatMap((code) => code.trim() || [])
   const wish = { task: asked.task, languages, scores, request }
   return {
-    ...choose(models, wish),
+    ...choose(
+      models.map(({ facts }) => facts),
+      wish,
+    ),
     task: asked.task,
     languages,
     workload: workload.workload.name,
@@ -84,17 +87,14 @@ const nothing = {
   emit: undefined,
 } as unknown as FlagValues<typeof planFlags>
 
-async function modelsOf(asked: Asked, io: Io): Promise<ModelFacts[]> {
+async function modelsOf(asked: Asked, io: Io): Promise<Pick<NamedModel, 'facts' | 'isGguf'>[]> {
   const found =
     asked.models === undefined
-      ? modelCatalogue.map(({ facts }) => facts)
+      ? modelCatalogue.map(({ facts }) => ({ facts, isGguf: false }))
       : await Promise.all(
-          asked.models.split(',').map(async (name) => {
-            const { facts } = await readModel(name.trim(), io.workingDirectory)
-            return facts
-          }),
+          asked.models.split(',').map((name) => readModel(name.trim(), io.workingDirectory)),
         )
-  return found.filter((facts) => {
+  return found.filter(({ facts }) => {
     const billions = countParameters(facts).total / 1e9
     return (
       facts.kind === 'decoder' &&

@@ -9,6 +9,7 @@ export const choose = defineCommand({
   examples: [
     'choose --task chat --languages de,en --gpu l40s:2 --slo ttft.p95=1s --scores scores.csv',
     'choose --task code --gpu h100:1 --min-size 7 --commercial',
+    'choose --task chat --models tiny-q8.gguf,tiny-q2.gguf --gpu local',
   ],
   positionals: [],
   flags: {
@@ -19,7 +20,11 @@ export const choose = defineCommand({
       hint: 'FILE',
       summary: 'Evaluation scores as CSV, each with its source',
     },
-    models: { kind: 'text', hint: 'A,B,…', summary: 'Only these; default: all that are built in' },
+    models: {
+      kind: 'text',
+      hint: 'A,B,…',
+      summary: 'Only these, files among them; default: all that are built in',
+    },
     'min-size': { kind: 'integer', hint: 'BILLIONS', summary: 'Least parameters' },
     'max-size': { kind: 'integer', hint: 'BILLIONS', summary: 'Most parameters' },
     commercial: { kind: 'boolean', summary: 'Only licences that allow commercial use' },
