@@ -32,8 +32,8 @@ const { positionals, values } = parseArgs({
     input: { type: 'string', default: '16' },
     output: { type: 'string', default: '8' },
     seed: { type: 'string', default: '1' },
-    /** Of `calibrate`: rates to learn from; the last is foreseen, then measured. */
-    rates: { type: 'string', default: '0.1,0.2,0.3,0.4' },
+    /** Of `calibrate`: users to learn from; the last is foreseen, then measured. */
+    users: { type: 'string', default: '1,2,4,3' },
   },
 })
 const [part = ''] = positionals
@@ -129,24 +129,24 @@ async function recommendation() {
   }
 }
 
-/** Learns from all rates but the last, foresees that one, measures it. */
+/** Learns from all numbers of users but the last, foresees that one, measures it. */
 async function calibrateHere(): Promise<void> {
   const path = needed('model')
   const { facts } = await readModel(path, '.')
   const here = thisMachine().device
   const catalogues = { model: () => facts, device: () => here }
-  const row = (run: Pick<Run, 'isl' | 'osl' | 'rateRps'>) => ({
+  const row = (run: Pick<Run, 'at' | 'isl' | 'osl'>) => ({
     ...readRow({ engine: 'embedded', model: path, gpu: 'local', num_gpus: '1' }),
     isl: run.isl,
     osl: run.osl,
-    rateRps: run.rateRps,
+    load: String(run.at.users),
   })
-  const rates = values.rates.split(',').map(Number)
+  const users = values.users.split(',').map(Number)
   const server = await startEmbedded(path, threads, {})
   const runs: Run[] = []
   try {
-    for (const [at, ratePerS] of rates.entries())
-      runs.push(await drive(server.url, { ...point, ratePerS }, 7 + at))
+    for (const [at, count] of users.entries())
+      runs.push(await drive(server.url, { ...point, users: count }, 7 + at))
   } finally {
     await server.stop()
   }
@@ -156,7 +156,7 @@ async function calibrateHere(): Promise<void> {
     observationOf(
       row(run),
       { tpot: run.tpotMs, ttft: mean(run.ttftMs), e2e: null, throughput: null },
-      `rate ${rates[at]}`,
+      `${users[at]} users`,
       engineModels,
       catalogues,
     ),

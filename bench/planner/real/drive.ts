@@ -4,6 +4,8 @@ import { runInjection } from '../../../src/injector/run-injection.ts'
 
 export interface Point {
   readonly ratePerS: number
+  /** A closed loop of so many instead. */
+  readonly users?: number
   readonly seconds: number
   readonly inputTokens: number
   readonly outputTokens: number
@@ -35,7 +37,10 @@ export async function drive(url: string, at: Point, seed: number): Promise<Run> 
     seed,
     endpoint: 'completions',
     models: [{ name: 'bench', weight: 1 }],
-    load: { kind: 'open', arrivals: 'poisson', ratePerS: at.ratePerS },
+    load:
+      at.users === undefined
+        ? { kind: 'open', arrivals: 'poisson', ratePerS: at.ratePerS }
+        : { kind: 'closed', users: at.users, thinkTimeMs: 0, rampMs: 0 },
     durationMs: at.seconds * 1e3,
     graceMs: 60_000,
     workload: {

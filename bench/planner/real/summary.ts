@@ -28,7 +28,7 @@ interface Learnt {
     readonly tpotMs: number
     readonly e2eMs: number
     readonly requests: number
-    readonly rateRps: number
+    readonly at: { readonly users: number }
   }
 }
 
@@ -93,7 +93,7 @@ export function summary(path: string): void {
         const { published, foreseen, measured } = line
         const [low, high] = foreseen.errorBar[bar]
         write(
-          `| ${line.model} at ${measured.rateRps.toFixed(2)}/s | ${name} | ${published[key].toFixed(0)} | ${foreseen[key].toFixed(0)} (${low.toFixed(0)}–${high.toFixed(0)}) | ${measured[bar].toFixed(0)} | ${percent(foreseen[key] / measured[bar] - 1)} |`,
+          `| ${line.model}, ${measured.at.users} users | ${name} | ${published[key].toFixed(0)} | ${foreseen[key].toFixed(0)} (${low.toFixed(0)}–${high.toFixed(0)}) | ${measured[bar].toFixed(0)} | ${percent(foreseen[key] / measured[bar] - 1)} |`,
         )
       }
 }

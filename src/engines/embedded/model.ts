@@ -39,7 +39,7 @@ export const embeddedModel: EngineModel = {
     source:
       'on this project’s machine: 0.35 to 0.6 s beside the file, then it tries threads for 0.5 s',
   },
-  bursts: { dense: 0, experts: 0 },
+  bursts: { dense: 0, experts: 0, fp4: 0 },
   fitted: readFitted(fitted),
   knobs: [
     { name: 'maxSequences', flag: 'sequencesMax', about: 'sequences answered at once' },
@@ -54,6 +54,7 @@ export const embeddedModel: EngineModel = {
     prefixCaching: true,
     chunkedPrefill: true,
     speculative: [],
+    offload: [],
     // It was never seen on a GPU.
     vendors: ['cpu'],
     loadsGguf: true,

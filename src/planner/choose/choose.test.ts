@@ -43,7 +43,7 @@ describe('choose', () => {
     expect(passedOver).toEqual([
       { model: 'Llama-3.1-70B-Instruct', reason: expect.stringMatching(/does not fit/) },
     ])
-    expect(choices.map(({ licence }) => licence).toSorted()).toEqual([
+    expect(choices.map(({ licence }) => String(licence)).toSorted()).toEqual([
       'Apache-2.0',
       'Llama 3.1 Community',
     ])
