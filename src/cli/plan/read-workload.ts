@@ -38,10 +38,11 @@ type Given = FlagValues<typeof workloadFlags> & { readonly data: string | undefi
  */
 export async function readWorkload(flags: Given, io: Io): Promise<GivenWorkload> {
   const text = flags.workload ?? 'chat'
+  const columns = columnsOf(flags.columns)
   if (/^route:/i.test(text)) return recorded(await routeTraffic(text.slice(6), flags, io))
   const path = resolve(io.workingDirectory, text)
   if (existsSync(path) && statSync(path).isFile())
-    return recorded(await traceTraffic(path, columnsOf(flags.columns)))
+    return recorded(await traceTraffic(path, columns))
   if (/[/.\\]/.test(text))
     throw new AppError('planner/bad-request', { message: `there is no trace file ${path}` })
   return { workload: parseWorkload(text), rates: null }

@@ -44,7 +44,7 @@ export function planText(
         ? ['predicted with your own calibration of this engine, model and device']
         : []),
       ...[...new Set(report.prices.map(({ electricity }) => electricity))].map((source) =>
-        style('dim', `energy at rated power and load; ${source}`),
+        style('dim', `energy and CO₂ by: ${source}`),
       ),
       ...report.prices.map((price) => style('dim', priceText(price))),
     )

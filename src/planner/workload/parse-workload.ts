@@ -34,5 +34,8 @@ const synonyms: Readonly<Record<string, string>> = {
   coding: 'code',
   classify: 'classification',
   support: 'customer-service',
+  'customer service': 'customer-service',
+  'voice-assistant': 'voice',
+  'voice assistant': 'voice',
   offline: 'batch',
 }

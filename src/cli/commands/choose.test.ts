@@ -1,0 +1,54 @@
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterAll, describe, expect, it } from 'vitest'
+import { runCommand } from '../cli.fixture.ts'
+
+const directory = mkdtempSync(join(tmpdir(), 'baleen choose '))
+afterAll(() => rmSync(directory, { recursive: true }))
+
+const ask = [
+  'choose',
+  '--task',
+  'chat',
+  '--languages',
+  'de,en',
+  '--gpu',
+  'l40s:1',
+  '--engine',
+  'vllm',
+]
+const two = [...ask, '--models', 'llama-3.1-8b,qwen3-8b', '--workload', '500,100']
+
+describe('baleen choose', () => {
+  it('says that it knows no scores, and ranks by the rest', async () => {
+    const { code, stdout } = await runCommand(two)
+    expect(code).toBe(0)
+    expect(stdout).toMatch(/No evaluation score for chat is known/)
+    expect(stdout).toMatch(/no score says how well these answer in de, en: any of them/)
+    expect(stdout).toMatch(/Llama 3\.1 Community/)
+  })
+
+  it('puts the better score first and names its source', async () => {
+    const scores = join(directory, 'scores.csv')
+    writeFileSync(
+      scores,
+      'model,task,language,benchmark,score,source\nllama-3.1-8b,chat,de,Mine,40,"own, invented for this test"\nqwen3-8b,chat,de,Mine,70,"own, invented for this test"\n',
+    )
+    const { stdout } = await runCommand([...two, '--scores', scores, '--json'])
+    const { choices, isScored } = JSON.parse(stdout)
+    expect(isScored).toBe(true)
+    expect(choices[0]).toMatchObject({ model: 'Qwen3-8B', quality: 1, licence: 'Apache-2.0' })
+    expect(choices[0].scores[0].source).toBe('own, invented for this test')
+  })
+
+  it.each([
+    [['choose', '--gpu', 'l40s:1'], /--task is missing/],
+    [[...two, '--scores', '/nowhere.csv'], /planner\/bad-scores/],
+    [[...ask, '--min-size', '5000'], /no model is left/],
+  ])('%j gets a coded error', async (argv, message) => {
+    const { code, stderr } = await runCommand(argv)
+    expect(code).not.toBe(0)
+    expect(stderr).toMatch(message)
+  })
+})
