@@ -117,10 +117,22 @@ export function firstTokenFeatures(
     cohort: cohort * own,
     cohortAttention: cohort * alone.attention,
     cohortShort: cohort * alone.total * Math.min(1, 128 / osl),
-    queue: (alone.total * busy) / (1 - busy),
+    queue: queueMs(layout, alone.total, busy, isOpen ? null : running),
     wait: waitMs,
     sequenceMs: running / layout.dp,
   }
+}
+
+/**
+ * Waiting behind other prompts, as at a single server. Users who wait for their answers (`users`) can't have more prompts
+ * before them than there are users; that binds where prompts take most of the time, as on a processor. Coefficients of
+ * accelerators were fitted without the bound and carry what it would change.
+ */
+function queueMs(layout: Layout, promptMs: number, busy: number, users: number | null): number {
+  const unbounded = (promptMs * busy) / (1 - busy)
+  return users !== null && layout.device.architecture === 'cpu'
+    ? Math.min(unbounded, users * promptMs)
+    : unbounded
 }
 
 export const sumParts = (parts: StepParts): number =>
