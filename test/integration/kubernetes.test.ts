@@ -1,11 +1,16 @@
-import { afterAll, beforeAll, describe } from 'vitest'
-import { runtimesConfig } from '../../src/contract/runtimes.ts'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { deploymentSpec } from '../../src/contract/deployment.ts'
+import { runtimesConfig, type KubernetesConfig } from '../../src/contract/runtimes.ts'
+import type { AppError } from '../../src/core/errors.ts'
 import { anywhere } from '../../src/core/node.ts'
 import { createVendors } from '../../src/devices/index.ts'
 import { launchPlan } from '../../src/engines/launch-plan.ts'
 import { connect } from '../../src/runtimes/kubernetes/api.ts'
+import { deploymentWorkload } from '../../src/runtimes/kubernetes/deployment-workload.ts'
 import { createKubernetesRuntime } from '../../src/runtimes/kubernetes/kubernetes.ts'
+import { manifestsOf } from '../../src/runtimes/kubernetes/manifests.ts'
 import { runtimeContract } from '../../src/runtimes/runtime.contract.ts'
+import type { RuntimeEvent } from '../../src/runtimes/runtime.ts'
 import {
   controlPlaneProgram,
   startControlPlane,
@@ -15,6 +20,7 @@ import { startKubelets, type Kubelets } from './support/kubelet.ts'
 import { until } from './support/tools.ts'
 
 const program = controlPlaneProgram()
+const wait = { timeout: 60_000 }
 
 describe.skipIf('missing' in program)(
   `Kubernetes${'missing' in program ? ` (skipped: ${program.missing})` : ''}`,
@@ -39,26 +45,34 @@ describe.skipIf('missing' in program)(
       await plane?.stop()
     })
 
-    runtimeContract('kubernetes', async () => {
+    const newNamespace = async (): Promise<string> => {
       const namespace = `test-${++namespaces}`
       await plane.call('POST', '/api/v1/namespaces', {
         apiVersion: 'v1',
         kind: 'Namespace',
         metadata: { name: namespace },
       })
-      await until('an account', async () =>
-        Boolean(await plane.call('GET', `/api/v1/namespaces/${namespace}/serviceaccounts/default`)),
-      )
+      const account = `/api/v1/namespaces/${namespace}/serviceaccounts/default`
+      await until('an account', async () => Boolean(await plane.call('GET', account)))
+      return namespace
+    }
+    const clusterOf = (namespace: string): KubernetesConfig => {
       const { prod } = runtimesConfig.parse({
         prod: { kind: 'kubernetes', kubeconfig: plane.kubeconfig, namespace, address: 'pod' },
       })
-      if (prod?.kind !== 'kubernetes') throw new Error('not a cluster')
-      const api = connect(prod)
+      return prod as KubernetesConfig
+    }
+    const plan = launchPlan({ argv: ['serve'], image: 'example.com/engine:1' })
+
+    runtimeContract('kubernetes', async () => {
+      const namespace = await newNamespace()
+      const config = clusterOf(namespace)
+      const api = connect(config)
       const running = `/apis/apps/v1/namespaces/${namespace}/deployments`
       return {
         open: () =>
-          createKubernetesRuntime({ name: 'prod', config: prod, vendors: createVendors(), api }),
-        plan: launchPlan({ argv: ['serve'], image: 'example.com/engine:1' }),
+          createKubernetesRuntime({ name: 'prod', config, vendors: createVendors(), api }),
+        plan,
         assignment: { ...anywhere, node: 'prod/gpu-1', devices: ['prod/gpu-1/nvidia.com/gpu/1'] },
         say: (id, line) => kubelets.say(id, line),
         end: (id, exitCode) => kubelets.end(id, exitCode),
@@ -67,6 +81,115 @@ describe.skipIf('missing' in program)(
         bringBack: async () => kubelets.bringBack('gpu-1'),
         destroy: async () => void (await plane.call('DELETE', `/api/v1/namespaces/${namespace}`)),
       }
+    })
+
+    const ask = async (path: string) =>
+      (await plane.call('GET', path)) as {
+        metadata: { uid: string; generation: number; resourceVersion: string }
+        items: { metadata: { name: string } }[]
+      }
+
+    it('changes nothing when the same is applied again, and rolls out what differs', async () => {
+      const namespace = await newNamespace()
+      const config = clusterOf(namespace)
+      const api = connect(config)
+      const spec = deploymentSpec.parse({ name: 'ant', model: 'x', replicas: 2 })
+      const vendors = createVendors()
+      const applyAll = async (argv: readonly string[]): Promise<void> => {
+        const input = { spec, plan: { ...plan, argv }, port: 8000, config, vendors, vendor: null }
+        for (const manifest of manifestsOf(deploymentWorkload(input))) await api.apply(manifest)
+      }
+      const apps = `/apis/apps/v1/namespaces/${namespace}`
+      const replicaSets = async () => (await ask(`${apps}/replicasets`)).items.length
+      await applyAll(['serve'])
+      await until('a replica set', async () => (await replicaSets()) === 1)
+      const { metadata: first } = await ask(`${apps}/deployments/baleen-ant`)
+      for (let n = 0; n < 3; n++) await applyAll(['serve'])
+      const { metadata: again } = await ask(`${apps}/deployments/baleen-ant`)
+      expect(again).toMatchObject({ uid: first.uid, generation: first.generation })
+      expect(await replicaSets()).toBe(1)
+      await applyAll(['serve', '--longer'])
+      await until('a second replica set', async () => (await replicaSets()) === 2)
+      const { metadata: changed } = await ask(`${apps}/deployments/baleen-ant`)
+      expect(changed.generation).toBe(first.generation + 1)
+    })
+
+    it('takes all that a replica can have, to the letter', async () => {
+      const namespace = await newNamespace()
+      const config = {
+        ...clusterOf(namespace),
+        models: { claim: 'models', hostPath: '/mnt/baleen' },
+        queue: 'llm',
+        imagePullSecrets: ['registry'],
+      }
+      const rich = {
+        ...plan,
+        env: { A: '1' },
+        secrets: { HF_TOKEN: { name: 'hub', key: null } },
+        files: { 'engine.yaml': 'x: 1' },
+        mounts: (['model', 'cache', 'scratch'] as const).map((kind) => ({
+          path: `/${kind}`,
+          kind,
+        })),
+        sharedMemoryBytes: 2 ** 33,
+        drain: { preStopMs: 5000, signal: 'SIGTERM' as const, graceMs: 30_000 },
+      }
+      const spec = deploymentSpec.parse({
+        name: 'bee',
+        model: 'x',
+        hardware: 'nvidia.com/mig-1g.10gb:1',
+        placement: { labels: { disk: 'nvme' }, tolerates: ['dedicated=llm'], awayFrom: [] },
+      })
+      const api = connect(config)
+      for (const signal of ['SIGTERM', 'SIGINT'] as const) {
+        const drain = { ...rich.drain, signal }
+        const input = { spec, plan: { ...rich, drain }, port: 8000, config, vendor: null }
+        const workload = deploymentWorkload({ ...input, vendors: createVendors() })
+        const assignment = { ...anywhere, memoryBytes: 2 ** 30, cpus: 2 }
+        // Applied with strict validation: a field that the server does not know is refused.
+        for (const manifest of manifestsOf({ ...workload, assignment })) await api.apply(manifest)
+      }
+    })
+
+    it('hears of what happened while the API server was away', async () => {
+      const namespace = await newNamespace()
+      const config = clusterOf(namespace)
+      const api = connect(config)
+      const runtime = createKubernetesRuntime({ name: 'prod', config, vendors: [], api })
+      const events: RuntimeEvent[] = []
+      runtime.watch((event) => events.push(event))
+      const identity = { id: 'ant-1', deployment: 'ant', revision: 1, specHash: 'a', port: 8000 }
+      await runtime.start(identity, plan, anywhere)
+      await until('a running replica', async () => (await runtime.list())[0]?.waiting === null)
+      await plane.stopServer()
+      await expect
+        .poll(() => runtime.list().catch((thrown: AppError) => thrown.code), wait)
+        .toBe('runtime/unreachable')
+      await plane.startServer()
+      await kubelets.end('ant-1', 3)
+      await expect
+        .poll(() => events.filter((one) => one.kind === 'ended'), wait)
+        .toMatchObject([{ id: 'ant-1', exitCode: 3 }])
+      await runtime.close()
+    })
+
+    it('says what is missing where a context or a namespace is not there', async () => {
+      const from = { kubeconfig: plane.kubeconfig, context: 'nowhere' }
+      expect(() => connect(from)).toThrow(
+        expect.objectContaining({
+          code: 'runtime/unreachable',
+          message: expect.stringContaining('test') as string,
+        }),
+      )
+      const config = clusterOf('not-there')
+      const api = connect(config)
+      const runtime = createKubernetesRuntime({ name: 'prod', config, vendors: [], api })
+      const identity = { id: 'ant-1', deployment: 'ant', revision: 1, specHash: 'a', port: 8000 }
+      await expect(runtime.start(identity, plan, anywhere)).rejects.toMatchObject({
+        code: 'runtime/refused',
+        message: expect.stringContaining('namespaces "not-there" not found') as string,
+      })
+      await runtime.close()
     })
   },
 )

@@ -107,3 +107,43 @@ describe('model', () => {
     expect(stderr).toContain('error: model/bad-reference')
   })
 })
+
+describe('manifests', () => {
+  const model = file(
+    'model.yaml',
+    'name: ant\nmodel: hf:Qwen/Qwen2.5-7B-Instruct\nengine: vllm\nreplicas: 2\nhardware: h100:2\n',
+  )
+  const config = file('clusters.yaml', 'runtimes: {prod: {kind: kubernetes, namespace: llm}}\n')
+
+  it('are the same bytes for the same file', async () => {
+    const first = await runCommand(['manifests', '-f', model, '--runtime', 'prod', '-c', config])
+    const second = await runCommand(['manifests', '-f', model, '-n', 'llm'])
+    expect(first).toMatchObject({ code: 0, stderr: '' })
+    expect(second.stdout).toBe(first.stdout)
+    const objects = first.stdout.split('---\n').map((text) => parse(text) as Manifest)
+    expect(objects.map((one) => [one.kind, one.metadata.namespace])).toEqual([
+      ['Deployment', 'llm'],
+      ['Service', 'llm'],
+      ['PodDisruptionBudget', 'llm'],
+    ])
+    expect(first.stdout).toContain('nvidia.com/gpu: "2"')
+  })
+
+  it('need a file, and a cluster that the config has', async () => {
+    expect(await runCommand(['manifests'])).toMatchObject({ code: 2 })
+    const unknown = ['manifests', '-f', model, '--runtime', 'nowhere', '-c', config]
+    expect((await runCommand(unknown)).stderr).toContain('the config has no cluster "nowhere"')
+  })
+
+  it('say what an engine without an image lacks', async () => {
+    const small = file('small.yaml', 'name: ant\nmodel: bundled:minimind2-small\n')
+    const { code, stderr } = await runCommand(['manifests', '-f', small])
+    expect(code).toBe(1)
+    expect(stderr).toContain('no container image')
+  })
+})
+
+interface Manifest {
+  readonly kind: string
+  readonly metadata: { readonly namespace: string }
+}

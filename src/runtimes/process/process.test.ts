@@ -12,23 +12,8 @@ import { runtimeContract } from '../runtime.contract.ts'
 import type { Runtime, RuntimeEvent } from '../runtime.ts'
 import { thisMachine } from './nodes.ts'
 import { createProcessRuntime } from './process.ts'
+import { puppet } from './puppet.fixture.ts'
 import { createReplicaFinder, isRunning, parseProcessList, startTimeOf } from './process-table.ts'
-
-/** Does what the file named in its environment says: `say TEXT` or `end CODE`, a line each. */
-const puppet = `
-  const { readFileSync } = require('node:fs')
-  const { id } = JSON.parse(process.env.BALEEN_REPLICA)
-  let done = 0
-  setInterval(() => {
-    let text = ''
-    try { text = readFileSync(process.env.PUPPET + '/' + id, 'utf8') } catch {}
-    const lines = text.split('\\n').slice(0, -1)
-    for (const line of lines.slice(done)) {
-      done++
-      if (line.startsWith('end ')) process.exit(Number(line.slice(4)))
-      process.stdout.write(line.slice(4) + '\\n')
-    }
-  }, 10)`
 
 const planOf = (script: string, env: Record<string, string> = {}): LaunchPlan =>
   launchPlan({ argv: ['node', '--eval', script], env })

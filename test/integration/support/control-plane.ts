@@ -15,6 +15,9 @@ export interface ControlPlane {
   readonly certificate: { readonly key: string; readonly cert: string }
   /** A call past Baleen. */
   call(method: string, path: string, body?: unknown, contentType?: string): Promise<unknown>
+  /** Ends the API server; the rest goes on. */
+  stopServer(): Promise<void>
+  startServer(): Promise<void>
   stop(): Promise<void>
 }
 
@@ -93,7 +96,7 @@ export async function startControlPlane(program: string): Promise<ControlPlane> 
     '--initial-cluster',
     `default=${peerUrl}`,
   ])
-  run('apiserver', [
+  const serverArgv = [
     program,
     'apiserver',
     `--etcd-servers=${etcdUrl}`,
@@ -108,8 +111,13 @@ export async function startControlPlane(program: string): Promise<ControlPlane> 
     '--service-cluster-ip-range=10.77.0.0/24',
     // The stand-in for kubelets answers with the server's own certificate.
     '--kubelet-preferred-address-types=InternalIP',
-  ])
-  await until('a ready API server', async () => (await call('GET', '/readyz')) === 'ok', daemons)
+  ]
+  let server: Daemon
+  const startServer = async (): Promise<void> => {
+    server = startDaemon(at('apiserver.log'), serverArgv)
+    await until('a ready API server', async () => (await call('GET', '/readyz')) === 'ok', [server])
+  }
+  await startServer()
   run('controller-manager', [
     program,
     'controller-manager',
@@ -139,8 +147,12 @@ export async function startControlPlane(program: string): Promise<ControlPlane> 
       cert: readFileSync(at('certs/apiserver.crt'), 'utf8'),
     },
     call,
+    stopServer: () => server.kill(),
+    startServer,
     async stop() {
-      for (const daemon of daemons.toReversed()) await daemon.stop()
+      for (const daemon of daemons.slice(1).toReversed()) await daemon.stop()
+      await server.stop()
+      await daemons[0]?.stop()
       await dispatcher.close()
       rmSync(folder, { recursive: true, force: true })
     },

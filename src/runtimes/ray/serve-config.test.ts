@@ -1,0 +1,111 @@
+import { describe, expect, it } from 'vitest'
+import { stringify } from 'yaml'
+import { anywhere } from '../../core/node.ts'
+import { launchPlan } from '../../engines/launch-plan.ts'
+import {
+  applicationOf,
+  carriedBy,
+  waitingOf,
+  withApplication,
+  type ApplicationDetails,
+  type ServeDetails,
+} from './serve-config.ts'
+
+const details = (name: string, changes: Partial<ApplicationDetails> = {}): ApplicationDetails => ({
+  name,
+  status: 'RUNNING',
+  message: '',
+  source: 'declarative',
+  deployed_app_config: { name, route_prefix: `/${name}`, import_path: 'x:y', custom: { z: 1 } },
+  deployments: {},
+  ...changes,
+})
+const serve: ServeDetails = {
+  proxy_location: 'EveryNode',
+  http_options: { host: '0.0.0.0', port: 8000, ssl_keyfile: null },
+  target_capacity: 60,
+  applications: {
+    theirs: details('theirs'),
+    ours: details('ours'),
+    scripted: details('scripted', { source: 'imperative' }),
+  },
+}
+const identity = { id: 'ant-1', deployment: 'ant', revision: 1, specHash: 'a', port: 8000 }
+const carried = { ...identity, owner: 'me', startedAtMs: 5 }
+const plan = launchPlan({
+  argv: ['serve', 'run'],
+  files: {
+    'serve.yaml': stringify({
+      applications: [
+        {
+          name: 'llm',
+          route_prefix: '/',
+          import_path: 'ray.serve.llm:build_openai_app',
+          runtime_env: { env_vars: { A: '1' }, pip: ['x'] },
+          args: { llm_configs: [{ engine_kwargs: { tensor_parallel_size: 2 } }] },
+        },
+      ],
+    }),
+  },
+})
+
+describe('the configuration of Serve', () => {
+  it('is sent back whole, with one application changed', () => {
+    const mine = { name: 'mine', import_path: 'a:b' }
+    expect(withApplication(serve, 'mine', mine)).toEqual({
+      proxy_location: 'EveryNode',
+      http_options: { host: '0.0.0.0', port: 8000 },
+      target_capacity: 60,
+      applications: [
+        serve.applications['theirs']?.deployed_app_config,
+        serve.applications['ours']?.deployed_app_config,
+        mine,
+      ],
+    })
+  })
+
+  it('leaves out the one that goes, and what was never declared', () => {
+    const { applications } = withApplication(serve, 'ours', null) as { applications: unknown[] }
+    expect(applications).toEqual([serve.applications['theirs']?.deployed_app_config])
+  })
+
+  it('gets the engine’s application under a name and route of its own', () => {
+    const application = applicationOf(identity, plan, anywhere, carried)
+    expect(application).toMatchObject({
+      name: 'baleen-ant-1',
+      route_prefix: '/ant-1',
+      import_path: 'ray.serve.llm:build_openai_app',
+      runtime_env: { env_vars: { A: '1' }, pip: ['x'] },
+    })
+    const read = details('baleen-ant-1', { deployed_app_config: application })
+    expect(carriedBy(read, 'me')).toEqual(carried)
+    expect(carriedBy(read, 'another')).toBeNull()
+    expect(carriedBy(details('theirs'), 'me')).toBeNull()
+  })
+
+  it('asks Ray for the type of accelerator', () => {
+    const accelerators = { vendor: 'nvidia', model: 'H100', profile: null, count: 2 }
+    const { args } = applicationOf(identity, plan, { ...anywhere, accelerators }, carried)
+    expect(args).toEqual({
+      llm_configs: [{ engine_kwargs: { tensor_parallel_size: 2 }, accelerator_type: 'H100' }],
+    })
+  })
+
+  it('is nothing for an engine that is no application of Ray', () => {
+    const other = launchPlan({ argv: ['vllm', 'serve'] })
+    expect(() => applicationOf(identity, other, anywhere, carried)).toThrow(
+      expect.objectContaining({ code: 'runtime/refused' }),
+    )
+  })
+
+  it('says what an application waits for', () => {
+    expect(waitingOf(details('a'))).toBeNull()
+    expect(waitingOf(details('a', { status: 'DEPLOYING' }))).toBe('Ray starts it')
+    const deployments = {
+      E: { status: 'UPDATING', message: 'No available node types\nmore', replicas: [] },
+    }
+    expect(waitingOf(details('a', { status: 'DEPLOYING', deployments }))).toBe(
+      'Ray starts it: No available node types',
+    )
+  })
+})
