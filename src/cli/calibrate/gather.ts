@@ -64,6 +64,11 @@ async function fromReport(report: InjectionReport, gathering: Gathering): Promis
       `${label} is not to be trusted: ${summary.validity.problems.join('; ')}`,
       'Repeat it; what the client could not keep up with says nothing of the server.',
     )
+  if (spec.load.kind === 'open' && summary.steadyState.isSaturated)
+    throw bad(
+      `${label} had more load than the server could take: its times grow with its length`,
+      'Inject at rates that it can carry, or with --users.',
+    )
   if (inputTokensPerSecond === null || outputTokensPerSecond === null || !(requestsPerSecond > 0))
     throw bad(`${label} does not know how many tokens its prompts and answers had`)
   const row: RowInput = {

@@ -103,12 +103,16 @@ function closedLoop(scenario: Scenario, point: Point, concurrency: number): Stea
   const { osl } = scenario
   const admitted = Math.max(1, Math.min(concurrency, point.maxRunning))
   let running = admitted
-  let step = point.step(running, running - 1)
+  // Each of the others reads a prompt once while this one answers, decoding or not. On accelerators nearly all decode, and
+  // their coefficients were fitted with those that do.
+  const others = (decoding: number) =>
+    (scenario.layout.device.architecture === 'cpu' ? admitted : decoding) - 1
+  let step = point.step(running, others(running))
   // While one sequence is in prefill it does not decode.
   for (let round = 0; round < 3; round++) {
     const ttft = point.alone.total * 1.2 + step.ms
     running = Math.max(1, admitted / (1 + ttft / (step.ms * osl)))
-    step = point.step(running, running - 1)
+    step = point.step(running, others(running))
   }
   const cycleMs = step.ms * osl + point.alone.total
   const wait = concurrency > admitted ? ((concurrency - admitted) * cycleMs) / admitted : 0
