@@ -41,9 +41,10 @@ const stepsPerOctave = 16
 /**
  * A costly step time, looked up: steps that only decode lie on a surface over (sequences, mean context), whose points
  * are computed when they are first needed and joined by straight lines. Prompts are computed each time. Only for one
- * rank, without drafts, and where decoding depends on the mean context and not on the longest.
+ * rank, and where decoding depends on the mean context and not on the longest; with drafts only where all sequences of a
+ * step count as verifying as many (`isDrafted`).
  */
-export function tabulated(stepTime: StepTime): StepTime {
+export function tabulated(stepTime: StepTime, isDrafted = false): StepTime {
   const rows: Float64Array[] = []
   const probe: { -readonly [Key in keyof StepLoad]: StepLoad[Key] } = {
     decodes: 0,
@@ -74,7 +75,8 @@ export function tabulated(stepTime: StepTime): StepTime {
   return (ranks) => {
     const load = ranks[0]!
     const { decodes, contextTokens } = load
-    if (ranks.length > 1 || load.chunks > 0 || load.decodeTokens !== decodes) return stepTime(ranks)
+    const isUniform = isDrafted || load.decodeTokens === decodes
+    if (ranks.length > 1 || load.chunks > 0 || !isUniform) return stepTime(ranks)
     const context = contextTokens / decodes
     const point = Math.max(0, Math.floor(Math.log2(context) * stepsPerOctave))
     const below = contextAt(point)

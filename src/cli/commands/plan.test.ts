@@ -9,11 +9,12 @@ import { runCommand } from '../cli.fixture.ts'
 const directory = mkdtempSync(join(tmpdir(), 'baleen plan '))
 afterAll(() => rmSync(directory, { recursive: true }))
 
-const chat = ['plan', 'llama-3.1-8b', '--gpu', 'l40s:2', '--slo', 'ttft.p95=1s,tpot.p95=60ms']
+const played = ['plan', 'llama-3.1-8b', '--gpu', 'l40s:2', '--slo', 'ttft.p95=1s,tpot.p95=60ms']
+const chat = [...played, '--quick']
 
 describe('baleen plan', () => {
   it('ranks configurations with an interval on each figure', async () => {
-    const { code, stdout } = await runCommand([...chat, '--json'])
+    const { code, stdout } = await runCommand([...played, '--engine', 'vllm', '--json'])
     expect(code).toBe(0)
     const report = JSON.parse(stdout)
     expect(report).toMatchObject({ status: 'meets', slo: { 'ttft.p95': 1000, 'tpot.p95': 60 } })
@@ -27,6 +28,8 @@ describe('baleen plan', () => {
       }
     expect(Object.keys(best.why)).toEqual(expect.arrayContaining(['engine', 'maxSequences']))
     expect(report.sensitivity).toHaveLength(8)
+    expect(best.rehearsed).toMatchObject({ requests: 500, ttft: { p95: expect.any(Number) } })
+    expect(best.coldStart.cold).toBeGreaterThan(best.coldStart.warm)
   })
 
   it('draws the memory and says why', async () => {

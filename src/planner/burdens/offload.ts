@@ -16,8 +16,9 @@ export interface Offload {
 const nvmeGBs = 6
 /** Host memory as the processor's own kernels read it: eight channels of DDR5 reach about this. */
 const cpuGBs = 200
-/** Of the data sheet's rate, what copies reach. */
+/** Of the data sheet's rate, what copies reach, and what large kernels do. */
 const linkShare = 0.8
+const deviceShare = 0.8
 
 /**
  * The slowest part on the way sets the pace. `host`: weights cross the link at every step (vLLM's --cpu-offload-gb,
@@ -36,7 +37,9 @@ export function offloadBurden({ what, where, share }: Offload): Burden {
     stepMs: (layout, step) => {
       const bytes =
         what === 'cache' ? cacheBytes(layout, step) : readBytes(layout, what, step.tokens)
-      return (share * bytes) / (rate(layout) * 1e6)
+      // The device no longer reads them from its own memory.
+      const own = what === 'cache' ? 0 : 1 / (layout.device.bandwidthGBs * deviceShare)
+      return ((share * bytes) / 1e6) * Math.max(0, 1 / rate(layout) - own)
     },
     slowdown: () => 1,
     setting: { kind: 'offload', what, where, share },

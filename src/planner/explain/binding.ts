@@ -9,6 +9,7 @@ export const resources = [
   'bandwidth',
   'kv-memory',
   'network',
+  'host-link',
   'launch-overhead',
   'requests',
 ] as const
@@ -48,6 +49,7 @@ const what = {
   compute: 'multiplying, most of it for prompts',
   bandwidth: 'reading weights and cache from memory',
   network: 'exchanging activations between devices',
+  'host-link': 'fetching what lies in host memory or files, or waiting for the processor',
   'launch-overhead': 'the host: scheduling and starting kernels',
 } as const
 
@@ -87,11 +89,15 @@ function stepShares({ curve, operating }: Candidate): Binding['shares'] {
     'sequenceUs',
     'prefillStepUs',
   )
-  const total = compute + bandwidth + network + launch || 1
+  const elsewhere = curve.burdens.filter(({ setting }) => setting?.kind === 'offload')
+  const stepShape = { tokens: running, sequences: running, context: shape.isl + shape.osl / 2 }
+  const hostLink = elsewhere.reduce((sum, burden) => sum + burden.stepMs(layout, stepShape), 0)
+  const total = compute + bandwidth + network + hostLink + launch || 1
   return {
     compute: compute / total,
     bandwidth: bandwidth / total,
     network: network / total,
+    'host-link': hostLink / total,
     'launch-overhead': launch / total,
   }
 }

@@ -3,10 +3,17 @@ import { gigabytes } from './binding.ts'
 
 /** The memory of one device as a bar of `width` characters with a legend below. */
 export function drawMemory({ budget, settings, operating }: Candidate, width = 60): string[] {
-  const { deviceBytes, weightBytes, workspaceBytes, kvBytes } = budget
-  const used = weightBytes + workspaceBytes + Math.max(0, kvBytes)
+  const { deviceBytes, kvBytes, besideBytes } = budget
+  // Weights that lie elsewhere are not here; what stands beside the model is.
+  const weightBytes = budget.weightBytes + Math.min(0, besideBytes)
+  const beside = Math.max(0, besideBytes)
+  const workspaceBytes = budget.workspaceBytes - besideBytes
+  const used = weightBytes + beside + workspaceBytes + Math.max(0, kvBytes)
   const parts = [
     { sign: '█', name: 'weights', bytes: weightBytes },
+    ...(beside > 0
+      ? [{ sign: '▓', name: 'beside the model: draft, adapters, neighbour', bytes: beside }]
+      : []),
     { sign: '▒', name: 'activations, graphs, runtime', bytes: workspaceBytes },
     {
       sign: '░',

@@ -9,6 +9,8 @@ export interface MemoryBudget {
   readonly share: number
   readonly weightBytes: number
   readonly workspaceBytes: number
+  /** Of that, what is beside the model: a draft, adapters, a neighbour; less than nothing where weights lie elsewhere. */
+  readonly besideBytes: number
   /** What is left for the cache on one device; negative where the model does not fit. */
   readonly kvBytes: number
   readonly kvBlocks: number
@@ -44,6 +46,7 @@ export function memoryBudget(layout: Layout, rules: MemoryRules, ask: MemoryAsk)
     share,
     weightBytes: weights,
     workspaceBytes: workspace,
+    besideBytes: ask.besideBytes ?? 0,
     kvBytes,
     kvBlocks: Math.max(0, blocks),
   }

@@ -53,7 +53,7 @@ export function plannedEngine(
   const stepTime = plannedStepTime(deployment)
   return {
     engine: parameters,
-    stepTime: layout.dp === 1 && speculation === null ? tabulated(stepTime) : stepTime,
+    stepTime: layout.dp === 1 ? tabulated(stepTime, speculation !== null) : stepTime,
     ranks: layout.dp,
   }
 }
@@ -62,8 +62,10 @@ export function plannedEngine(
 function plannedStepTime(deployment: Deployment): StepTime {
   const { layout, speculation = null, burdens = [] } = deployment
   const { step, stepFactor: factor } = coefficientsOf(deployment)
+  // All guesses are verified, also those beyond the end of an answer.
+  const queries = speculation?.verified ?? 1
   return (ranks) => {
-    const { decodes, context, chunks, queries } = together(ranks)
+    const { decodes, context, chunks } = together(ranks)
     const drafted =
       speculation && decodes > 0 ? draftFeatures(layout, decodes, context, speculation) : null
     const decodeMs =
@@ -103,11 +105,9 @@ function addedByPrompts(
 function together(ranks: readonly StepLoad[]) {
   const chunks: PrefillChunk[] = []
   let decodes = 0
-  let decodeTokens = 0
   let contextTokens = 0
   for (const load of ranks) {
     decodes += load.decodes
-    decodeTokens += load.decodeTokens
     contextTokens += load.contextTokens
     for (let at = 0; at < load.chunks; at++)
       chunks.push({ tokens: load.chunkTokens[at]!, past: load.chunkPast[at]!, count: 1 })
@@ -116,6 +116,5 @@ function together(ranks: readonly StepLoad[]) {
     decodes,
     context: decodes > 0 ? contextTokens / decodes : 0,
     chunks,
-    queries: decodes > 0 ? decodeTokens / decodes : 1,
   }
 }

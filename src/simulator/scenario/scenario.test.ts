@@ -121,6 +121,20 @@ describe('a file', () => {
   })
 })
 
+test('drafts of a deployment bring several tokens a step, at their cost', () => {
+  const tpot = (speculative: string) => {
+    const deployment = { model: 'llama-3.1-8b', gpu: 'h100', speculative }
+    const given = read({
+      pools: [{ deployment }],
+      workload: { rate: 2, duration: '30s', inputTokens: 500, outputTokens: 100 },
+    })
+    return summarise(simulate(simulationSetup(given, engineModels, null))).tpotMs.mean!
+  }
+  const plain = tpot('')
+  expect(tpot('eagle:tokens=3,acceptance=0.7')).toBeLessThan(plain / 1.5)
+  expect(tpot('eagle:tokens=3,acceptance=0')).toBeGreaterThan(plain)
+})
+
 /** Two ways to the same figure: they must not drift apart. */
 test.each([
   ['vllm', 'llama-3.1-8b', 'h100', '1', 'bf16', 16],
