@@ -28,6 +28,15 @@ const vllm = engineModels.find(({ name }) => name === 'vllm') as EngineModel
 /** Of what vLLM's defaults can carry on these devices. */
 const loadShare = 0.7
 
+/** Whom the plan is compared with, in the order of the columns. */
+const rivals = [
+  'defaults',
+  'defaults filled',
+  'enova',
+  'enova filled',
+  'defaults filled, no drafts',
+] as const
+
 /** What the plan is told to look at. */
 const aims: Readonly<Record<Metric, LatencyAim>> = {
   'e2e mean': { figure: 'e2e', statistic: 'mean' },
@@ -120,14 +129,6 @@ function compareCases(): void {
     )
 }
 
-const rivals = [
-  'defaults',
-  'defaults filled',
-  'enova',
-  'enova filled',
-  'defaults filled, no drafts',
-] as const
-
 function compareCase([model, gpu, workloadName, metric]: SearchCase) {
   const request = requestOf(model, gpu, workloadName, {})
   const { workload } = request
@@ -172,15 +173,17 @@ function compareCase([model, gpu, workloadName, metric]: SearchCase) {
   }
 }
 
-const contenderOf = ({ settings, copy, curve }: Candidate): Contender => ({
-  layout: copy.layout,
-  engine: vllm,
-  replicas: settings.replicas,
-  maxSequences: settings.maxSequences,
-  batchedTokens: settings.batchedTokens,
-  memoryShare: settings.memoryShare,
-  speculation: curve.device.speculation,
-})
+function contenderOf({ settings, copy, curve }: Candidate): Contender {
+  return {
+    layout: copy.layout,
+    engine: vllm,
+    replicas: settings.replicas,
+    maxSequences: settings.maxSequences,
+    batchedTokens: settings.batchedTokens,
+    memoryShare: settings.memoryShare,
+    speculation: curve.device.speculation,
+  }
+}
 
 /** As published, on the fewest devices that hold it, as many copies as there is room for, every setting left alone. */
 function defaultContender(model: ModelFacts, { device, count }: DeviceGroup): Contender {
