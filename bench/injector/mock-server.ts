@@ -17,26 +17,40 @@ const now = createRunClock()
 
 const chunk = (text: string) => `${Buffer.byteLength(text).toString(16)}\r\n${text}\r\n`
 const event = (data: string) => chunk(`data: ${data}\n\n`)
-const delta = (content: object, finish: string | null) =>
+const id = 'chatcmpl-0123456789abcdef'
+const eventData = (choice: object) =>
   JSON.stringify({
-    id: 'chatcmpl-0123456789abcdef',
+    id,
     object: 'chat.completion.chunk',
     created: 1_760_000_000,
     model: 'mock',
-    choices: [{ index: 0, delta: content, logprobs: null, finish_reason: finish }],
+    choices: [{ index: 0, logprobs: null, ...choice }],
   })
 const headBytes = Buffer.from(
   'HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\ntransfer-encoding: chunked\r\n\r\n',
 )
-const roleBytes = Buffer.from(event(delta({ role: 'assistant', content: '' }, null)))
-const tokenBytes = Buffer.from(event(delta({ content: ' token' }, null)))
 const usage = { prompt_tokens: 8, completion_tokens: events, total_tokens: 8 + events }
-const tailBytes = Buffer.from(
-  event(delta({}, 'stop')) +
-    event(JSON.stringify({ id: 'chatcmpl-0123456789abcdef', choices: [], usage })) +
-    event('[DONE]') +
-    chunk(''),
-)
+/** The writes of one stream, for chat or for completions. */
+interface Writes {
+  readonly role: Buffer
+  readonly token: Buffer
+  readonly tail: Buffer
+}
+const writesOf = (choice: (text: string, finish: string | null) => object): Writes => ({
+  role: Buffer.from(event(eventData(choice('', null)))),
+  token: Buffer.from(event(eventData(choice(' token', null)))),
+  tail: Buffer.from(
+    event(eventData(choice('', 'stop'))) +
+      event(JSON.stringify({ id, choices: [], usage })) +
+      event('[DONE]') +
+      chunk(''),
+  ),
+})
+const chatWrites = writesOf((content, finish) => ({
+  delta: content === '' && finish === null ? { role: 'assistant', content } : { content },
+  finish_reason: finish,
+}))
+const completionWrites = writesOf((text, finish) => ({ text, finish_reason: finish }))
 const jsonAnswer = (value: unknown) => {
   const body = JSON.stringify(value)
   return `HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: ${Buffer.byteLength(body)}\r\n\r\n${body}`
@@ -65,6 +79,7 @@ export interface MockStats {
 interface Stream {
   readonly socket: Socket
   readonly record: MockRecord
+  readonly writes: Writes
   /** Tokens written. −1: the role-only chunk comes first. */
   sent: number
 }
@@ -94,19 +109,19 @@ setInterval(() => {
 }, 1)
 
 function advance(stream: Stream): void {
-  const { socket, record } = stream
+  const { socket, record, writes } = stream
   if (socket.destroyed || stream.sent === events) {
-    if (!socket.destroyed) socket.write(tailBytes)
+    if (!socket.destroyed) socket.write(writes.tail)
     openStreams--
     return
   }
   const atMs = now()
   if (writeDelaysMs.length < 2e6) writeDelaysMs.push(atMs - dueMs(stream))
-  if (stream.sent < 0) socket.write(roleBytes)
+  if (stream.sent < 0) socket.write(writes.role)
   else {
     if (stream.sent === 0) record.firstTokenMs = atMs
     record.lastTokenMs = atMs
-    socket.write(tokenBytes)
+    socket.write(writes.token)
   }
   stream.sent++
   enter(stream)
@@ -149,7 +164,8 @@ function answer(socket: Socket, head: string): void {
     return
   }
   socket.write(headBytes)
-  enter({ socket, record, sent: roleMs === null ? 0 : -1 })
+  const writes = head.startsWith('POST /v1/completions') ? completionWrites : chatWrites
+  enter({ socket, record, writes, sent: roleMs === null ? 0 : -1 })
   peakStreams = Math.max(peakStreams, ++openStreams)
 }
 

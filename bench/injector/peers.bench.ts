@@ -129,7 +129,13 @@ async function run(
     'bash',
     ['-c', 'TIMEFORMAT="cpu %U %S"; time "$0" "$@"', program, ...tool.command(task)],
     {
-      env: { ...process.env, HF_HUB_OFFLINE: '1', TRANSFORMERS_OFFLINE: '1', ...tool.env?.(task) },
+      env: {
+        ...process.env,
+        HF_HUB_OFFLINE: '1',
+        TRANSFORMERS_OFFLINE: '1',
+        HF_HOME: join(values.tools, 'hf'),
+        ...tool.env?.(task),
+      },
       cwd: task.out,
       stdio: ['ignore', 'pipe', 'pipe'],
       timeout: 120_000,

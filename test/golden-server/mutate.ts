@@ -3,7 +3,15 @@
  * there. `node test/golden-server/mutate.ts [TEXT]`: only flaws that hold the text. Ends with 1 where one survives.
  */
 import { spawnSync } from 'node:child_process'
-import { cpSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
+import {
+  cpSync,
+  existsSync,
+  mkdtempSync,
+  readFileSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { mutations, type Mutation } from './mutations.ts'
@@ -16,6 +24,8 @@ try {
   for (const part of ['src', 'test', 'package.json', 'tsconfig.json', 'vitest.config.ts'])
     cpSync(join(root, part), join(copy, part), { recursive: true })
   symlinkSync(join(root, 'node_modules'), join(copy, 'node_modules'))
+  const sound = runTests([...new Set(mutations.flatMap(({ tests }) => tests))])
+  if (sound !== null) throw new Error(`"${sound}" fails without any flaw`)
   for (const mutation of mutations.filter(({ flaw }) => flaw.includes(wanted))) {
     const caught = tryOut(mutation)
     if (caught === null) survived++
@@ -39,26 +49,30 @@ function tryOut({ file, find, put, tests }: Mutation): string | null {
     text.replace(find, () => put),
   )
   try {
-    const run = spawnSync(
-      process.execPath,
-      [
-        join(root, 'node_modules/vitest/vitest.mjs'),
-        'run',
-        '--project=unit',
-        '--bail=1',
-        '--reporter=json',
-        ...tests,
-      ],
-      { cwd: copy, encoding: 'utf8', timeout: 180_000 },
-    )
-    const report = JSON.parse(run.stdout.slice(run.stdout.indexOf('{"'))) as {
-      testResults: { message: string; assertionResults: { status: string; fullName: string }[] }[]
-    }
-    const failed = report.testResults
-      .flatMap(({ assertionResults }) => assertionResults)
-      .find(({ status }) => status === 'failed')
-    return run.status === 0 ? null : (failed?.fullName ?? 'the file does not load')
+    return runTests(tests)
   } finally {
     writeFileSync(path, text)
   }
+}
+
+/** The first test that fails; null: none. */
+function runTests(tests: readonly string[]): string | null {
+  const vitest = join(root, 'node_modules/vitest/vitest.mjs')
+  const flags = ['--project=unit', '--bail=1', '--reporter=json', '--outputFile=report.json']
+  const reportPath = join(copy, 'report.json')
+  rmSync(reportPath, { force: true })
+  const run = spawnSync(process.execPath, [vitest, 'run', ...flags, ...tests], {
+    cwd: copy,
+    encoding: 'utf8',
+    timeout: 300_000,
+  })
+  if (run.status === 0) return null
+  if (!existsSync(reportPath)) return 'the tests do not end'
+  const report = JSON.parse(readFileSync(reportPath, 'utf8')) as {
+    testResults: { assertionResults: { status: string; fullName: string }[] }[]
+  }
+  const failed = report.testResults
+    .flatMap(({ assertionResults }) => assertionResults)
+    .find(({ status }) => status === 'failed')
+  return failed?.fullName ?? 'a file does not load'
 }

@@ -80,7 +80,7 @@ export const mutations: readonly Mutation[] = [
     flaw: 'inference-perf: gaps named constant are exponential',
     file: 'src/injector/policy/arrivals/constant.ts',
     find: '(_, index) => (index * 1000) / ratePerS,',
-    put: '(_, index) => ((index + Math.random()) * 1000) / ratePerS,',
+    put: '(_, index) => ((index + ((index * 7919) % 13) / 13) * 1000) / ratePerS,',
     tests: arrivals,
   },
   {

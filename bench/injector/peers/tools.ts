@@ -58,15 +58,24 @@ const scaled = (values: Figure, factor: number): Figure => ({
   p90: values.p90 * factor,
 })
 
+/** What `vllm bench serve` does, without the imports of the server, which needs a GPU's libraries. */
+const vllmClient = `
+from vllm.benchmarks.serve import add_cli_args, main
+from vllm.utils.argparse_utils import FlexibleArgumentParser
+parser = FlexibleArgumentParser()
+add_cli_args(parser)
+main(parser.parse_args())
+`
+
 /** Each of them told to do the same, in the way its own documentation shows. */
 export const tools: readonly Tool[] = [
   {
     name: 'vLLM bench serve',
-    program: 'v-vllm/bin/vllm',
-    version: ['--version'],
+    program: 'v-vllm/bin/python',
+    version: ['-c', 'import importlib.metadata as m; print(m.version("vllm"))'],
     command: ({ url, ratePerS, durationS, tokens, tokenizer, out }) => [
-      'bench',
-      'serve',
+      '-c',
+      vllmClient,
       '--backend=openai-chat',
       `--base-url=${root(url)}`,
       '--endpoint=/v1/chat/completions',
@@ -135,8 +144,8 @@ export const tools: readonly Tool[] = [
       `--request-rate=${ratePerS}`,
       '--arrival-pattern=poisson',
       `--request-count=${ratePerS * durationS}`,
-      // It takes no folder, and nothing here reaches the hub.
-      '--tokenizer=builtin',
+      // It takes no folder: README.md says how to put the tokenizer into the hub's cache.
+      '--tokenizer=local/tokenizer',
       '--synthetic-input-tokens-mean=8',
       `--output-tokens-mean=${tokens}`,
       '--use-server-token-count',
@@ -181,7 +190,10 @@ export const tools: readonly Tool[] = [
             type: 'poisson',
             stages: [{ rate: task.ratePerS, duration: task.durationS }],
           },
-          report: { request_lifecycle: { summary: true, per_stage: false, per_request: false } },
+          report: {
+            // As the others do: what the server says, not what this tokenizer makes of the text.
+            request_lifecycle: { summary: true, per_stage: false, use_server_output_tokens: true },
+          },
           storage: { local_storage: { path: join(task.out, 'report') } },
         }),
       )
