@@ -109,7 +109,7 @@ describe('open loop', () => {
 
   it('keeps what a stalled connection would hide: later requests do not wait for it', async () => {
     const server = await golden((_, index) => (index === 0 ? { steps: [] } : quick))
-    const result = await drive(server, { timeouts: { ttftMs: 100 } })
+    const result = await drive(server, { timeouts: { ttftMs: 2000 } })
     expect(outcomesOf(result)).toEqual({ ok: 9, timeout_ttft: 1 })
   })
 
