@@ -87,7 +87,10 @@ async function measure(name: string, bench: Bench): Promise<void> {
         heldPerSecond: Math.round(summary.requestsPerSecond),
         pacingErrorMs: spread(records.map((record) => record.handedMs - record.intendedMs)),
         clientCpuUsPerRequest: round(clientUs / records.length, 1),
-        processCpuUsPerRequest: round((cpu.user + cpu.system) / records.length, 1),
+        processCpuUsPerRequest: {
+          user: round(cpu.user / records.length, 1),
+          system: round(cpu.system / records.length, 1),
+        },
         ...(events > records.length ? streaming(records, stats, events, clientUs) : {}),
         dispersionOfSchedule: dispersion(
           records.map(({ intendedMs }) => intendedMs),
