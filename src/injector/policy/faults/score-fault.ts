@@ -69,7 +69,8 @@ function recoveryOf(records: readonly RequestRecord[], slo: Slo, fromMs: number)
       atMs + recoveryMs <= lastMs + 1000 &&
       good / window.length >= recoveredShare
     )
-      return atMs
+      // Between the last bad request and the next nobody looked: it is known to be well when somebody did.
+      return atMs === fromMs ? atMs : window[0]!.intendedMs
   }
   return null
 }
