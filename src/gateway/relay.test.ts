@@ -1,3 +1,4 @@
+import { createServer as createHttpServer } from 'node:http'
 import { connect, createServer, type AddressInfo, type Server, type Socket } from 'node:net'
 import { afterEach, describe, expect, it } from 'vitest'
 import {
@@ -63,6 +64,21 @@ const framesOf = (text: string) =>
     )
 
 describe('a whole answer', () => {
+  it('comes from below the path of a replica’s URL', async () => {
+    const asked: string[] = []
+    const server = createHttpServer((request, response) => {
+      asked.push(request.url ?? '')
+      response.writeHead(200, { 'content-type': 'application/json' })
+      response.end('{"choices":[]}')
+    })
+    await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
+    opened.push(server)
+    const { port } = server.address() as AddressInfo
+    const started = await gateway({ routes: { ant: [`http://127.0.0.1:${port}/ant-1`] } })
+    expect((await started.post(chatPath, chat())).status).toBe(200)
+    expect(asked).toEqual([`/ant-1${chatPath}`])
+  })
+
   it('is the engine’s, byte by byte, with the platform’s headers', async () => {
     const ant = await engine()
     const started = await gateway({ routes: { ant: [ant.url] } })

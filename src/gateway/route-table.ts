@@ -10,6 +10,8 @@ export interface Replica extends ReplicaView {
   readonly deployment: string
   readonly url: string
   readonly servedName: string | null
+  /** What its URL has before the paths of the API, such as the route of an application of Ray Serve. Mostly empty. */
+  readonly basePath: string
   readonly pool: Pool
   readonly breaker: Breaker
 }
@@ -102,12 +104,14 @@ export function createRouteTable(clock: Clock): RouteTable {
 /** Timeouts are the gateway's own: undici's would cut long generations and keep a timer a request. */
 function createReplica(deployment: string, listed: SnapshotReplica, clock: Clock): Replica {
   const breaker = createBreaker()
+  const { origin, pathname } = new URL(listed.url)
   return {
     id: listed.id,
     deployment,
     url: listed.url,
     servedName: listed.servedName,
-    pool: new Pool(listed.url, {
+    basePath: pathname.replace(/\/+$/, ''),
+    pool: new Pool(origin, {
       connect: { timeout: connectTimeoutMs },
       headersTimeout: 0,
       bodyTimeout: 0,

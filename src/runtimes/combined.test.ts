@@ -65,6 +65,8 @@ describe('several runtimes as one', () => {
     await expect(lost).rejects.toMatchObject({ code: 'runtime/unknown-node' })
     const unknown = runtime.start(identity('a'), plan, { ...anywhere, runtime: 'moon' })
     await expect(unknown).rejects.toMatchObject({ code: 'runtime/unknown' })
+    const wide = runtime.start(identity('a'), plan, { ...anywhere, nodes: 2 })
+    await expect(wide).rejects.toMatchObject({ code: 'runtime/refused' })
   })
 
   it('stop and tell of what runs on any, also after a restart', async () => {

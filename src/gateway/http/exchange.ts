@@ -219,7 +219,7 @@ export class Exchange
     this.#attempt = attempt
     this.#replica = replica
     const headers = ['content-type', 'application/json', 'x-request-id', this.#clientId ?? this.#id]
-    const path = admission.paths[this.#endpoint]
+    const path = replica.basePath + admission.paths[this.#endpoint]
     replica.pool.dispatch({ path, method: 'POST', headers, body }, attempt)
   }
 
