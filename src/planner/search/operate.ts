@@ -120,9 +120,9 @@ export const fullest = 0.9
 /** Running sequences of a service that is all but idle. */
 export const lightest = 0.05
 
-/** Where `isLow` turns false between low and high. */
+/** Where `isLow` turns false between low and high, to a thousandth: hardly anything may run where much could. */
 function bisect(low: number, high: number, isLow: (value: number) => boolean): number {
-  for (let round = 0; round < 14; round++) {
+  for (let round = 0; round < 40 && high - low > high * 5e-4; round++) {
     const middle = (low + high) / 2
     if (isLow(middle)) low = middle
     else high = middle

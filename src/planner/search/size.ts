@@ -224,12 +224,17 @@ function draftSettings({ speculation }: Replica): Settings['speculative'] {
 function settingsOf(
   replica: Replica,
   demand: Demand,
-  { places, count }: Sized,
+  { places, count, operating }: Sized,
   devices: number,
 ): Settings {
   const { copy, engine, budget } = replica
   const { tp, pp, dp, ep } = copy.layout
-  const perRank = Math.max(1, Math.floor(places / dp))
+  // Memory that is taken in advance for sequences that never run is lost: as many as the load will hardly exceed.
+  const needed =
+    engine.memory.reserves === 'in-advance'
+      ? Math.ceil(operating.running + 4 * Math.sqrt(operating.running) + 3)
+      : places
+  const perRank = Math.max(1, Math.floor(Math.min(places, needed) / dp))
   return {
     engine: engine.name,
     device: demand.device,
