@@ -19,6 +19,8 @@ const flags = {
   route: undefined,
   task: undefined,
   engine: undefined,
+  hardware: undefined,
+  runtime: undefined,
   set: [],
 }
 

@@ -12,15 +12,17 @@ export interface SpecFlags {
   readonly route: string | undefined
   readonly task: DeploymentSpec['task'] | undefined
   readonly engine: string | undefined
+  readonly hardware: string | undefined
+  readonly runtime: string | undefined
   /** `contextTokens=4096`: one engine setting each. */
   readonly set: readonly string[]
 }
 
 /** The spec that a command line asks for. Error: `cli/usage`. */
 export function specFromFlags(model: string, flags: SpecFlags): DeploymentSpec {
-  const { set, name = nameFrom(model), replicas, route, task, engine } = flags
+  const { set, name = nameFrom(model), replicas, route, task, engine, hardware, runtime } = flags
   const given = Object.fromEntries(
-    Object.entries({ replicas, route, task, engine }).filter(([, value]) => value !== undefined),
+    Object.entries({ replicas, route, task, engine, hardware, runtime }).filter(([, value]) => value !== undefined),
   )
   const parsed = deploymentSpec.safeParse({ name, model, settings: settingsFrom(set), ...given })
   if (parsed.success) return parsed.data

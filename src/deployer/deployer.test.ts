@@ -14,6 +14,7 @@ import type { ProbeAnswer } from './policy/replica.ts'
 const engine: Engine = {
   name: 'test',
   about: 'a test',
+  takes: 'file',
   metricsPort: 'http',
   honours: [],
   explainFailure: () => null,

@@ -4,8 +4,9 @@ import type { Clock } from '../core/clock.ts'
 import { toAppError } from '../core/errors.ts'
 import type { Log } from '../core/log.ts'
 import type { Engine } from '../engines/engine.ts'
-import type { Runtime } from '../runtimes/runtime.ts'
-import { launchOf, type Launch } from './launch.ts'
+import type { EndedReplica, Runtime } from '../runtimes/runtime.ts'
+import { failureText } from './failure-text.ts'
+import { launchOf, referenceOf, type Launch } from './launch.ts'
 import { reconcile, type Action } from './policy/reconcile.ts'
 import type { ProbeAnswer, Replica } from './policy/replica.ts'
 import { snapshotRoutes } from './policy/snapshot.ts'
@@ -96,6 +97,7 @@ export function createDeployer(deps: DeployerDeps): Deployer {
     createSuffix: () => deps.createSuffix(),
     probe,
     drainMsOf: (name) => lookUp(specOf(name)).launch?.drainMs ?? drainMsUnknown,
+    explain: (name, ended) => explain(specOf(name)?.engine, ended),
     onFailure: (name) => preparations.recheck(specOf(name)?.model ?? ''),
     onChange: wake,
   })
@@ -206,6 +208,8 @@ export function createDeployer(deps: DeployerDeps): Deployer {
     if (!spec || spec.replicas === 0) return { launch: null, reason: null }
     try {
       const engine = deps.engineOf(spec.engine)
+      if (engine.takes === 'reference')
+        return { launch: launchOf(engine, spec, referenceOf(spec.model)), reason: null }
       const preparation = preparations.of(spec.model)
       return preparation.state === 'ready'
         ? { launch: launchOf(engine, spec, preparation.path), reason: null }
@@ -226,6 +230,11 @@ export function createDeployer(deps: DeployerDeps): Deployer {
     } catch {
       return null
     }
+  }
+
+  function explain(engine: string | undefined, ended: EndedReplica): string | null {
+    const failure = engine === undefined ? null : deps.engineOf(engine).explainFailure(ended)
+    return failure && failureText(failure)
   }
 
   function publish(): void {

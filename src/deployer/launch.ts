@@ -15,6 +15,9 @@ export interface Launch {
 
 const host = '127.0.0.1'
 
+/** What engines that fetch models themselves call a model: `hf:ORG/REPO` is `ORG/REPO` to them. */
+export const referenceOf = (model: string): string => model.replace(/^hf:/, '')
+
 /**
  * Asks the engine. The hash is of what it would start, so that exactly the changes that need a new process cause one:
  * how many replicas run and their share of the traffic don't.

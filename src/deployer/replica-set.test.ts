@@ -27,6 +27,7 @@ function bench(changes: Partial<Runtime> = {}) {
     createSuffix: () => String(++count),
     probe: async () => ({ state: 'ready', reason: 'ready' }),
     drainMsOf: () => 100,
+    explain: () => null,
     onFailure: (deployment) => void failures.push(deployment),
     onChange: () => {},
   })

@@ -16,6 +16,8 @@ export interface ReplicaSetDeps {
   probe(replica: Replica, timeoutMs: number): Promise<ProbeAnswer | null>
   /** For a stop of a replica whose launch is no longer known. */
   drainMsOf(deployment: string): number
+  /** Why its engine ended, where its log tells. */
+  explain(deployment: string, ended: EndedReplica): string | null
   onFailure(deployment: string): void
   /** Something is different from what was last looked at. */
   onChange(): void
@@ -89,12 +91,15 @@ export function createReplicaSet(deps: ReplicaSetDeps): ReplicaSet {
     return current
   }
 
+  const reasonOf = ({ deployment }: Replica, ended: EndedReplica): string =>
+    deps.explain(deployment, ended) ?? endReason(ended)
+
   runtime.watch((event) => {
     if (event.kind !== 'ended' && event.kind !== 'lost') return
     const replica = replicas.get(event.id)
     forget(event.id)
     if (replica?.phase === 'serving')
-      fail(replica, event.kind === 'ended' ? endReason(event) : event.reason)
+      fail(replica, event.kind === 'ended' ? reasonOf(replica, event) : event.reason)
     deps.onChange()
   })
 

@@ -158,6 +158,8 @@ export interface Engine {
   /** In a few words. */
   readonly about: string
   readonly tasks: readonly DeploymentSpec['task'][]
+  /** `file`: Baleen fetches the model and hands out its path. `reference`: the engine makes of `model` what it can. */
+  readonly takes: 'file' | 'reference'
   /** Pure: the same spec gives the same plan. */
   launch(spec: ReplicaSpec): LaunchPlan
   /** Reads one answer of the probe path. */

@@ -9,6 +9,7 @@ import { miiEngine } from './mii/mii.ts'
 import { mlcEngine } from './mlc/mlc.ts'
 import { ollamaEngine } from './ollama/ollama.ts'
 import { rayEngine } from './ray/ray.ts'
+import { simulatedEngine } from './simulated/simulated.ts'
 import { sglangEngine } from './sglang/sglang.ts'
 import { tgiEngine } from './tgi/tgi.ts'
 import { trtllmEngine } from './trtllm/trtllm.ts'
@@ -18,6 +19,7 @@ import type { Engine } from './engine.ts'
 /** One line an engine. */
 export const engines: readonly Engine[] = [
   embeddedEngine,
+  simulatedEngine,
   llamaServerEngine,
   vllmEngine,
   sglangEngine,

@@ -1,7 +1,9 @@
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { findEngine } from '../engines/index.ts'
+import { simulationOf } from '../engines/simulated/simulated.ts'
 import { checkModel, createModelSource } from './control/model-source.ts'
+import { simulatedScenario } from './simulated/step-model.ts'
 import { runControl } from './control/run-control.ts'
 import { engineEnvironment, readBoot, readEnvironment } from './environment.ts'
 
@@ -18,5 +20,9 @@ await runControl(boot, () => ({
   environment: engineEnvironment(),
   findEngine,
   modelSource: createModelSource(models),
-  checkModel: (spec) => checkModel(spec, models),
+  checkModel: async (spec) => {
+    if (spec.engine === 'simulated')
+      simulatedScenario(simulationOf({ deployment: spec, host: '', port: 0 }))
+    else if (findEngine(spec.engine).takes === 'file') await checkModel(spec, models)
+  },
 }))

@@ -45,6 +45,8 @@ export class RequestTable {
   laneEnd = new Int32Array(firstCapacity)
   /** Where it is or was last, by index; -1: nowhere. */
   replica = new Int32Array(firstCapacity)
+  /** Rank of that replica. */
+  rank = new Uint8Array(firstCapacity)
   attempts = new Int32Array(firstCapacity)
   outcome = new Uint8Array(firstCapacity)
   readonly blockHashes: (readonly number[] | null)[] = []

@@ -19,6 +19,7 @@ export const deploy = defineCommand({
     'deploy bundled:minimind2-small',
     'deploy tinyllama --replicas 2 --set contextTokens=2048',
     'deploy ./model.gguf --name mine --route team/mine',
+    'deploy llama-3.1-70b --engine simulated --hardware h100:8',
     'deploy -f deployments.yaml',
   ],
   positionals: [
@@ -36,6 +37,8 @@ export const deploy = defineCommand({
     route: { kind: 'text', hint: 'MODEL', summary: 'Model name that clients write (the name)' },
     task: { kind: 'text', choices: ['generate', 'embed'], summary: 'What it offers (generate)' },
     engine: { kind: 'text', summary: 'Engine that runs it (embedded)' },
+    hardware: { kind: 'text', hint: 'H100:8', summary: 'Accelerators of one replica' },
+    runtime: { kind: 'text', summary: 'Where it runs (process)' },
     set: { kind: 'text', hint: 'SETTING=VALUE', repeats: true, summary: 'Engine setting' },
     'no-wait': { kind: 'boolean', summary: 'Return once it is recorded' },
     'ready-timeout': { kind: 'duration', hint: '10m', summary: 'Longest wait until it is ready' },

@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest'
 import { deploymentSpec } from '../../contract/deployment.ts'
 import { findEngine } from '../index.ts'
 import { embeddedEngine } from './embedded.ts'
-import { engineFlags, readFlags, writeFlags } from './flags.ts'
+import { embeddedFlags } from './flags.ts'
 
 const spec = {
   id: 'rep_1',
@@ -104,8 +104,8 @@ describe('flags', () => {
           threads: fc.oneof(fc.constant('auto' as const), fc.integer({ min: 1, max: 64 })),
         }),
         (changes) => {
-          const flags = engineFlags.parse({ ...valid, ...changes })
-          expect(readFlags(writeFlags(flags))).toEqual(flags)
+          const flags = { ...valid, ...changes }
+          expect(embeddedFlags.read(embeddedFlags.write(flags))).toEqual(flags)
         },
       ),
     )
@@ -114,8 +114,8 @@ describe('flags', () => {
   it.each([
     [['--port', '80'], /model/],
     [['--nope', '1'], /nope/],
-    [[...writeFlags(valid), '--port', 'x'], /port/],
+    [[...embeddedFlags.write(valid), '--port', 'x'], /port/],
   ])('refuse %j', (argv, message) => {
-    expect(() => readFlags(argv)).toThrow(message)
+    expect(() => embeddedFlags.read(argv)).toThrow(message)
   })
 })

@@ -7,7 +7,7 @@ import { environmentOf, orElse, sharedMemoryOf, unhonoured } from '../settings-s
 import { commonFailures, explainFailure } from '../table/failures.ts'
 import { readSignals } from '../table/signals.ts'
 import { vllmSignals } from '../vllm/signals.ts'
-import { serialVariable, writeFlags } from './flags.ts'
+import { embeddedFlags, serialVariable } from './flags.ts'
 
 const settingNames = ['contextTokens', 'sequencesMax', 'batchTokens', 'queueMax', 'threads', 'gpu']
 
@@ -16,6 +16,7 @@ export const embeddedEngine: Engine = {
   name: 'embedded',
   about: 'llama.cpp inside Baleen: GGUF, no installation',
   tasks: ['generate', 'embed'],
+  takes: 'file',
   metricsPath: '/metrics',
   metricsPort: 'http',
   honours: settingNames,
@@ -25,7 +26,7 @@ export const embeddedEngine: Engine = {
     const { settings } = deployment
     const { env, secrets } = environmentOf(settings)
     const drainMs = orElse(settings.drainTimeoutS, 30) * 1000
-    const flags = writeFlags({
+    const flags = embeddedFlags.write({
       ...honoured(settings),
       model: spec.modelPath,
       name: deployment.route ?? deployment.name,

@@ -1,15 +1,14 @@
-import type { Server } from 'node:http'
-import type { AddressInfo } from 'node:net'
 import { availableParallelism } from 'node:os'
-import { setTimeout as sleep } from 'node:timers/promises'
 import type { Logger } from 'pino'
 import { systemClock } from '../../core/clock.ts'
 import { AppError, toAppError } from '../../core/errors.ts'
 import { createBatchLoop, type BatchLoop } from './batch/batch-loop.ts'
 import { createEmbedLoop, type EmbedLoop } from './batch/embed-loop.ts'
 import { createStepTuner, threadCounts, type StepTuner } from './batch/step-tuner.ts'
+import type { RunningEngine } from '../run-engine.ts'
 import type { EngineFlags } from './flags.ts'
 import { judgeHealth, type EngineState } from './health.ts'
+import { drainServer, listen } from './http/listening.ts'
 import { readSamplingDefaults } from './http/sampling.ts'
 import { createEngineServer } from './http/server.ts'
 import type { Serving } from './http/serving.ts'
@@ -18,12 +17,8 @@ import { createChatTemplate } from './model/chat-template.ts'
 import { loadModel, type LoadedModel } from './model/native.ts'
 import { createPromptReader } from './model/prompt.ts'
 
-export interface EngineProcess {
-  readonly url: string
-  /** What was loaded, for the log. Rejects with a coded error where the model can't be. */
+export interface EngineProcess extends RunningEngine {
   readonly loaded: Promise<LoadSummary>
-  /** Takes nothing new, resolves when the last answer has left or the time is up. */
-  drain(limitMs: number): Promise<void>
 }
 
 export interface LoadSummary {
@@ -90,25 +85,9 @@ export async function startEngine(
     loaded: load(),
     async drain(limitMs) {
       state = { kind: 'draining' }
-      const timeUp = new AbortController()
-      // Still listening meanwhile: a 503 that says why is worth more than a refused connection.
-      await Promise.race([engineServer.whenIdle(), sleep(limitMs, null, { signal: timeUp.signal })])
-      timeUp.abort()
-      engineServer.server.close()
-      engineServer.server.closeAllConnections()
+      await drainServer(engineServer, limitMs)
     },
   }
-}
-
-function listen(server: Server, { host, port }: EngineFlags): Promise<number> {
-  return new Promise((resolve, reject) => {
-    server.once('error', (cause) => {
-      const code =
-        'code' in cause && cause.code === 'EADDRINUSE' ? 'machine/port-busy' : 'engine/failed'
-      reject(new AppError(code, { message: `${host}:${port}: ${cause.message}`, cause }))
-    })
-    server.listen(port, host, () => resolve((server.address() as AddressInfo).port))
-  })
 }
 
 function createTuner({ threads }: EngineFlags, { facts }: LoadedModel): StepTuner {

@@ -109,6 +109,7 @@ export const llamaServerEngine = createEngine({
   name: 'llama-server',
   about: "llama.cpp's server: GGUF on CPUs and any GPU",
   tasks: ['generate', 'embed'],
+  takes: 'file',
   newestVersion: 'b10488',
   images: {
     nvidia: 'ghcr.io/ggml-org/llama.cpp:server-cuda-{version}',

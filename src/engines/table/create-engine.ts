@@ -15,6 +15,7 @@ export function createEngine(table: EngineTable): Engine {
     name: table.name,
     about: table.about,
     tasks: table.tasks,
+    takes: table.takes ?? 'reference',
     metricsPath: table.metricsPath,
     metricsPort: table.metricsPort ?? 'http',
     launch: (spec) => launch(table, spec),

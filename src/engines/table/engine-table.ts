@@ -16,6 +16,8 @@ export interface EngineTable {
   /** For `baleen engine list`: what it is, in a few words. */
   readonly about: string
   readonly tasks: readonly DeploymentSpec['task'][]
+  /** Default: `reference`, a hub repository, a path or a URL. */
+  readonly takes?: 'file' | 'reference'
   /** Whose flags are written where nobody says which version, and nothing was found out. */
   readonly newestVersion: string
   /** By vendor, `{version}` filled in; `any` for the rest. Null: there is none. */

@@ -20,7 +20,10 @@ export function deploymentRoutes(scope: Scope, context: ApiContext): void {
     context.checkEngine(spec)
     checkRoute(spec, context)
     const known = registry.deployment(spec.name)
-    if (known?.spec.model !== spec.model || known.spec.task !== spec.task)
+    const same = (['model', 'task', 'engine', 'hardware'] as const).every(
+      (name) => known?.spec[name] === spec[name],
+    )
+    if (!same)
       await context.checkModel(spec)
   }
 

@@ -43,6 +43,7 @@ export class Replica {
   readonly itl = new ItlHistogram()
   readonly ranks: readonly Scheduler[]
   readonly #kind: ReplicaKind
+  readonly #requests: RequestTable
   readonly #looksAhead: boolean
   #current: Step
   #next: Step
@@ -63,6 +64,7 @@ export class Replica {
     this.pool = identity.pool
     this.startedMs = nowMs
     this.#kind = kind
+    this.#requests = requests
     this.ranks = Array.from(
       { length: kind.ranks },
       () => new Scheduler(kind.engine, requests, listener, random),
@@ -96,7 +98,18 @@ export class Replica {
     let best = this.ranks[0]!
     for (const rank of this.ranks)
       if (rank.waiting.size * 4 + rank.running < best.waiting.size * 4 + best.running) best = rank
+    this.#requests.rank[request] = this.ranks.indexOf(best)
     return best.enqueue(request)
+  }
+
+  /** Gives up one request. */
+  abort(request: number): void {
+    this.ranks[this.#requests.rank[request]!]!.abort(request)
+  }
+
+  /** Answer tokens that a request has by now. */
+  producedOf(request: number): number {
+    return this.ranks[this.#requests.rank[request]!]!.producedOf(request)
   }
 
   /** Starts a step where there is something to do and none is under way; its end is in `stepEndsMs`. */

@@ -131,6 +131,21 @@ export class Scheduler {
     return evicted
   }
 
+  /** Gives up one request, say because its client has gone. */
+  abort(id: number): void {
+    this.settle()
+    const at = this.#ids.subarray(0, this.running).indexOf(id)
+    if (at < 0) return this.waiting.remove(id)
+    this.#ids.copyWithin(at, at + 1, this.running--)
+    this.#loose.splice(at, 1)
+    this.#forget(id)
+  }
+
+  /** Answer tokens that a request here has by now, with nothing settled. */
+  producedOf(id: number): number {
+    return this.#lane.producedOf(id)
+  }
+
   /** Makes the columns of all requests tell what they have. */
   settle(): void {
     this.#lane.dissolve()

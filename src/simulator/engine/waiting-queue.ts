@@ -9,6 +9,8 @@ export interface WaitingQueue {
   push(request: number): void
   /** Takes a preempted request back, before those that came later. */
   putBack(request: number): void
+  /** Takes out one that gave up, wherever it stands. */
+  remove(request: number): void
 }
 
 export const createWaitingQueue = (
@@ -41,6 +43,16 @@ class FirstComeQueue implements WaitingQueue {
     this.#head = (this.#head - 1) & (this.#ring.length - 1)
     this.#ring[this.#head] = request
     this.size++
+  }
+
+  remove(request: number): void {
+    const last = this.#ring.length - 1
+    let kept = 0
+    for (let at = 0; at < this.size; at++) {
+      const waiting = this.#ring[(this.#head + at) & last]!
+      if (waiting !== request) this.#ring[(this.#head + kept++) & last] = waiting
+    }
+    this.size = kept
   }
 
   #grow(): void {
@@ -86,6 +98,11 @@ class PriorityQueue implements WaitingQueue {
 
   putBack(request: number): void {
     this.push(request)
+  }
+
+  remove(request: number): void {
+    const at = this.#sorted.indexOf(request)
+    if (at >= 0) this.#sorted.splice(at, 1)
   }
 }
 

@@ -1,0 +1,63 @@
+import { setTimeout as sleep } from 'node:timers/promises'
+import { systemClock } from '../../core/clock.ts'
+import { createEngineServer } from '../embedded/http/server.ts'
+import { drainServer, listen } from '../embedded/http/listening.ts'
+import { readSamplingDefaults } from '../embedded/http/sampling.ts'
+import { judgeHealth, type EngineState } from '../embedded/health.ts'
+import { createMetrics } from '../embedded/metrics.ts'
+import { createChatTemplate } from '../embedded/model/chat-template.ts'
+import { createPromptReader } from '../embedded/model/prompt.ts'
+import { AppError } from '../../core/errors.ts'
+import type { RunningEngine } from '../run-engine.ts'
+import type { SimulatedFlags } from './flags.ts'
+import { createLiveLoop } from './live-loop.ts'
+import type { StepModel } from './step-model.ts'
+import { wordVocabulary } from './words.ts'
+
+/** The HTTP face of the embedded engine, with vLLM's endpoints and metrics, before a model of steps. */
+export async function startSimulatedEngine(
+  flags: Pick<SimulatedFlags, 'name' | 'host' | 'port'>,
+  model: StepModel,
+  onUnexpected: (error: AppError) => void,
+): Promise<RunningEngine> {
+  let state: EngineState = { kind: 'ready' }
+  const { contextTokens, kvTokens } = model
+  const loop = createLiveLoop(model, {
+    clock: systemClock,
+    later: (afterMs, work) => void setTimeout(work, afterMs),
+    onEnd: (end) => metrics.observe(end),
+  })
+  const metrics = createMetrics({ name: flags.name, kvTokens }, () => loop.state())
+  const template = createChatTemplate(null, { bosText: '', eosText: '' })
+  const facts = { addsBos: false, embeddingFrame: { before: [], after: [] } }
+  const serving = {
+    name: flags.name,
+    contextTokens,
+    embeddingLength: 0,
+    vocabulary: wordVocabulary,
+    template,
+    prompts: createPromptReader(wordVocabulary, facts, template),
+    sampling: readSamplingDefaults({}),
+    acceptsGrammar: () => true,
+    generations: loop,
+    embeddings: null,
+  }
+  const engineServer = createEngineServer({
+    health: () => judgeHealth(state, null, systemClock.monotonicMs()),
+    metrics: () => metrics.read(),
+    serving: () => {
+      if (state.kind !== 'ready') throw new AppError('engine/draining', { message: 'draining' })
+      return serving
+    },
+    onUnexpected,
+  })
+  const port = await listen(engineServer.server, flags)
+  return {
+    url: `http://${flags.host}:${port}`,
+    loaded: sleep(0, { contextTokens, kvTokens }),
+    async drain(limitMs) {
+      state = { kind: 'draining' }
+      await drainServer(engineServer, limitMs)
+    },
+  }
+}
