@@ -22,7 +22,9 @@ export interface SpecFlags {
 export function specFromFlags(model: string, flags: SpecFlags): DeploymentSpec {
   const { set, name = nameFrom(model), replicas, route, task, engine, hardware, runtime } = flags
   const given = Object.fromEntries(
-    Object.entries({ replicas, route, task, engine, hardware, runtime }).filter(([, value]) => value !== undefined),
+    Object.entries({ replicas, route, task, engine, hardware, runtime }).filter(
+      ([, value]) => value !== undefined,
+    ),
   )
   const parsed = deploymentSpec.safeParse({ name, model, settings: settingsFrom(set), ...given })
   if (parsed.success) return parsed.data

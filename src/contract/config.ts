@@ -52,6 +52,14 @@ const models = z.strictObject({
   directory: z.string().optional(),
 })
 
+/** An engine that is installed on this machine, where `PATH` does not find it or another one is meant. */
+const engine = z.strictObject({
+  /** In place of the first word of its command. Absent: what `PATH` finds. */
+  program: z.string().min(1).max(4096).optional(),
+  environment: z.record(z.string(), z.string()).default({}),
+})
+export type EngineConfig = z.infer<typeof engine>
+
 /** `config.yaml`. Every setting has a default: an empty file is a valid one. */
 export const config = z.strictObject({
   /** Data directory. Flag `--data` and `BALEEN_DATA` win over it. */
@@ -60,6 +68,8 @@ export const config = z.strictObject({
   control: control.prefault({}),
   log: log.prefault({}),
   models: models.prefault({}),
+  /** By name of `baleen engine list`. */
+  engines: z.record(z.string(), engine).default({}),
   /** Parts of this machine that replicas are spread over. Without it: all of it as one node. */
   nodes: z.array(nodeConfig).max(1000).default([]),
   /** Other places where replicas run, by the name that deployments give. */

@@ -15,6 +15,7 @@ const engine: Engine = {
   name: 'test',
   about: 'a test',
   takes: 'file',
+  inspection: null,
   metricsPort: 'http',
   honours: [],
   explainFailure: () => null,

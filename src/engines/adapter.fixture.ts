@@ -20,6 +20,7 @@ export function replicaOf(
     deployment: deploymentSpec.parse({
       name: 'qwen',
       model: model ?? 'http://upstream:8000/v1',
+      hardware: 'h100:4',
       task,
       settings,
     }),

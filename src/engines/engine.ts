@@ -171,6 +171,11 @@ export interface Engine {
   readonly metricsPort: string
   /** Why it ended, read from its log. Null: for no reason that is known. */
   explainFailure(end: EngineEnd): StartFailure | null
+  /** Arguments after the program that make it tell its version and its flags. Null: it can't be asked. */
+  readonly inspection: {
+    readonly version: readonly string[] | null
+    readonly help: readonly string[] | null
+  } | null
   /** Settings that reach it, by dotted name; each maybe not in all versions or with all values. */
   readonly honours: readonly string[]
 }

@@ -28,7 +28,10 @@ export const variables = process.env
 
 /** The life of one engine process. Exit codes: 0 drained, 1 could not start or go on. The last line on stderr says why. */
 export async function runEngine(
-  start: (deps: { readonly log: Logger; onBroken(error: AppError): void }) => Promise<EngineStart>,
+  start: (deps: {
+    readonly log: Logger
+    readonly onBroken: (error: AppError) => void
+  }) => Promise<EngineStart>,
 ): Promise<void> {
   const log = pino({ base: { role: 'engine' } })
   let isEnding = false

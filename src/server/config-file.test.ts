@@ -126,9 +126,10 @@ describe('config.example.yaml', () => {
 
   it('has comments that are valid, too', () => {
     const text = readFileSync(path, 'utf8')
-      .replaceAll(/^(nodes|runtimes|devices): .*$/gm, '$1:')
+      .replaceAll(/^(engines|nodes|runtimes|devices): .*$/gm, '$1:')
       .replaceAll(/^#( {2,}.*)$/gm, '$1')
-    const { nodes, runtimes, devices } = config.parse(parse(text))
+    const { engines, nodes, runtimes, devices } = config.parse(parse(text))
+    expect(Object.keys(engines)).toEqual(['llama-server'])
     expect(Object.keys(nodes[0] ?? {}).toSorted()).toEqual(Object.keys(nodeConfig.shape).toSorted())
     expect(Object.values(runtimes).map((one) => one.kind)).toEqual(['docker', 'kubernetes', 'ray'])
     expect(devices).toHaveLength(1)

@@ -1,7 +1,7 @@
 import { fileURLToPath } from 'node:url'
 import type { EngineSettings } from '../../contract/engine-settings.ts'
 import { catalogue, type ErrorCode } from '../../core/errors.ts'
-import type { Engine, EngineHealth } from '../engine.ts'
+import type { Engine, EngineHealth, StartFailure } from '../engine.ts'
 import { launchPlan, oneCopy, probeOf } from '../launch-plan.ts'
 import { environmentOf, orElse, sharedMemoryOf, unhonoured } from '../settings-said.ts'
 import { commonFailures, explainFailure } from '../table/failures.ts'
@@ -17,6 +17,7 @@ export const embeddedEngine: Engine = {
   about: 'llama.cpp inside Baleen: GGUF, no installation',
   tasks: ['generate', 'embed'],
   takes: 'file',
+  inspection: null,
   metricsPath: '/metrics',
   metricsPort: 'http',
   honours: settingNames,
@@ -69,18 +70,22 @@ export const embeddedEngine: Engine = {
   // It speaks vLLM's names.
   parseMetrics: (text) => readSignals(signals, text),
 
-  explainFailure(end) {
-    const [, code, message] = lastWords.exec(end.logTail) ?? []
-    return code !== undefined && message !== undefined && code in catalogue
-      ? { code: code as ErrorCode, message, mend: null }
-      : explainFailure(commonFailures, end)
-  },
+  explainFailure: (end) => readLastWords(end.logTail) ?? explainFailure(commonFailures, end),
 }
 
-const signals = vllmSignals()
 /** The last line on stderr: `engine/bad-model: why. What to do.` */
+function readLastWords(log: string): StartFailure | null {
+  const [, code, words] = lastWords.exec(log) ?? []
+  if (code === undefined || words === undefined || !(code in catalogue)) return null
+  const { hint } = catalogue[code as ErrorCode]
+  const at = words.endsWith(hint) ? words.length - hint.length - 2 : words.lastIndexOf('. ')
+  const message = at < 0 ? words : words.slice(0, at)
+  return { code: code as ErrorCode, message, mend: words.slice(message.length + 2) || null }
+}
+
 const lastWords = /^((?:engine|machine|cli)\/[\w-]+): ([^\n]+)$/m
 
+const signals = vllmSignals()
 const probe = probeOf('/health', { periodMs: 1000 })
 
 const honoured = (settings: EngineSettings) => ({

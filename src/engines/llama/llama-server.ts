@@ -111,6 +111,7 @@ export const llamaServerEngine = createEngine({
   tasks: ['generate', 'embed'],
   takes: 'file',
   newestVersion: 'b10488',
+  inspection: { version: ['--version'], help: ['--help'] },
   images: {
     nvidia: 'ghcr.io/ggml-org/llama.cpp:server-cuda-{version}',
     amd: 'ghcr.io/ggml-org/llama.cpp:server-rocm-{version}',

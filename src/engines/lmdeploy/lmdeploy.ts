@@ -72,6 +72,7 @@ export const lmdeployEngine = createEngine({
   about: 'LMDeploy (TurboMind or PyTorch)',
   tasks: ['generate'],
   newestVersion: '0.16.0',
+  inspection: { version: ['--version'], help: ['serve', 'api_server', '--help'] },
   images: { any: 'openmmlab/lmdeploy:v{version}-cu12' },
   command: ({ spec, servedName }) => ({
     argv: [

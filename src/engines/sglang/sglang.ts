@@ -123,6 +123,7 @@ export const sglangEngine = createEngine({
   about: 'SGLang',
   tasks: ['generate', 'embed'],
   newestVersion: '0.5.20',
+  inspection: { version: null, help: ['-m', 'sglang.launch_server', '--help'] },
   images: {
     amd: 'lmsysorg/sglang:v{version}-rocm700-mi30x',
     any: 'lmsysorg/sglang:v{version}',

@@ -30,7 +30,7 @@ const lateMsMax = 250
  * that lateness does not add up.
  */
 export function createLiveLoop(model: StepModel, deps: LiveLoopDeps): BatchLoop {
-  const { clock, later } = deps
+  const { clock } = deps
   const answers = new Map<number, Answer>()
   /** On their way to the scheduler. */
   let coming = 0
@@ -81,7 +81,7 @@ export function createLiveLoop(model: StepModel, deps: LiveLoopDeps): BatchLoop 
 
   const start = (nowMs: number): void => {
     stepEndsMs = model.startStep(nowMs)
-    if (stepEndsMs !== null) later(Math.max(0, stepEndsMs - clock.monotonicMs()), wake)
+    if (stepEndsMs !== null) deps.later(Math.max(0, stepEndsMs - clock.monotonicMs()), wake)
   }
 
   const wake = (): void => {
@@ -92,7 +92,7 @@ export function createLiveLoop(model: StepModel, deps: LiveLoopDeps): BatchLoop 
       deliver()
       stepEndsMs = model.startStep(endedMs)
     }
-    if (stepEndsMs !== null) later(Math.max(0, stepEndsMs - clock.monotonicMs()), wake)
+    if (stepEndsMs !== null) deps.later(Math.max(0, stepEndsMs - clock.monotonicMs()), wake)
   }
 
   const deliver = (): void => {
@@ -135,7 +135,7 @@ export function createLiveLoop(model: StepModel, deps: LiveLoopDeps): BatchLoop 
           delivered: 0,
         }
         coming++
-        later(model.overheadMs, () => enqueue(answer))
+        deps.later(model.overheadMs, () => enqueue(answer))
       }
     },
     state: () => {

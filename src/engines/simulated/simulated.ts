@@ -1,9 +1,8 @@
 import { fileURLToPath } from 'node:url'
 import { AppError } from '../../core/errors.ts'
-import type { ReplicaSpec } from '../engine.ts'
-import { oneCopy, launchPlan, probeOf } from '../launch-plan.ts'
+import type { Engine, ReplicaSpec } from '../engine.ts'
 import { embeddedEngine } from '../embedded/embedded.ts'
-import type { Engine } from '../engine.ts'
+import { launchPlan, oneCopy, probeOf } from '../launch-plan.ts'
 import { environmentOf, orElse, sharedMemoryOf, unhonoured } from '../settings-said.ts'
 import { type SimulatedFlags, simulatedFlags } from './flags.ts'
 

@@ -16,6 +16,7 @@ export function createEngine(table: EngineTable): Engine {
     about: table.about,
     tasks: table.tasks,
     takes: table.takes ?? 'reference',
+    inspection: table.inspection ?? null,
     metricsPath: table.metricsPath,
     metricsPort: table.metricsPort ?? 'http',
     launch: (spec) => launch(table, spec),

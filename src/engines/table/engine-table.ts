@@ -1,5 +1,5 @@
 import type { DeploymentSpec } from '../../contract/deployment.ts'
-import type { EngineHealth, LaunchPlan } from '../engine.ts'
+import type { Engine, EngineHealth, LaunchPlan } from '../engine.ts'
 import type { FailureRule } from './failures.ts'
 import type { Rule, RuleContext } from './rule.ts'
 import type { SignalTable } from './signals.ts'
@@ -16,6 +16,8 @@ export interface EngineTable {
   /** For `baleen engine list`: what it is, in a few words. */
   readonly about: string
   readonly tasks: readonly DeploymentSpec['task'][]
+  /** Arguments after the program that make it tell its version and its flags. */
+  readonly inspection?: Engine['inspection']
   /** Default: `reference`, a hub repository, a path or a URL. */
   readonly takes?: 'file' | 'reference'
   /** Whose flags are written where nobody says which version, and nothing was found out. */

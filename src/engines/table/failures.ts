@@ -124,9 +124,9 @@ export const commonFailures: readonly FailureRule[] = [
   },
   {
     pattern:
-      /(?:torch\.(?:cuda\.)?OutOfMemoryError|CUDA out of memory|HIP out of memory|cudaErrorMemoryAllocation|CUBLAS_STATUS_ALLOC_FAILED|CUDA error: out of memory)(?:[^\n]*?Tried to allocate ([\d.]+ [KMG]iB))?/,
+      /(?:torch\.(?:cuda\.)?OutOfMemoryError|CUDA out of memory|HIP out of memory|cudaErrorMemoryAllocation|CUBLAS_STATUS_ALLOC_FAILED|CUDA error: out of memory)/,
     code: 'engine/out-of-memory',
-    message: 'the GPU has too little memory ($1 more were asked for)',
+    message: 'the GPU has too little memory',
   },
   {
     pattern:

@@ -50,6 +50,7 @@ export const tgiEngine = createEngine({
   about: 'Hugging Face TGI (in maintenance)',
   tasks: ['generate'],
   newestVersion: '3.3.7',
+  inspection: { version: ['--version'], help: ['--help'] },
   images: {
     amd: 'ghcr.io/huggingface/text-generation-inference:{version}-rocm',
     intel: 'ghcr.io/huggingface/text-generation-inference:{version}-intel-xpu',

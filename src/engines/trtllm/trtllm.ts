@@ -104,6 +104,7 @@ export const trtllmEngine = createEngine({
   about: 'TensorRT-LLM, trtllm-serve',
   tasks: ['generate'],
   newestVersion: '1.3.0rc23',
+  inspection: { version: null, help: ['--help'] },
   images: { nvidia: 'nvcr.io/nvidia/tensorrt-llm/release:{version}' },
   command: ({ spec }, { config }) => ({
     argv: [

@@ -4,10 +4,25 @@ import type { FailureRule } from '../table/failures.ts'
 export const vllmFailures: readonly FailureRule[] = [
   {
     pattern:
-      /max seq len \((\d+)\)[^\n]*?KV cache is needed[^\n]*?(?:estimated maximum model length is (\d+)|available KV cache memory \(([\d.]+ GiB)\))/,
+      /max seq len \((\d+)\)[\s\S]{0,200}?KV cache is needed[\s\S]{0,300}?estimated maximum model length is (\d+)/,
     code: 'engine/no-kv-room',
     message: 'one sequence of $1 tokens needs more KV memory than is left',
     mend: 'Set settings.contextTokens to $2 or less, raise settings.memoryShare, take kvPrecision: fp8, or use more devices (tensorParallel).',
+  },
+  {
+    // Until 0.8.
+    pattern:
+      /max seq len \((\d+)\) is larger than the maximum number of tokens that can be stored in KV cache \((\d+)\)/,
+    code: 'engine/no-kv-room',
+    message: 'one sequence of $1 tokens needs more KV memory than is left',
+    mend: 'Set settings.contextTokens to $2 or less, or raise settings.memoryShare.',
+  },
+  {
+    // Where no length would fit there is no estimate.
+    pattern:
+      /KV cache is needed, which is larger than the available KV cache memory \(([\d.]+ GiB)\)/,
+    code: 'engine/no-kv-room',
+    message: 'the $1 that are left for KV hold no sequence',
   },
   {
     pattern: /No available memory for the cache blocks/,

@@ -10,6 +10,7 @@ export const vllmEngine = createEngine({
   about: 'vLLM, V1 engine',
   tasks: ['generate', 'embed'],
   newestVersion: '0.28.0',
+  inspection: { version: ['--version'], help: ['serve', '--help=all'] },
   images: {
     amd: 'vllm/vllm-openai-rocm:v{version}',
     cpu: 'vllm/vllm-openai-cpu:v{version}',

@@ -41,7 +41,8 @@ const pollMs = 250
 const pollsBetweenTrims = 20
 /** After SIGKILL only the kernel can be in the way. */
 const killTimeoutMs = 10_000
-const tailLines = 20
+/** A Python engine's trace may have a cause far above its end. */
+const tailLines = 200
 const nodePollMs = 500
 /** A busy machine may miss one knock. */
 const missesMax = 2

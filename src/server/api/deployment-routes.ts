@@ -23,8 +23,7 @@ export function deploymentRoutes(scope: Scope, context: ApiContext): void {
     const same = (['model', 'task', 'engine', 'hardware'] as const).every(
       (name) => known?.spec[name] === spec[name],
     )
-    if (!same)
-      await context.checkModel(spec)
+    if (!same) await context.checkModel(spec)
   }
 
   scope.get(

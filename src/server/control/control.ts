@@ -22,6 +22,7 @@ import { createApiKey } from './api-key.ts'
 import { applyConfigDeployments } from './config-deployments.ts'
 import { openStore } from './open-store.ts'
 import { createRuntimes } from './runtimes.ts'
+import { createInstalledEngines } from './installed-engines.ts'
 import { createRegistry, type Registry } from './registry.ts'
 import { watchStore } from './watched-store.ts'
 
@@ -76,7 +77,7 @@ export async function startControl(boot: Boot, deps: ControlDeps): Promise<Contr
   const snapshot = createSnapshotFile(join(dataDirectory, 'run', 'snapshot.json'), clock)
   const deployer = createDeployer({
     runtime,
-    engineOf: deps.findEngine,
+    engineOf: createInstalledEngines(deps.findEngine, config.engines, deps.environment),
     createPreparations: (onChange) =>
       createPreparations({ source: deps.modelSource, clock, log, onChange }),
     probe: probeOverHttp,

@@ -20,13 +20,10 @@ export function listen(
 }
 
 /** Waits for the last answer. Still listening meanwhile: a 503 that says why is worth more than a refused connection. */
-export async function drainServer(
-  { server, whenIdle }: EngineServer,
-  limitMs: number,
-): Promise<void> {
+export async function drainServer(engineServer: EngineServer, limitMs: number): Promise<void> {
   const timeUp = new AbortController()
-  await Promise.race([whenIdle(), sleep(limitMs, null, { signal: timeUp.signal })])
+  await Promise.race([engineServer.whenIdle(), sleep(limitMs, null, { signal: timeUp.signal })])
   timeUp.abort()
-  server.close()
-  server.closeAllConnections()
+  engineServer.server.close()
+  engineServer.server.closeAllConnections()
 }

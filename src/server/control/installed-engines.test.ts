@@ -1,0 +1,59 @@
+import { describe, expect, it } from 'vitest'
+import { replicaOf } from '../../engines/adapter.fixture.ts'
+import { findEngine } from '../../engines/index.ts'
+import { createInstalledEngines, readInstalled } from './installed-engines.ts'
+
+const help = `----- common params -----
+-h,    --help, --usage                  print usage and exit
+-t,    --threads N                      number of CPU threads
+-c,    --ctx-size N                     size of the prompt context
+-np,   --parallel N                     number of server slots
+       --metrics                        enable prometheus compatible metrics endpoint`
+
+describe('installed engines', () => {
+  it.each([
+    ['version: 9844 (6c5de1cc8)\nbuilt with GNU 11.4.0', '9844'],
+    ['INFO 11-26 vllm\n0.28.0', '0.28.0'],
+    ['0.5.10.post1', '0.5.10.post1'],
+    ['command not found', null],
+  ])('read %j as %s', (text, version) => {
+    expect(readInstalled(text, help).version).toBe(version)
+  })
+
+  it('know the flags of the help, or that there was none', () => {
+    expect([...readInstalled('', help).flags!]).toContain('--ctx-size')
+    expect(readInstalled('', 'Traceback: no module')).toEqual({ version: null, flags: null })
+  })
+
+  it('are asked once, and then spoken to in their own words', async () => {
+    const calls: string[][] = []
+    const find = createInstalledEngines(
+      findEngine,
+      {
+        'llama-server': { program: '/opt/llama-server', environment: { LD_LIBRARY_PATH: '/opt' } },
+      },
+      {},
+      async (program, argv, env) => {
+        calls.push([program, ...argv, env['LD_LIBRARY_PATH'] ?? ''])
+        return argv[0] === '--version' ? 'version: 9844' : help
+      },
+    )
+    expect(() => find('llama-server')).toThrow(/looks at which/)
+    await expect.poll(() => calls.length).toBe(2)
+    const engine = find('llama-server')
+    const plan = engine.launch(
+      replicaOf({ threads: 2, offload: { cpuExpertLayers: 'all' } }, { modelPath: '/m.gguf' }),
+    )
+    expect(plan.argv[0]).toBe('/opt/llama-server')
+    expect(plan.argv).toContain('--threads')
+    expect(plan.env).toMatchObject({ LD_LIBRARY_PATH: '/opt' })
+    expect(plan.warnings).toEqual([
+      'offload.cpuExpertLayers: the llama-server installed here has no --cpu-moe, --n-cpu-moe',
+    ])
+    expect(calls).toEqual([
+      ['/opt/llama-server', '--version', '/opt'],
+      ['/opt/llama-server', '--help', '/opt'],
+    ])
+    expect(find('vllm')).toBe(findEngine('vllm'))
+  })
+})

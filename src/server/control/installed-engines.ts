@@ -1,0 +1,79 @@
+import { execFile } from 'node:child_process'
+import type { EngineConfig } from '../../contract/config.ts'
+import { AppError } from '../../core/errors.ts'
+import type { Engine, InstalledEngine } from '../../engines/engine.ts'
+
+type Environment = Readonly<Record<string, string | undefined>>
+
+/** Runs a program for its output; whatever it says and however it ends. */
+export type Ask = (program: string, argv: readonly string[], env: Environment) => Promise<string>
+
+/** Python engines load half of themselves before they say their version. */
+const askTimeoutMs = 120_000
+const answerBytesMax = 4 * 2 ** 20
+
+export const askProgram: Ask = (program, argv, env) =>
+  new Promise((resolve) => {
+    const options = {
+      env: env as NodeJS.ProcessEnv,
+      timeout: askTimeoutMs,
+      maxBuffer: answerBytesMax,
+    }
+    execFile(program, [...argv], options, (_, stdout, stderr) => resolve(`${stdout}\n${stderr}`))
+  })
+
+/**
+ * Engines as the config says that they are installed here: another program, more variables, and the flags that its own
+ * help names, so that versions that no table knows are spoken to in their own words.
+ */
+export function createInstalledEngines(
+  find: (name: string) => Engine,
+  config: Readonly<Record<string, EngineConfig>>,
+  environment: Environment,
+  ask: Ask = askProgram,
+): (name: string) => Engine {
+  const known = new Map<string, InstalledEngine>()
+  const asked = new Set<string>()
+
+  const inspect = async (name: string, engine: Engine, program: string, env: Environment) => {
+    const { version, help } = engine.inspection!
+    const [versionText, helpText] = await Promise.all(
+      [version, help].map((argv) => (argv ? ask(program, argv, env) : Promise.resolve(''))),
+    )
+    known.set(name, readInstalled(versionText!, helpText!))
+  }
+
+  return (name) => {
+    const engine = find(name)
+    const installed = config[name]
+    if (!installed) return engine
+    const { program } = installed
+    const env = { ...environment, ...installed.environment }
+    if (engine.inspection && program !== undefined && !asked.has(name)) {
+      asked.add(name)
+      void inspect(name, engine, program, env)
+    }
+    const facts = known.get(name)
+    if (engine.inspection && program !== undefined && !facts)
+      throw new AppError('engine/loading', { message: `looks at which ${name} is installed` })
+    return {
+      ...engine,
+      launch(spec) {
+        const plan = engine.launch(facts ? { ...spec, installed: facts } : spec)
+        const [first, ...rest] = plan.argv
+        return {
+          ...plan,
+          argv: first === undefined ? [] : [program ?? first, ...rest],
+          env: { ...installed.environment, ...plan.env },
+        }
+      },
+    }
+  }
+}
+
+/** A version is what looks like one; help that names no flags is no help. */
+export function readInstalled(versionText: string, helpText: string): InstalledEngine {
+  const version = /\b(b?\d+(?:\.\d+)+(?:[.-]?[a-z]+\d*)?|b?\d{4,})\b/.exec(versionText)?.[1] ?? null
+  const flags = new Set(helpText.match(/(?<![\w-])--[a-z][\w-]*/g))
+  return { version, flags: flags.size > 3 ? flags : null }
+}
