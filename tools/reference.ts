@@ -6,6 +6,8 @@ import { exitCodes } from '../src/cli/exit-code.ts'
 import { flagRows, usageLine } from '../src/cli/help.ts'
 import { registry } from '../src/cli/registry.ts'
 import { catalogue, type ErrorEntry } from '../src/core/errors.ts'
+import { settingNames } from '../src/engines/settings-said.ts'
+import { engineFacts } from '../src/server/engine-facts.ts'
 
 const folder = join(import.meta.dirname, '..', 'docs', 'reference')
 const origin = '<!-- Written by `node tools/reference.ts`: change the code, not this page. -->'
@@ -13,6 +15,7 @@ const origin = '<!-- Written by `node tools/reference.ts`: change the code, not 
 export const pages: Readonly<Record<string, () => Promise<string>>> = {
   [join(folder, 'cli.md')]: cliPage,
   [join(folder, 'errors.md')]: async () => errorPage(),
+  [join(folder, 'engines.md')]: async () => enginePage(),
 }
 
 async function cliPage(): Promise<string> {
@@ -46,6 +49,35 @@ function commandSection(command: Command): string {
   if (Object.keys(flags).length > 0) parts.push(table(['flag', 'what'], flagRows(flags).map(code)))
   parts.push(['```sh', ...examples.map((example) => `baleen ${example}`), '```'].join('\n'))
   return parts.join('\n\n')
+}
+
+function enginePage(): string {
+  const engines = engineFacts()
+  return page([
+    '# Engines',
+    'What each engine is and which settings reach it. What an engine has no word for, in its version or with the value that was asked for, is said as a warning of the deployment and never dropped in silence.',
+    table(
+      ['engine', 'what', 'tasks', '`model` is', 'metrics'],
+      engines.map(({ name, about, tasks, takes, metricsPath }) => [
+        `\`${name}\``,
+        about,
+        tasks.join(', '),
+        takes === 'file' ? 'a file that Baleen fetches' : 'a reference',
+        metricsPath === null ? 'none' : `\`${metricsPath}\``,
+      ]),
+    ),
+    '## Settings',
+    '`environment`, `sharedMemoryGiB`, `loadTimeoutS` and `drainTimeoutS` work with all of them; `engineVersion`, `image` and `extraArguments` with those that have versions, images and a command line.',
+    table(
+      ['setting', ...engines.map(({ name }) => name)],
+      settingNames
+        .filter((setting) => engines.some(({ honours }) => honours.includes(setting)))
+        .map((setting) => [
+          `\`${setting}\``,
+          ...engines.map(({ honours }) => (honours.includes(setting) ? '●' : '')),
+        ]),
+    ),
+  ])
 }
 
 function errorPage(): string {

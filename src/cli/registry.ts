@@ -64,6 +64,7 @@ export const registry: readonly Entry[] = [
   entry('Models', 'model list', async () => (await import('./commands/model.ts')).modelList),
   entry('Models', 'model show', async () => (await import('./commands/model.ts')).modelShow),
   entry('Models', 'model rm', async () => (await import('./commands/model.ts')).modelRemove),
+  entry('Models', 'engine list', async () => (await import('./commands/engine.ts')).engineList),
   entry('Keys', 'key create', async () => (await import('./commands/key.ts')).keyCreate),
   entry('Keys', 'key list', async () => (await import('./commands/key.ts')).keyList),
   entry('Keys', 'key edit', async () => (await import('./commands/key.ts')).keyEdit),

@@ -18,6 +18,9 @@ const defaults = new Map(
   flatten(engineSettings.parse({})).map(([name, value]) => [name, JSON.stringify(value)]),
 )
 
+/** All settings, by dotted name. */
+export const settingNames: readonly string[] = [...defaults.keys()]
+
 /** Names of the settings that differ from what they are when nobody says anything. */
 export const saidSettings = (settings: EngineSettings): readonly string[] =>
   flatten(settings)

@@ -1,26 +1,50 @@
 import { stringify } from 'yaml'
 import { type Emission, plainName } from './emission.ts'
 
-/** An entry for `deployments:` of Baleen's config file. */
+/** An entry for `deployments:` of Baleen's config file, with everything that the plan decides. */
 export function baleenDeployment(emission: Emission): string {
-  const { settings, model, source } = emission
-  const isEmbedded = settings.engine === 'llama'
+  const { settings, model, source, device } = emission
+  // llama.cpp is what the embedded engine is made of: it takes 256 sequences, and what it finds of devices.
+  const isEmbedded = settings.engine === 'llama' || settings.engine === 'embedded'
+  const devices = settings.devices / settings.replicas
   const deployment = {
     deployments: [
       {
         name: plainName(emission),
         model: source,
-        // llama.cpp is what the embedded engine is made of.
         engine: isEmbedded ? 'embedded' : settings.engine,
         replicas: settings.replicas,
         route: model.name.replace(/[^\w.:@/-]/g, '-'),
+        ...(isEmbedded ? {} : { hardware: `${device.name}:${devices}` }),
         settings: {
           contextTokens: Math.max(64, settings.contextMax),
-          sequencesMax: Math.min(256, settings.maxSequences),
-          batchTokens: Math.min(65_536, Math.max(32, settings.batchedTokens)),
+          sequencesMax: Math.min(isEmbedded ? 256 : 65_536, settings.maxSequences),
+          batchTokens: Math.max(32, settings.batchedTokens),
+          ...(isEmbedded ? {} : layoutOf(emission)),
         },
       },
     ],
   }
   return stringify(deployment)
 }
+
+const layoutOf = ({ settings, model }: Emission) => ({
+  memoryShare: settings.memoryShare,
+  // What the checkpoint is in already needs no word.
+  ...(settings.weights === model.nativePrecision ? {} : { weightPrecision: settings.weights }),
+  kvPrecision: settings.kvPrecision,
+  tensorParallel: settings.tensorParallel,
+  pipelineParallel: settings.pipelineParallel,
+  dataParallel: settings.dataParallel,
+  expertParallel: settings.expertParallel,
+  prefixCaching: settings.prefixCaching ? 'on' : 'off',
+  chunkedPrefill: settings.chunkedPrefill ? 'on' : 'off',
+  speculation:
+    settings.speculative === 'off'
+      ? 'off'
+      : {
+          method: settings.speculative.method,
+          ...(settings.speculative.model === null ? {} : { model: settings.speculative.model }),
+          tokens: settings.speculative.tokens,
+        },
+})
