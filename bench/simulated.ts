@@ -39,7 +39,11 @@ const cases: readonly Case[] = [
 ]
 
 const run = (...argv: string[]): string =>
-  execFileSync(process.execPath, [program, ...argv], { encoding: 'utf8', maxBuffer: 2 ** 28, stdio: ['ignore', 'pipe', 'ignore'] })
+  execFileSync(process.execPath, [program, ...argv], {
+    encoding: 'utf8',
+    maxBuffer: 2 ** 28,
+    stdio: ['ignore', 'pipe', 'ignore'],
+  })
 
 interface Stat {
   readonly mean: number
@@ -57,7 +61,13 @@ function simulated({ workload }: Case, seed: number): Figures {
       {
         name: 'main',
         replicas: 1,
-        deployment: { engine: 'vllm', model: values.model, gpu, gpus: Number(gpus), tp: Number(gpus) },
+        deployment: {
+          engine: 'vllm',
+          model: values.model,
+          gpu,
+          gpus: Number(gpus),
+          tp: Number(gpus),
+        },
       },
     ],
     workload: { ...workload, ...lengths, duration: `${durationS}s` },
@@ -84,8 +94,12 @@ function cost(): { count: number; memoryMb: number; cpuS: number } {
   const pids = execFileSync('pgrep', ['-f', 'server/simulated/process.ts'], { encoding: 'utf8' })
     .trim()
     .split('\n')
-  const own = pids.filter((pid) => readFileSync(`/proc/${pid}/cmdline`, 'utf8').includes('process.ts'))
-  const memoryKb = own.map((pid) => Number(/^Pss:\s+(\d+)/m.exec(readFileSync(`/proc/${pid}/smaps_rollup`, 'utf8'))?.[1]))
+  const own = pids.filter((pid) =>
+    readFileSync(`/proc/${pid}/cmdline`, 'utf8').includes('process.ts'),
+  )
+  const memoryKb = own.map((pid) =>
+    Number(/^Pss:\s+(\d+)/m.exec(readFileSync(`/proc/${pid}/smaps_rollup`, 'utf8'))?.[1]),
+  )
   const ticks = own.map((pid) => {
     const fields = readFileSync(`/proc/${pid}/stat`, 'utf8').split(') ')[1]!.split(' ')
     return Number(fields[11]) + Number(fields[12])
@@ -98,18 +112,35 @@ writeFileSync(
   join(data, 'config.yaml'),
   'gateway: {port: 0, processes: 1}\ncontrol: {port: 0}\ndeployments: []\n',
 )
-const serve = spawn(process.execPath, [program, 'serve', '--data', data, '--config', join(data, 'config.yaml')], { stdio: 'ignore' })
+const serve = spawn(
+  process.execPath,
+  [program, 'serve', '--data', data, '--config', join(data, 'config.yaml')],
+  { stdio: 'ignore' },
+)
 try {
   for (let tries = 0; tries < 60; tries++) {
     await sleep(500)
     try {
-      run('deploy', values.model, '--name', 'rehearsal', '--engine', 'simulated', '--hardware', values.hardware, '--data', data)
+      run(
+        'deploy',
+        values.model,
+        '--name',
+        'rehearsal',
+        '--engine',
+        'simulated',
+        '--hardware',
+        values.hardware,
+        '--data',
+        data,
+      )
       break
     } catch {
       // Not up yet.
     }
   }
-  console.log(`${values.model} on ${values.hardware}, 1024 tokens in, 128 out, means, ms: measured through the gateway / simulated\n`)
+  console.log(
+    `${values.model} on ${values.hardware}, 1024 tokens in, 128 out, means, ms: measured through the gateway / simulated\n`,
+  )
   console.log('| load | TTFT | TPOT | E2E |\n|---|--:|--:|--:|')
   for (const [index, one] of cases.entries()) {
     const seed = 101 + index

@@ -57,6 +57,7 @@ export const speculationMethods = [
   'draft',
   'ngram',
   'suffix',
+  'lookahead',
   'medusa',
   'eagle',
   'eagle3',

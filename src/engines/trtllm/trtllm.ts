@@ -76,6 +76,7 @@ const rules: readonly Rule[] = [
 const types: Readonly<Record<string, string>> = {
   draft: 'DraftTarget',
   ngram: 'NGram',
+  lookahead: 'Lookahead',
   medusa: 'Medusa',
   eagle: 'Eagle',
   eagle3: 'Eagle3',
