@@ -57,8 +57,9 @@ export function calibrate(given: readonly Observation[]): Calibrated {
   const prior = inverse(priorCovariance(speed))
   const all = targetsOf(observations)
   const whole = fit(all, shipped, prior)
-  const calibration = calibrationFrom(subject, shipped, whole, all.length)
   const held = holdOut(observations, shipped, prior, whole)
+  const found = calibrationFrom(subject, shipped, whole, all.length)
+  const calibration = { ...found, deviations: found.deviations * held.widening }
   const result: Calibrated = {
     calibration,
     runs: observations.length,
@@ -215,6 +216,12 @@ function student80(freedom: number): number {
   )
 }
 
+/**
+ * Runs that were held out may scatter more than those that were fitted let expect: intervals grow by as much. One run
+ * counts for three deviations at the most, and four runs as expected are taken for granted.
+ */
+const widening = { runs: 4, most: 3 }
+
 function holdOut(
   observations: readonly Observation[],
   shipped: Coefficients,
@@ -226,6 +233,7 @@ function holdOut(
   const coefficients: Coefficients[] = []
   let inside = 0
   let judged = 0
+  let squares = widening.runs
   for (const condition of conditions) {
     const kept = targets.filter(({ observation }) => conditionOf(observation) !== condition)
     const slopes = whole.slopes.filter(
@@ -247,10 +255,16 @@ function holdOut(
         judged++
         const off = Math.abs(Math.log(predicted[figure] / observation.measured[figure]!))
         if (off <= bars[figure]) inside++
+        squares += Math.min(widening.most, off / (bars[figure] / without.deviations)) ** 2
       }
     })
   }
-  return { conditions: conditions.size, coefficients, inside: inside / judged }
+  return {
+    conditions: conditions.size,
+    coefficients,
+    inside: inside / judged,
+    widening: Math.max(1, Math.sqrt(squares / (widening.runs + judged))),
+  }
 }
 
 function missesOf(
