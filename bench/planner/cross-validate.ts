@@ -1,5 +1,4 @@
-import type { EngineModel, FittedEngine } from '../../src/core/engine-model.ts'
-import { fitEngine, type Sample, stateWith } from './fit-engine.ts'
+import { type Fits, fitTargets, prepare, type Sample, stateWith } from './fit-engine.ts'
 import type { Measured } from './rows.ts'
 import { groupBy } from './statistics.ts'
 
@@ -7,43 +6,42 @@ import { groupBy } from './statistics.ts'
 export interface HeldOut {
   readonly sample: Sample
   readonly predicted: { readonly [Figure in keyof Measured]: number }
-  /** How much of the combination was left to learn from. */
-  readonly familiarity: 'partly' | 'unknown'
+  /** What was left out with it. */
+  readonly fold: string
 }
 
+/** What is left out at a time; DeepSeek-R1 and V3 are one model here. */
+export const folds = {
+  pair: ({ pair }: Sample) => pair,
+  accelerator: ({ scenario }: Sample) => scenario.layout.device.name,
+  model: ({ scenario }: Sample) => scenario.layout.model.name,
+} as const
+
+export type Fold = keyof typeof folds
+
 /**
- * Leaves out one group of runs after another, refits the engine to the rest, and predicts the group. By default a group
- * is a (model, accelerator) pair under its facts: DeepSeek-R1 and V3 are one model here.
+ * Leaves out one group of runs after another, under every engine at once, fits all engines to the rest and predicts the
+ * group. `fits` only says at which operating points the rest ran.
  */
-export function crossValidate(
-  engine: EngineModel,
-  samples: readonly Sample[],
-  full: FittedEngine,
-  groupOf: (sample: Sample) => string = (sample) => sample.pair,
-): HeldOut[] {
-  const start: FittedEngine = { ...full, stepCorrections: {}, firstTokenCorrections: {} }
-  const held: HeldOut[] = []
-  for (const [group, members] of groupBy(samples, groupOf)) {
-    const rest = samples.filter(
-      (sample) => groupOf(sample) !== group && sample.row.unfitReason === null,
-    )
-    const fitted = rest.length > 0 ? fitEngine(engine, rest, start, 1) : start
-    const models = new Set(rest.map((sample) => sample.scenario.layout.model.name))
-    const devices = new Set(rest.map((sample) => sample.scenario.layout.device.name))
-    for (const sample of members) {
-      const state = stateWith(engine, fitted, sample.scenario)
-      const { model, device } = sample.scenario.layout
-      held.push({
-        sample,
-        predicted: {
-          ttft: state.ttftMs,
-          tpot: state.tpotMs,
-          e2e: state.e2eMs,
-          throughput: state.outputTokensPerSecond,
-        },
-        familiarity: models.has(model.name) || devices.has(device.name) ? 'partly' : 'unknown',
-      })
+export function crossValidate(samples: readonly Sample[], fits: Fits, fold: Fold): HeldOut[] {
+  const groupOf = folds[fold]
+  const targets = prepare(samples, fits)
+  return [...groupBy(samples, groupOf)].flatMap(([group, members]) => {
+    const isLeft = ({ sample }: { sample: Sample }) => groupOf(sample) !== group
+    const rest = {
+      step: targets.step.filter(isLeft),
+      firstToken: targets.firstToken.filter(isLeft),
     }
-  }
-  return held
+    const unseen = fitTargets(rest, fits)
+    return members.map((sample) => {
+      const { ttftMs, tpotMs, e2eMs, outputTokensPerSecond } = stateWith(unseen, sample)
+      const predicted = {
+        ttft: ttftMs,
+        tpot: tpotMs,
+        e2e: e2eMs,
+        throughput: outputTokensPerSecond,
+      }
+      return { sample, predicted, fold: group }
+    })
+  })
 }

@@ -1,17 +1,24 @@
 import type {
-  EngineModel,
   FirstTokenCoefficients,
   FittedEngine,
   FittedEra,
   StepCoefficients,
 } from '../../src/core/engine-model.ts'
-import { correctionKeys } from '../../src/planner/load/correction.ts'
 import { defaultFirstToken, defaultStep } from '../../src/planner/load/default-coefficients.ts'
-import { eraOf, type Scenario } from '../../src/planner/load/scenario.ts'
+import type { Scenario } from '../../src/planner/load/scenario.ts'
 import { type SteadyState, steadyState } from '../../src/planner/load/steady-state.ts'
-import { type Cell, fitEffects, fitPositive, type Observation, type Prior } from './regression.ts'
+import { type Belief, fitHierarchy } from './hierarchy.ts'
+import { type Cell, fitEffects } from './regression.ts'
 import type { BenchRow } from './rows.ts'
 import { groupBy, median } from './statistics.ts'
+import {
+  firstTokenKeys,
+  groupName,
+  stepKeys,
+  type Target,
+  type Targets,
+  targetsOf,
+} from './targets.ts'
 
 /** A measured run together with what the planner understands of it. */
 export interface Sample {
@@ -25,14 +32,11 @@ export interface Sample {
 export const eraStarts: Readonly<Record<string, readonly string[]>> = {
   vllm: ['0', '0.10'],
   sglang: ['0'],
-  trtllm: ['0', '0.13', '0.20'],
+  trtllm: ['0', '0.13', '0.20', '1.1'],
   llama: ['0'],
 }
 
-const stepKeys = Object.keys(defaultStep) as (keyof StepCoefficients)[]
-const firstTokenKeys = Object.keys(defaultFirstToken) as (keyof FirstTokenCoefficients)[]
-
-/** How firmly a coefficient is held at its default; host costs vary more between engines than kernels do. */
+/** How firmly a coefficient is held; what a host adds differs more between engines than what kernels take. */
 const stepPull: Readonly<Record<keyof StepCoefficients, number>> = {
   dense: 4,
   experts: 4,
@@ -48,27 +52,37 @@ const stepPull: Readonly<Record<keyof StepCoefficients, number>> = {
   sequenceUs: 0.3,
   prefill: 4,
   prefillStepUs: 0.5,
+  launch: 0.5,
 }
 const firstTokenPull: Readonly<Record<keyof FirstTokenCoefficients, number>> = {
   requestMs: 0.3,
   layerMs: 0.3,
   prefill: 2,
   prefillAttention: 2,
-  step: 1,
+  step: 0.05,
   openStep: 0.5,
   cohort: 0.3,
   cohortAttention: 0.3,
   cohortShort: 0.3,
+  companions: 0.5,
   queue: 0.5,
   wait: 5,
   sequenceMs: 0.5,
 }
 
+/** What all engines share is free to move; an engine needs many runs to leave it, at first tokens fewer. */
+const sharedShare = 0.3
+const stepGroupShare = 4
+const firstTokenGroupShare = 0.5
+
 /** How firmly an effect is held at nothing: one seen on a single pair can't be told from chance. */
 const effectPull = (key: string): number =>
-  key.includes(': version') ? 6 : key.includes(': kernel') ? 2 : 1
+  key.includes(': version') ? 3 : key.includes(': kernel') ? 2 : 1
 
 const unknownBar = { known: 0.3, partly: 0.4, unknown: 0.5 }
+
+/** What is known of every engine, by its name. */
+export type Fits = ReadonlyMap<string, FittedEngine>
 
 export const blankFit = (engine: string): FittedEngine => ({
   provenance: '',
@@ -79,43 +93,99 @@ export const blankFit = (engine: string): FittedEngine => ({
   })),
   stepCorrections: {},
   firstTokenCorrections: {},
+  measured: [],
   burst: 0,
   errorBars: { tpot: unknownBar, ttft: unknownBar, e2e: unknownBar, throughput: unknownBar },
 })
 
-/** Fits one engine to its samples; the starting point carries over what a larger fit has found. */
-export function fitEngine(
-  engine: EngineModel,
-  samples: readonly Sample[],
-  start: FittedEngine = blankFit(engine.name),
-  rounds = 3,
-): FittedEngine {
-  let fitted = start
-  for (let round = 0; round < rounds; round++) {
-    const states = samples.map((sample) => ({
-      sample,
-      state: stateWith(engine, fitted, sample.scenario),
-    }))
-    fitted = fitStep(engine, fitted, states)
-    fitted = fitFirstToken(engine, fitted, states)
+const fitOf = (fits: Fits, engine: string): FittedEngine => fits.get(engine) ?? blankFit(engine)
+
+export const stateWith = (fits: Fits, { scenario }: Sample): SteadyState =>
+  stateUnder(fitOf(fits, scenario.engine.name), scenario)
+
+const stateUnder = (fitted: FittedEngine, scenario: Scenario): SteadyState =>
+  steadyState({ ...scenario, engine: { ...scenario.engine, fitted } })
+
+/** What a fit learns from, at the operating points that `fits` finds. */
+export const prepare = (samples: readonly Sample[], fits: Fits): Targets =>
+  targetsOf(
+    samples.map((sample) => ({ sample, state: stateWith(fits, sample) })),
+    ({ scenario: { engine } }) => ({ ...engine, fitted: fitOf(fits, engine.name) }),
+  )
+
+/** Fits all engines together; operating points and coefficients find each other in a few rounds. */
+export function fitEngines(samples: readonly Sample[], rounds = 3): Fits {
+  const names = [...new Set(samples.map(({ scenario }) => scenario.engine.name))]
+  let fits: Fits = new Map(names.map((name) => [name, blankFit(name)]))
+  for (let round = 0; round < rounds; round++) fits = fitTargets(prepare(samples, fits), fits)
+  return new Map(
+    [...fits].map(([name, fitted]) => {
+      const own = samples.filter(({ scenario }) => scenario.engine.name === name)
+      const learnt = own.filter(({ row }) => row.unfitReason === null)
+      const measured = [...new Set(learnt.map(({ pair }) => pair))].toSorted()
+      return [name, { ...fitted, measured, burst: fitBurst(fitted, own) }]
+    }),
+  )
+}
+
+/** One round: coefficients and effects of every engine from what was measured; `start` only speeds it up. */
+export function fitTargets(targets: Targets, start: Fits): Fits {
+  const step = alternate(targets.step, start, {
+    belief: beliefOf(stepKeys, defaultStep, stepPull, stepGroupShare),
+    coefficientsOf: (era) => stepKeys.map((key) => era.step[key]),
+    tolerance: 0.1,
+    caution: 1,
+  })
+  const firstToken = alternate(targets.firstToken, start, {
+    belief: beliefOf(firstTokenKeys, defaultFirstToken, firstTokenPull, firstTokenGroupShare),
+    coefficientsOf: (era) => firstTokenKeys.map((key) => era.firstToken[key]),
+    tolerance: 0.2,
+    caution: 3,
+  })
+  return new Map(
+    [...start].map(([name, fitted]) => [
+      name,
+      {
+        ...fitted,
+        eras: fitted.eras.map((era) => {
+          const group = groupName(name, era.from)
+          return {
+            ...era,
+            step: named(stepKeys, step.coefficients.get(group)) ?? era.step,
+            firstToken: named(firstTokenKeys, firstToken.coefficients.get(group)) ?? era.firstToken,
+          }
+        }),
+        stepCorrections: effectsOf(name, step.effects),
+        firstTokenCorrections: effectsOf(name, firstToken.effects),
+      },
+    ]),
+  )
+}
+
+function beliefOf<Key extends string>(
+  keys: readonly Key[],
+  values: Readonly<Record<Key, number>>,
+  pulls: Readonly<Record<Key, number>>,
+  groupShare: number,
+): Belief {
+  return {
+    value: keys.map((key) => values[key]),
+    pull: keys.map((key) => pulls[key] * sharedShare),
+    groupPull: keys.map((key) => pulls[key] * groupShare),
   }
-  return { ...fitted, burst: fitBurst(engine, fitted, samples) }
 }
 
 /** Pairs that a correction for bursts is held at nothing by. */
 const burstPull = 2
 
 /** The median over pairs of what bursts reached of the closed form, drawn toward nothing where there are few. */
-export function fitBurst(
-  engine: EngineModel,
-  fitted: FittedEngine,
-  samples: readonly Sample[],
-): number {
+export function fitBurst(fitted: FittedEngine, samples: readonly Sample[]): number {
   const bursts = samples.flatMap(({ scenario, row, pair }) => {
     const { load } = scenario
     const { throughput } = row.measured
+    if (row.unfitReason !== null) return []
     if (load.kind !== 'saturated' || load.prompts === null || throughput === null) return []
-    const state = stateWith(engine, { ...fitted, burst: 0 }, scenario)
+    const state = stateUnder({ ...fitted, burst: 0 }, scenario)
     return [{ pair, log: Math.log(throughput / state.outputTokensPerSecond) }]
   })
   if (bursts.length === 0) return 0
@@ -125,191 +195,71 @@ export function fitBurst(
   return Number(((median(pairs) * pairs.length) / (pairs.length + burstPull)).toFixed(3))
 }
 
-export const stateWith = (
-  engine: EngineModel,
-  fitted: FittedEngine,
-  scenario: Scenario,
-): SteadyState => steadyState({ ...scenario, engine: { ...engine, fitted } })
-
-interface Evaluated {
-  readonly sample: Sample
-  readonly state: SteadyState
-}
-
-interface Target {
-  readonly evaluated: Evaluated
-  readonly features: readonly number[]
-  readonly measured: number
-  readonly keys: readonly string[]
-  readonly era: string
-  readonly weight: number
-}
-
-function fitStep(
-  engine: EngineModel,
-  fitted: FittedEngine,
-  states: readonly Evaluated[],
-): FittedEngine {
-  const targets = weighed(
-    engine,
-    fitted,
-    states.flatMap((evaluated) => {
-      const target = stepTarget(evaluated)
-      return target ? [{ evaluated, ...target }] : []
-    }),
-    (features) => stepKeys.map((key) => features[key]),
-  )
-  const result = alternate(targets, fitted, {
-    prior: {
-      value: stepKeys.map((key) => defaultStep[key]),
-      pull: stepKeys.map((key) => stepPull[key]),
-    },
-    coefficientsOf: (era) => stepKeys.map((key) => era.step[key]),
-    effects: fitted.stepCorrections,
-    tolerance: 0.1,
-    caution: 1,
-  })
-  return {
-    ...fitted,
-    eras: fitted.eras.map((era) => ({
-      ...era,
-      step: named(stepKeys, result.eras.get(era.from)) ?? era.step,
-    })),
-    stepCorrections: result.effects,
-  }
-}
-
-/** Which time of a row tells about the step: the gap between tokens, or the pace of the whole. */
-function stepTarget({ sample, state }: Evaluated) {
-  const { measured } = sample.row
-  const { load, replicas } = sample.scenario
-  if (measured.tpot !== null && load.kind !== 'saturated')
-    return { parts: state.stepFeatures, measured: measured.tpot }
-  if (measured.throughput === null || load.kind === 'open') return null
-  if (load.kind === 'saturated' && load.prompts !== null) return null
-  return {
-    parts: state.paceFeatures,
-    measured: (state.admitted * replicas * 1e3) / measured.throughput,
-  }
-}
-
-function fitFirstToken(
-  engine: EngineModel,
-  fitted: FittedEngine,
-  states: readonly Evaluated[],
-): FittedEngine {
-  const targets = weighed(
-    engine,
-    fitted,
-    states.flatMap((evaluated) => {
-      const { ttft } = evaluated.sample.row.measured
-      if (ttft === null || evaluated.sample.scenario.load.kind === 'saturated') return []
-      return [{ evaluated, parts: evaluated.state.firstTokenFeatures, measured: ttft }]
-    }),
-    (features) => firstTokenKeys.map((key) => features[key]),
-  )
-  const result = alternate(targets, fitted, {
-    prior: {
-      value: firstTokenKeys.map((key) => defaultFirstToken[key]),
-      pull: firstTokenKeys.map((key) => firstTokenPull[key]),
-    },
-    coefficientsOf: (era) => firstTokenKeys.map((key) => era.firstToken[key]),
-    effects: fitted.firstTokenCorrections,
-    tolerance: 0.2,
-    caution: 3,
-  })
-  return {
-    ...fitted,
-    eras: fitted.eras.map((era) => ({
-      ...era,
-      firstToken: named(firstTokenKeys, result.eras.get(era.from)) ?? era.firstToken,
-    })),
-    firstTokenCorrections: result.effects,
-  }
-}
-
-function weighed<Features>(
-  engine: EngineModel,
-  fitted: FittedEngine,
-  found: readonly { evaluated: Evaluated; parts: Features; measured: number }[],
-  list: (features: Features) => number[],
-): Target[] {
-  const groupOf = ({ evaluated: { sample } }: { evaluated: Evaluated }) =>
-    `${sample.pair}|${sample.row.file}`
-  const sizes = new Map([...groupBy(found, groupOf)].map(([key, members]) => [key, members.length]))
-  return found.map((one) => {
-    const { scenario } = one.evaluated.sample
-    return {
-      evaluated: one.evaluated,
-      features: list(one.parts),
-      measured: one.measured,
-      keys: correctionKeys({ ...scenario, engine: { ...engine, fitted } }),
-      era: eraOf({ ...engine, fitted }, scenario.version).from,
-      weight: 1 / Math.sqrt(sizes.get(groupOf(one)) ?? 1),
-    }
-  })
-}
-
 interface Alternation {
-  readonly prior: Prior
+  readonly belief: Belief
   readonly coefficientsOf: (era: FittedEra) => number[]
-  readonly effects: Readonly<Record<string, number>>
   readonly tolerance: number
   /** Multiplies the pull on effects: queueing makes first tokens erratic from run to run. */
   readonly caution: number
 }
 
-/** Coefficients given the effects, then effects given the coefficients. Each era stands for itself. */
-function alternate(targets: readonly Target[], fitted: FittedEngine, plan: Alternation) {
-  let effects = new Map(Object.entries(plan.effects))
-  const eras = new Map(fitted.eras.map((era) => [era.from, plan.coefficientsOf(era)]))
-  const offset = (target: Target) =>
-    target.keys.reduce((sum, key) => sum + (effects.get(key) ?? 0), 0)
+/** Coefficients given the effects, then effects given the coefficients. */
+function alternate(targets: readonly Target[], start: Fits, plan: Alternation) {
+  let effects = new Map<string, number>()
+  let coefficients = new Map(
+    [...start].flatMap(([name, { eras }]) =>
+      eras.map((era) => [groupName(name, era.from), plan.coefficientsOf(era)]),
+    ),
+  )
+  const groups = [...coefficients.keys()]
+  const cells = [
+    ...groupBy(targets, ({ keys, sample }) => keys.join('|') + sample.row.file).values(),
+  ].filter((members) => members.length >= 3)
+  const offset = ({ keys }: Target) => keys.reduce((sum, key) => sum + (effects.get(key) ?? 0), 0)
   for (let round = 0; round < 2; round++) {
-    const observe = (target: Target): Observation => ({
-      features: target.features,
+    const observations = targets.map((target) => ({
+      ...target,
       measured: target.measured / Math.exp(offset(target)),
-      weight: target.weight,
-    })
-    for (const era of fitted.eras) {
-      const own = targets.filter((target) => target.era === era.from)
-      eras.set(
-        era.from,
-        fitPositive(own.map(observe), plan.prior, eras.get(era.from), plan.tolerance),
-      )
-    }
-    const cells = [
-      ...groupBy(
-        targets,
-        (target) => target.keys.join('|') + target.evaluated.sample.row.file,
-      ).values(),
-    ]
-      .filter((members) => members.length >= 3)
-      .map((members) => cellOf(members, eras))
-    effects = fitEffects(cells, (key) => effectPull(key) * plan.caution)
+    }))
+    coefficients = fitHierarchy(observations, groups, plan.belief, plan.tolerance, coefficients)
+    // Effects belong to one engine each: small systems, one after another.
+    const byEngine = groupBy(cells, ([first]) => first?.sample.scenario.engine.name ?? '')
+    effects = new Map(
+      [...byEngine.values()].flatMap((own) => [
+        ...fitEffects(
+          own.map((members) => cellOf(members, coefficients)),
+          (key) => effectPull(key) * plan.caution,
+        ),
+      ]),
+    )
   }
-  const kept = [...effects].filter(([, value]) => Math.abs(value) >= 0.005)
-  return {
-    eras,
-    effects: Object.fromEntries(kept.map(([key, value]) => [key, Number(value.toFixed(3))])),
-  }
+  return { coefficients, effects }
 }
 
-function cellOf(members: readonly Target[], eras: ReadonlyMap<string, readonly number[]>): Cell {
-  const residuals = members.map((target) => {
-    const coefficients = eras.get(target.era) ?? []
-    const sum = target.features.reduce(
-      (total, feature, at) => total + feature * (coefficients[at] ?? 0),
-      0,
-    )
-    return Math.log(target.measured / sum)
+function cellOf(
+  members: readonly Target[],
+  coefficients: ReadonlyMap<string, readonly number[]>,
+): Cell {
+  const residuals = members.map(({ features, group, measured }) => {
+    const own = coefficients.get(group) ?? []
+    const sum = features.reduce((total, feature, at) => total + feature * (own[at] ?? 0), 0)
+    return Math.log(measured / sum)
   })
-  const residual = Math.max(-0.5, Math.min(0.5, median(residuals)))
   return {
-    residual,
+    residual: Math.max(-0.5, Math.min(0.5, median(residuals))),
     weight: Math.min(1, Math.sqrt(members.length / 20)),
     keys: members[0]?.keys ?? [],
   }
+}
+
+/** The effects of one engine, without its name; those too small to matter are left out. */
+function effectsOf(engine: string, effects: ReadonlyMap<string, number>): Record<string, number> {
+  const own = [...effects].filter(
+    ([key, value]) => key.startsWith(`${engine} `) && Math.abs(value) >= 0.005,
+  )
+  return Object.fromEntries(
+    own.map(([key, value]) => [key.slice(engine.length + 1), Number(value.toFixed(3))]),
+  )
 }
 
 function named<Key extends string>(keys: readonly Key[], values: readonly number[] | undefined) {

@@ -1,27 +1,38 @@
 import { describe, expect, it } from 'vitest'
 import { liftInputs } from './lift.ts'
-import { fitEffects, fitPositive, solve } from './regression.ts'
+import { engineModels } from '../../src/engines/models.ts'
+import { predictRow } from '../../src/planner/predict/predict-row.ts'
+import { readRow } from '../../src/planner/predict/row.ts'
+import { readCsv } from './csv.ts'
+import { dataFile, hasData } from './data.ts'
+import { fitHierarchy } from './hierarchy.ts'
+import { fitEffects, solve } from './regression.ts'
 
-describe('fitPositive', () => {
-  it('finds the coefficients behind the sums, whatever a few wrong rows say', () => {
-    const observations = Array.from({ length: 60 }, (_, at) => {
+describe('fitHierarchy', () => {
+  const belief = { value: [1, 1, 1], pull: [0.001, 0.001, 0.001], groupPull: [1, 1, 1] }
+  const runs = (group: string, count: number, factor: number) =>
+    Array.from({ length: count }, (_, at) => {
       const features = [1 + (at % 7), (at * at) % 11, 1]
-      const sum = 2 * (features[0] ?? 0) + 0.5 * (features[1] ?? 0) + 3
-      return { features, measured: at % 15 === 0 ? sum * 4 : sum, weight: 1 }
+      const sum = factor * (2 * (features[0] ?? 0) + 0.5 * (features[1] ?? 0) + 3)
+      return { group, features, measured: at % 15 === 7 ? sum * 4 : sum, weight: 1 }
     })
-    const found = fitPositive(
-      observations,
-      { value: [1, 1, 1], pull: [0.001, 0.001, 0.001] },
-      undefined,
-      0.02,
-    )
+
+  it('finds the coefficients behind the sums, whatever a few wrong rows say', () => {
+    const found = fitHierarchy(runs('a', 60, 1), ['a'], belief, 0.02).get('a') ?? []
     expect(found[0]).toBeCloseTo(2, 0)
     expect(found[1]).toBeCloseTo(0.5, 0)
     expect(found[2]).toBeCloseTo(3, 0)
   })
 
-  it('stays at the prior where nothing was measured', () => {
-    expect(fitPositive([], { value: [1.5], pull: [1] })).toEqual([1.5])
+  it('lends a group that was hardly measured what the others share', () => {
+    const seen = [...runs('a', 60, 1), ...runs('b', 60, 1)]
+    const found = fitHierarchy(seen, ['a', 'b', 'new'], belief, 0.02).get('new') ?? []
+    expect(found[0]).toBeCloseTo(2, 0)
+  })
+
+  it('stays at what is believed where nothing was measured', () => {
+    const found = fitHierarchy([], ['a'], { value: [1.5], pull: [1], groupPull: [1] }, 0.1)
+    expect(found.get('a')?.[0]).toBeCloseTo(1.5, 6)
   })
 })
 
@@ -36,9 +47,12 @@ describe('fitEffects', () => {
 })
 
 describe('solve', () => {
-  it('solves a system that needs pivoting', () => {
-    const matrix = [Float64Array.of(0, 2), Float64Array.of(4, 1)]
-    expect(solve(matrix, Float64Array.of(6, 11))).toEqual([2, 3])
+  it('solves a symmetric system and leaves it as it was', () => {
+    const matrix = [Float64Array.of(4, 2), Float64Array.of(2, 3)]
+    const found = solve(matrix, Float64Array.of(10, 9))
+    expect(found[0]).toBeCloseTo(1.5, 9)
+    expect(found[1]).toBeCloseTo(2, 9)
+    expect(matrix[1]?.[1]).toBe(3)
   })
 })
 
@@ -82,5 +96,31 @@ describe('liftInputs', () => {
       notes: 'agg tp4 pp1 attn_dp1 moe_tp2 moe_ep2 bs/rank=40; id=x_c160_tp4_epnone_5',
     })
     expect(plain).toMatchObject({ num_gpus: '4', tp: '4', ep: '2' })
+  })
+})
+
+describe.skipIf(!hasData())('published rows (skipped without the data beside the project)', () => {
+  it.each([
+    'aic_silicon_inferencex.csv',
+    'gpustack_performance_lab.csv',
+    'mlperf_v4.1_v5.1_llm.csv',
+    'vllm_h100_a100_l40s_openloop.csv',
+  ])('says the same of %s with results and remarks blank', (file) => {
+    for (const [index, cells] of readCsv(dataFile('perf', file)).entries()) {
+      if (index % 29 !== 0) continue
+      const lifted = liftInputs(cells)
+      const { throughput_tok_s, ttft_ms, tpot_ms, notes, source, ...inputs } = lifted
+      const blank = {
+        ...inputs,
+        throughput_tok_s: '',
+        ttft_ms: '',
+        tpot_ms: '',
+        notes: '',
+        source: '',
+      }
+      const say = (row: Readonly<Record<string, string>>) =>
+        predictRow(index, readRow(row), engineModels)
+      expect(say(blank)).toEqual(say(lifted))
+    }
   })
 })

@@ -1,74 +1,72 @@
 /**
- * Fits the coefficients of every engine to the published runs in ../shared/data/perf, cross-validates them by leaving
- * out (model, accelerator) pairs, and writes src/engines/ENGINE/fitted.json: `node bench/planner/fit.ts [ENGINE …]`.
+ * Fits the coefficients of all engines to the published runs in ../shared/data/perf, cross-validates them by leaving out
+ * (model, accelerator) pairs, whole accelerators and whole models, and writes src/engines/ENGINE/fitted.json:
+ * `node bench/planner/fit.ts [--bars]`. Without --bars the error bars stay as they are.
  */
-import { writeFileSync } from 'node:fs'
+import { readFileSync, writeFileSync } from 'node:fs'
 import type { ErrorBar, FittedEngine } from '../../src/core/engine-model.ts'
 import { engineModels } from '../../src/engines/models.ts'
-import { crossValidate, type HeldOut } from './cross-validate.ts'
+import { loadBaselines } from './baselines.ts'
+import type { HeldOut } from './cross-validate.ts'
 import { dataFile } from './data.ts'
-import { fitEngine, stateWith } from './fit-engine.ts'
+import { fitEngines, stateWith } from './fit-engine.ts'
+import { predictUnseen, printUnseen } from './report-unseen.ts'
 import { loadRows, type Measured } from './rows.ts'
 import { sampleRows } from './samples.ts'
 import { quantile } from './statistics.ts'
 
-const { samples } = sampleRows(loadRows(dataFile('perf')))
-
-const wanted = process.argv.slice(2)
+const rows = loadRows(dataFile('perf'))
+const { samples } = sampleRows(rows)
+const fits = fitEngines(samples)
+const isRefreshed = process.argv.includes('--bars')
+const seen = isRefreshed ? samples.map((sample) => ({ sample, ...known(sample) })) : []
+const held = isRefreshed ? predictUnseen(samples, fits) : null
 
 for (const engine of engineModels) {
-  if (wanted.length > 0 && !wanted.includes(engine.name)) continue
-  const own = samples.filter((sample) => sample.scenario.engine.name === engine.name)
-  const fit = own.filter((sample) => sample.row.unfitReason === null)
-  const full = fitEngine(engine, fit)
-  const held = crossValidate(engine, fit, full)
-  const fitted: FittedEngine = {
-    ...full,
-    provenance: `bench/planner/fit.ts: ${fit.length} published runs of ${new Set(fit.map((one) => one.pair)).size} (model, accelerator) pairs; error bars from leaving each pair out.`,
-    errorBars: {
-      ttft: errorBar('ttft'),
-      tpot: errorBar('tpot'),
-      e2e: errorBar('e2e'),
-      throughput: errorBar('throughput'),
-    },
-  }
+  const own = samples.filter(({ scenario }) => scenario.engine.name === engine.name)
+  const fitted = fits.get(engine.name)
+  if (!fitted || own.length === 0) continue
   const path = new URL(`../../src/engines/${engine.name}/fitted.json`, import.meta.url)
-  writeFileSync(path, `${JSON.stringify(fitted, null, 1)}\n`)
-  console.log(
-    `${engine.name}: ${fit.length} runs, TPOT bars ±${Object.values(fitted.errorBars.tpot).join(' / ')}`,
-  )
+  const before = JSON.parse(readFileSync(path, 'utf8')) as FittedEngine
+  const learnt = own.filter(({ row }) => row.unfitReason === null)
+  const written: FittedEngine = {
+    ...fitted,
+    provenance: `bench/planner/fit.ts: ${learnt.length} published runs of ${fitted.measured.length} (model, accelerator) pairs; error bars from leaving out pairs, and whole models and accelerators.`,
+    errorBars: isRefreshed
+      ? {
+          tpot: errorBar(engine.name, 'tpot'),
+          ttft: errorBar(engine.name, 'ttft'),
+          e2e: errorBar(engine.name, 'e2e'),
+          throughput: errorBar(engine.name, 'throughput'),
+        }
+      : before.errorBars,
+  }
+  writeFileSync(path, `${JSON.stringify(written, null, 1)}\n`)
+  const bars = Object.values(written.errorBars.tpot).join(' / ')
+  console.log(`${engine.name}: ${learnt.length} runs, TPOT bars ±${bars}`)
+}
 
-  /** 80 % of the runs that a fit had not seen lay closer than this, as a logarithm. */
-  function errorBar(figure: keyof Measured): ErrorBar {
-    const known = errors(
-      fit
-        .map((sample) => ({ sample, state: stateWith(engine, full, sample.scenario) }))
-        .map(({ sample, state }) =>
-          logError(
-            sample.row.measured[figure],
-            {
-              ttft: state.ttftMs,
-              tpot: state.tpotMs,
-              e2e: state.e2eMs,
-              throughput: state.outputTokensPerSecond,
-            }[figure],
-          ),
-        ),
-    )
-    const unseen = errors(
-      held.map((one: HeldOut) => logError(one.sample.row.measured[figure], one.predicted[figure])),
-    )
-    const bar = (values: readonly number[], fallback: number) =>
-      Number((values.length >= 20 ? quantile(values, 0.8) : fallback).toFixed(3))
-    const partly = bar(unseen, 0.5)
-    return { known: bar(known, partly), partly, unknown: Number((partly * 1.3).toFixed(3)) }
+function known(sample: (typeof samples)[number]): Pick<HeldOut, 'predicted'> {
+  const { ttftMs, tpotMs, e2eMs, outputTokensPerSecond } = stateWith(fits, sample)
+  return {
+    predicted: { ttft: ttftMs, tpot: tpotMs, e2e: e2eMs, throughput: outputTokensPerSecond },
   }
 }
 
-function errors(values: readonly (number | null)[]): number[] {
-  return values.filter((value) => value !== null)
+/** 80 % of the runs lay closer than this, as a logarithm: of those seen, and of those a fit had not seen. */
+function errorBar(engine: string, figure: keyof Measured): ErrorBar {
+  const bar = (held: readonly Pick<HeldOut, 'sample' | 'predicted'>[], fallback: number) => {
+    const errors = held.flatMap(({ sample, predicted }) => {
+      const measured = sample.row.measured[figure]
+      const isOwn = sample.scenario.engine.name === engine
+      if (!isOwn || measured === null || !(predicted[figure] > 0)) return []
+      return [Math.abs(Math.log(predicted[figure] / measured))]
+    })
+    return Number((errors.length >= 20 ? quantile(errors, 0.8) : fallback).toFixed(3))
+  }
+  const ofPairs = bar(held?.pair ?? [], 0.5)
+  const unseen = [...(held?.accelerator ?? []), ...(held?.model ?? [])]
+  return { known: bar(seen, ofPairs), partly: ofPairs, unknown: bar(unseen, ofPairs * 1.3) }
 }
 
-function logError(measured: number | null, predicted: number): number | null {
-  return measured === null || !(predicted > 0) ? null : Math.abs(Math.log(predicted / measured))
-}
+if (held) printUnseen(held, loadBaselines(dataFile('perf'), rows))

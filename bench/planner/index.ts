@@ -1,7 +1,8 @@
 /** `npm run bench:planner -- [--rows DIR] [--json] [--cross-validate]`: see README.md. */
 import { parseArgs } from 'node:util'
 import { dataFile, hasData } from './data.ts'
-import { reportCrossValidation, reportKvBlocks, reportQuoted } from './report.ts'
+import { reportKvBlocks, reportQuoted } from './report.ts'
+import { reportUnseen } from './report-unseen.ts'
 import { loadRows } from './rows.ts'
 import { figures, judge, scoreSlice, sliceScores, type SliceScore } from './score.ts'
 
@@ -31,7 +32,7 @@ if (hasData()) {
   reportKvBlocks()
   reportQuoted(judged)
 }
-if (values['cross-validate']) reportCrossValidation(directory, rows)
+if (values['cross-validate']) reportUnseen(directory, rows)
 if (values.json) console.log(JSON.stringify({ all, slices }))
 
 function printSlice(name: string, score: SliceScore): void {

@@ -101,6 +101,8 @@ export interface StepCoefficients {
   /** Prefill work that a decoding sequence feels. */
   readonly prefill: number
   readonly prefillStepUs: number
+  /** What launching a prompt's kernels one by one takes the host longer than the device works on it. */
+  readonly launch: number
 }
 
 /** What the time to the first token is made of. */
@@ -109,6 +111,7 @@ export interface FirstTokenCoefficients {
   readonly layerMs: number
   readonly prefill: number
   readonly prefillAttention: number
+  /** Steps until the first token is sent: several, where an engine sends tokens in batches. */
   readonly step: number
   /** The same where requests come at random instead of as others leave. */
   readonly openStep: number
@@ -117,6 +120,8 @@ export interface FirstTokenCoefficients {
   readonly cohortAttention: number
   /** The same, where answers are short and sequences stay in step. */
   readonly cohortShort: number
+  /** Share of their prefill that requests wait for which come together, because they left together. */
+  readonly companions: number
   readonly queue: number
   readonly wait: number
   readonly sequenceMs: number
@@ -135,6 +140,8 @@ export interface FittedEngine {
   /** Natural logarithms by key: what is systematically slower or faster than the parts say. */
   readonly stepCorrections: Readonly<Record<string, number>>
   readonly firstTokenCorrections: Readonly<Record<string, number>>
+  /** "MODEL on DEVICE" of every pair that was learnt from. */
+  readonly measured: readonly string[]
   /** Natural logarithm of what a burst, all prompts at once, reaches of the throughput that the closed form says. */
   readonly burst: number
   /** Half-width of the 80 % interval of the logarithm, by how much of the combination was measured. */
@@ -164,10 +171,11 @@ export interface Calibration {
 }
 
 export interface ErrorBar {
-  /** Model and device were both measured with this engine. */
+  /** Model and device were measured together with this engine. */
   readonly known: number
-  /** One of them was. */
+  /** Both were, but not together. */
   readonly partly: number
+  /** One of them never was. */
   readonly unknown: number
 }
 

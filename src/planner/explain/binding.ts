@@ -1,4 +1,5 @@
 import { coefficientsOf } from '../load/coefficients.ts'
+import { promptFeatures } from '../load/features.ts'
 import { tokenFeatures } from '../load/drafted-step.ts'
 import { peakTflops } from '../step/utilisation.ts'
 import { weightBytes } from '../kernel-precision.ts'
@@ -69,8 +70,7 @@ function stepShares({ curve, operating }: Candidate): Binding['shares'] {
   const started = operating.running / shape.osl
   const features = {
     ...tokenFeatures(layout, running, shape.isl + shape.osl / 2, speculation),
-    prefill: started * alone.total,
-    prefillStepUs: started / 1e3,
+    ...promptFeatures(layout, started, alone.total),
   }
   const of = (...parts: readonly (keyof typeof features)[]) =>
     parts.reduce((sum, part) => sum + features[part] * step[part], 0)
@@ -88,6 +88,7 @@ function stepShares({ curve, operating }: Candidate): Binding['shares'] {
     'stepUs',
     'sequenceUs',
     'prefillStepUs',
+    'launch',
   )
   const elsewhere = curve.burdens.filter(({ setting }) => setting?.kind === 'offload')
   const stepShape = { tokens: running, sequences: running, context: shape.isl + shape.osl / 2 }

@@ -16,18 +16,20 @@ export const defaultStep: StepCoefficients = {
   sequenceUs: 10,
   prefill: 1,
   prefillStepUs: 1000,
+  launch: 0.3,
 }
 
 export const defaultFirstToken: FirstTokenCoefficients = {
-  requestMs: 20,
+  requestMs: 8,
   layerMs: 0.1,
   prefill: 1.1,
   prefillAttention: 1.1,
-  step: 1,
+  step: 8,
   openStep: 1.5,
   cohort: 0.05,
   cohortAttention: 0.05,
   cohortShort: 0.05,
+  companions: 0.5,
   queue: 0.5,
   wait: 0.9,
   sequenceMs: 0.2,

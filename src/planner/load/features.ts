@@ -47,10 +47,25 @@ export function stepFeatures(
     sparseLayerUs: model.sparse ? cachedLayers(model) / 1e3 : 0,
     stepUs: 1e-3,
     sequenceUs: decodes / layout.dp / 1e3,
-    prefill: prefills * prefillMs,
-    prefillStepUs: prefills / 1e3,
+    ...promptFeatures(layout, prefills, prefillMs),
   }
 }
+
+export type PromptPart = 'prefill' | 'prefillStepUs' | 'launch'
+
+/** What prompts add to a step, each `prefillMs` of device time. */
+export const promptFeatures = (
+  layout: Layout,
+  prefills: number,
+  prefillMs: number,
+): Record<PromptPart, number> => ({
+  prefill: prefills * prefillMs,
+  prefillStepUs: prefills / 1e3,
+  launch: Math.min(1, prefills) * Math.max(0, layout.model.layers * launchLayerMs - prefillMs),
+})
+
+/** What a host takes to launch the kernels of one layer one by one, ms: TensorRT-LLM 1.0 on 32 and 94 layers alike. */
+const launchLayerMs = 0.43
 
 /**
  * Time that a prompt adds: alone in its steps, or on top of `decodes` sequences that decode anyway; each of `together`
@@ -93,6 +108,8 @@ export interface Arrival {
   readonly isOpen: boolean
   /** `stepMs` is for one token: a step brings this many. Default 1. */
   readonly tokensPerStep?: number
+  /** Others that come with it, because they left with it. */
+  readonly companions?: number
 }
 
 /** The time to the first token of a request whose prompt costs `alone` by itself. */
@@ -100,7 +117,7 @@ export function firstTokenFeatures(
   layout: Layout,
   alone: PrefillCost,
   osl: number,
-  { running, stepMs, waitMs, isOpen, tokensPerStep = 1 }: Arrival,
+  { running, stepMs, waitMs, isOpen, tokensPerStep = 1, companions = 0 }: Arrival,
 ): FirstTokenFeatures {
   const own = alone.total - alone.attention
   const cycleMs = stepMs * osl + alone.total
@@ -117,6 +134,7 @@ export function firstTokenFeatures(
     cohort: cohort * own,
     cohortAttention: cohort * alone.attention,
     cohortShort: cohort * alone.total * Math.min(1, 128 / osl),
+    companions: companions * alone.total,
     queue: queueMs(layout, alone.total, busy, isOpen ? null : running),
     wait: waitMs,
     sequenceMs: running / layout.dp,

@@ -1,3 +1,4 @@
+import type { EngineModel } from '../../core/engine-model.ts'
 import { memoryBudget, type MemoryBudget, sequenceCapacity } from '../memory/budget.ts'
 import { coefficientsOf } from './coefficients.ts'
 import { limitsOf, type Scenario } from './scenario.ts'
@@ -5,6 +6,7 @@ import {
   type FirstTokenFeatures,
   firstTokenFeatures,
   prefillCost,
+  promptFeatures,
   type StepFeatures,
   weigh,
 } from './features.ts'
@@ -77,8 +79,7 @@ function createPoint(scenario: Scenario) {
       : prefillCost(layout, prompt, limits.batchedTokens, null, others / osl)
     const features = {
       ...tokenFeatures(layout, decodes, context, speculation),
-      prefill: (others / osl) * beside.total,
-      prefillStepUs: others / osl / 1e3,
+      ...promptFeatures(layout, others / osl, beside.total),
     }
     const ms = weigh(features, known.step) * known.stepFactor
     const shape = { tokens: decodes * (speculation?.verified ?? 1), sequences: decodes, context }
@@ -86,17 +87,35 @@ function createPoint(scenario: Scenario) {
     return { features, ms: burdenedMs(burdens, layout, ms * perStep, shape) / perStep }
   }
 
-  function firstToken(running: number, stepMs: number, waitMs: number, isOpen: boolean) {
+  function firstToken(
+    running: number,
+    stepMs: number,
+    waitMs: number,
+    isOpen: boolean,
+    companions = 0,
+  ) {
     const features = firstTokenFeatures(layout, alone, osl, {
       running,
       stepMs,
       waitMs,
       isOpen,
+      companions,
       tokensPerStep: speculation ? tokensPerStep(speculation) : 1,
     })
     return { features, ms: weigh(features, known.firstToken) * known.firstTokenFactor }
   }
-  return { budget, maxRunning, alone, step, firstToken }
+
+  /**
+   * Those whose prompts are taken in one go decode side by side, end together and come again together, unless answers
+   * differ by more than prefilling all of them takes. An engine that prefills before it decodes takes whoever waits.
+   */
+  function companions(running: number, decodeMs: number): number {
+    const fits = limits.batchedTokens / Math.max(1, isl * (1 - prefixShare))
+    const group = engine.scheduling.mixesPrefill ? Math.max(1, Math.min(running, fits)) : running
+    const ratio = (group * alone.total) / (decodeMs * answerSpread)
+    return (group - 1) * (ratio / (ratio + 0.5))
+  }
+  return { budget, maxRunning, alone, step, firstToken, companions }
 }
 
 function closedLoop(scenario: Scenario, point: Point, concurrency: number): SteadyState {
@@ -108,20 +127,28 @@ function closedLoop(scenario: Scenario, point: Point, concurrency: number): Stea
   const others = (decoding: number) =>
     (scenario.layout.device.architecture === 'cpu' ? admitted : decoding) - 1
   let step = point.step(running, others(running))
+  let companions = 0
   // While one sequence is in prefill it does not decode.
   for (let round = 0; round < 3; round++) {
     const ttft = point.alone.total * 1.2 + step.ms
     running = Math.max(1, admitted / (1 + ttft / (step.ms * osl)))
-    step = point.step(running, others(running))
+    companions = point.companions(running, step.ms * osl)
+    step = point.step(running, others(running) - companions * overBefore(scenario.engine))
   }
   const cycleMs = step.ms * osl + point.alone.total
   const wait = concurrency > admitted ? ((concurrency - admitted) * cycleMs) / admitted : 0
-  const first = point.firstToken(admitted, step.ms, wait, false)
+  const first = point.firstToken(admitted, step.ms, wait, false, companions)
   // Users wait for one another's prefill as much as for their own: what a step costs with all of it is the pace.
   const whole = point.step(admitted, admitted)
   const perSecond = (admitted * 1e3) / whole.ms
   return finish(scenario, point, { running, admitted, step, first, perSecond, whole })
 }
+
+/** Share of the prefill of those who come together that is over when a sequence has its first token. */
+const overBefore = (engine: EngineModel): number => (engine.scheduling.mixesPrefill ? 1 : 0.5)
+
+/** How far apart answers of one length end, as a share of what they take. */
+const answerSpread = 0.2
 
 function saturated(scenario: Scenario, point: Point, prompts: number | null): SteadyState {
   const { osl } = scenario

@@ -90,6 +90,8 @@ describe('predictRow', () => {
     [{ engine: 'Deepspeed' }, /no model of the engine/],
     [{ model: 'meta-llama/Llama-3.1-405B-Instruct' }, /needs \d+ GB/],
     [{ concurrency_or_batch: '' }, /no load/],
+    [{ isl: 'many' }, /isl is "many": a number is meant/],
+    [{ tp: 'two', pp: 'x1' }, /tp is "two", pp is "x1"/],
     [{ osl: '' }, /no output length/],
     [{ model: 'google-bert/bert-base-uncased' }, /does not generate/],
   ])('says why %j is unsupported', (change, reason) => {

@@ -85,12 +85,11 @@ export type Familiarity = keyof ErrorBar
 /** How much of the combination was measured with this engine. */
 export function familiarity({ layout, engine }: Pick<Scenario, 'layout' | 'engine'>): Familiarity {
   const { model, device } = layout
-  const keys = Object.keys(engine.fitted.stepCorrections)
-  const isNamed = (end: string) => keys.some((key) => key.endsWith(end))
-  if (isNamed(`: pair ${model.name} on ${device.name}`)) return 'known'
-  const isModelKnown = isNamed(`: model ${model.name}`)
-  const isDeviceKnown = isNamed(` on ${device.name}`)
-  return isModelKnown || isDeviceKnown ? 'partly' : 'unknown'
+  const { measured } = engine.fitted
+  if (measured.includes(`${model.name} on ${device.name}`)) return 'known'
+  const isModelKnown = measured.some((pair) => pair.startsWith(`${model.name} on `))
+  const isDeviceKnown = measured.some((pair) => pair.endsWith(` on ${device.name}`))
+  return isModelKnown && isDeviceKnown ? 'partly' : 'unknown'
 }
 
 /** What published runs of a like combination were off by. */

@@ -39,6 +39,7 @@ export function readScenario(
   engines: readonly EngineModel[],
   catalogues: Catalogues = builtIn,
 ): Scenario | Unsupported {
+  if (row.odd.length > 0) return no(`${row.odd.join(', ')}: a number is meant`)
   const engine = findEngineModel(row.engine, engines)
   if (!engine) return no(`no model of the engine "${row.engine}"`)
   const model = catalogues.model(row.model)

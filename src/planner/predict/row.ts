@@ -27,6 +27,8 @@ export interface RowInput {
   readonly compile: string
   /** `async`: the next step is decided while one runs. */
   readonly scheduling: string
+  /** Cells that should hold a number and hold something else, as "column is text". */
+  readonly odd: readonly string[]
 }
 
 /** Columns that a table must have; the rest of the 16 hold results and remarks, and are never read. */
@@ -57,6 +59,7 @@ export function readRow(given: Readonly<Record<string, string | undefined>>): Ro
     const value = match ? Number(match[0]) : Number.NaN
     return Number.isFinite(value) ? value : null
   }
+  const odd = numeric.filter((name) => isOdd(text(name)))
   const count = (name: string): number | null => {
     const value = number(name)
     return value !== null && value >= 1 ? Math.round(value) : null
@@ -84,8 +87,29 @@ export function readRow(given: Readonly<Record<string, string | undefined>>): Ro
     speculative: text('speculative'),
     compile: text('compile'),
     scheduling: text('scheduling'),
+    odd: odd.map((name) => `${name} is "${text(name).slice(0, 40)}"`),
   }
 }
+
+const numeric = [
+  'num_gpus',
+  'tp',
+  'pp',
+  'dp',
+  'ep',
+  'isl',
+  'osl',
+  'rate_rps',
+  'prefix_share',
+  'max_num_seqs',
+  'max_num_batched_tokens',
+  'gpu_memory_utilization',
+] as const
+
+/** Neither empty, nor a word for "not known", nor a number. */
+const isOdd = (cell: string): boolean =>
+  !/^[+-]?\d+(\.\d+)?(\D|$)/.test(cell) &&
+  !/^(n\/?a|nan|null|none|auto|default|unknown|-|\?)?$/i.test(cell)
 
 type Cells = Readonly<Record<string, string | undefined>>
 

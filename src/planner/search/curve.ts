@@ -6,6 +6,8 @@ import {
   firstTokenFeatures,
   type PrefillCost,
   prefillCost,
+  promptFeatures,
+  type PromptPart,
   type StepFeatures,
   weigh,
 } from '../load/features.ts'
@@ -80,15 +82,10 @@ export function deviceCurve(
         ? prefillCost(layout, prompt, batchedTokens, null, Math.max(1, decodes / osl)).total
         : (apartMs[0] ?? 0),
     )
-    // What a prompt adds changes slowly: every third point is computed, those between follow.
-    besideMs.push(
-      at % 3 === 0 || at === points - 1
-        ? prefillCost(layout, prompt, batchedTokens, { decodes, context }).total
-        : Number.NaN,
-    )
+    besideMs.push(prefillCost(layout, prompt, batchedTokens, { decodes, context }).total)
   }
   const alone = prefillCost(layout, prompt, batchedTokens, null)
-  return { layout, shape, speculation, decode, besideMs: filled(besideMs), apartMs, alone }
+  return { layout, shape, speculation, decode, besideMs, apartMs, alone }
 }
 
 export function engineCurve(
@@ -106,7 +103,7 @@ export function engineCurve(
   const promptShare = promptMs.map((each, at) =>
     place === 'elsewhere'
       ? 0
-      : (stepFactor * prompts(known, 2 ** at / shape.osl, each) +
+      : (stepFactor * prompts(layout, known, 2 ** at / shape.osl, each) +
           (2 ** at / shape.osl) * perPrompt) *
         slowdown,
   )
@@ -168,8 +165,12 @@ export function engineCurve(
 
 const contextOf = ({ shape }: DeviceCurve): number => shape.isl + shape.osl / 2
 
-const prompts = ({ step }: Pick<FittedEra, 'step'>, started: number, promptMs: number): number =>
-  started * (promptMs * step.prefill + step.prefillStepUs / 1e3)
+const prompts = (
+  layout: Layout,
+  { step }: Pick<FittedEra, 'step'>,
+  started: number,
+  promptMs: number,
+): number => weigh<PromptPart>(promptFeatures(layout, started, promptMs), step)
 
 /** Straight between powers of two; the last slope goes on beyond them. */
 function interpolate(values: readonly number[], running: number): number {
@@ -177,16 +178,4 @@ function interpolate(values: readonly number[], running: number): number {
   const low = values[at] ?? 0
   const high = values[at + 1] ?? low
   return low + (high - low) * (Math.max(1, running) / 2 ** at - 1)
-}
-
-function filled(values: readonly number[]): number[] {
-  return values.map((value, at) => {
-    if (!Number.isNaN(value)) return value
-    let before = at
-    let after = at
-    while (Number.isNaN(values[before])) before--
-    while (Number.isNaN(values[after])) after++
-    const share = (at - before) / (after - before)
-    return (values[before] ?? 0) * (1 - share) + (values[after] ?? 0) * share
-  })
 }

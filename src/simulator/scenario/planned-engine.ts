@@ -2,7 +2,7 @@ import { burdenedMs, promptBurdenMs } from '../../planner/burdens/burden.ts'
 import { coefficientsOf } from '../../planner/load/coefficients.ts'
 import { besideMemory, draftFeatures } from '../../planner/load/drafted-step.ts'
 import { limitsOf, type Scenario as Deployment } from '../../planner/load/scenario.ts'
-import { stepFeatures, sumParts, weigh } from '../../planner/load/features.ts'
+import { promptFeatures, stepFeatures, sumParts, weigh } from '../../planner/load/features.ts'
 import { memoryBudget } from '../../planner/memory/budget.ts'
 import { levelAcceptance } from '../../planner/speculation/acceptance.ts'
 import { type Layout, type PrefillChunk, stepParts } from '../../planner/step/step-time.ts'
@@ -77,8 +77,10 @@ function plannedStepTime(deployment: Deployment): StepTime {
         ? ms
         : burdenedMs(burdens, layout, ms, { tokens, sequences: decodes, context })
     if (chunks.length === 0) return borne(decodeMs * factor)
-    const addedUs = addedByPrompts(layout, decodes, context, chunks)
-    const promptsMs = (addedUs * step.prefill + chunks.length * step.prefillStepUs) / 1e3
+    const addedMs = addedByPrompts(layout, decodes, context, chunks) / 1e3
+    const { launch } = promptFeatures(layout, 1, addedMs)
+    const promptsMs =
+      addedMs * step.prefill + (chunks.length * step.prefillStepUs) / 1e3 + launch * step.launch
     const perPromptMs = burdens.length > 0 ? startedIn(chunks) * promptBurdenMs(burdens, layout) : 0
     return borne((decodeMs + promptsMs) * factor) + perPromptMs
   }
