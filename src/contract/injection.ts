@@ -108,6 +108,24 @@ export const injectionSpec = z.strictObject({
       .strictObject({ wordsPerToken: z.number().positive(), templateTokens: z.number().min(0) })
       .nullable(),
     dataset: z.strictObject({ path: z.string(), columns }).nullable(),
+    /** Recorded conversations or graphs of agents, taken in turn; an arrival begins one. */
+    sessions: z.strictObject({ path: z.string(), columns }).nullable().default(null),
+    /** What calls of a session carry on with: what this server answered, or what the recording had. */
+    answers: z.enum(['live', 'recorded']).default('recorded'),
+    /** Pictures before the text of a synthetic prompt, or of a text of a dataset. */
+    images: z
+      .strictObject({
+        perRequest: z.int().positive().max(64),
+        width: z.int().positive().max(8192),
+        height: z.int().positive().max(8192),
+      })
+      .nullable()
+      .default(null),
+    /** Calls of a tool after the text, and what they returned. */
+    toolResults: z
+      .strictObject({ count: z.int().positive().max(256), tokens: lengthSpec })
+      .nullable()
+      .default(null),
     trace: z
       .strictObject({
         path: z.string(),
@@ -313,6 +331,32 @@ export const injectionReport = z.object({
   stoppedBy: z.enum(['schedule', 'tokens', 'cost', 'interrupt']),
   client: z.record(z.string(), z.union([z.string(), z.number(), z.null()])),
   summary: injectionSummary,
+  /** Of a mix, model by model; empty where there is one. */
+  models: z
+    .array(
+      z.object({
+        name: z.string(),
+        requests: z.int(),
+        failed: z.int(),
+        requestsPerSecond: z.number(),
+        outputTokensPerSecond: z.number(),
+        attainment: figure,
+        ttftMs: metricSummary,
+        tpotMs: metricSummary,
+      }),
+    )
+    .default([]),
+  /** Conversations and agents as a whole; null: every request stood alone. */
+  sessions: z
+    .object({
+      begun: z.int(),
+      /** Every call was answered. */
+      whole: z.int(),
+      /** From the first call to the last answer, of the whole ones. */
+      durationMs: metricSummary,
+    })
+    .nullable()
+    .default(null),
   series: z.array(injectionSecond),
   faults: z.array(faultRecord),
 })

@@ -7,19 +7,21 @@ import { resolveTarget } from './drive/target.ts'
 import { prepareFaults } from './faults/fault-runner.ts'
 import { scoreFault } from './policy/faults/score-fault.ts'
 import { measure } from './policy/measurement/measure.ts'
+import { measureModels, measureSessions } from './policy/measurement/measure-parts.ts'
 import type { RequestRecord } from './policy/measurement/record.ts'
 import type { ServerCounters } from './policy/measurement/run-facts.ts'
 import type { Window } from './policy/measurement/window.ts'
 import { secondBySecond } from './policy/measurement/series.ts'
-import type { DatasetPrompt } from './policy/request-body.ts'
+import type { DatasetPrompt } from './policy/workload/prompt.ts'
 import { buildSchedule, type Recording, type Schedule } from './policy/workload/schedule.ts'
+import type { Session } from './policy/workload/session.ts'
+import type { ImageTemplate } from './policy/workload/synthetic-image.ts'
 
 export interface InjectionOptions {
   readonly id: string
   readonly apiKey?: string | undefined
   readonly headers?: Readonly<Record<string, string>>
-  readonly recording?: Recording | undefined
-  readonly dataset?: readonly DatasetPrompt[]
+  readonly sources?: Sources
   /** Faults are allowed on a target that is not this machine. */
   readonly isOwned?: boolean
   /** Ask the system to run the threads that send and stamp before others; true where not said. */
@@ -27,6 +29,14 @@ export interface InjectionOptions {
   /** The first abort ends the run; what was measured until then is reported. */
   readonly interrupt: AbortSignal
   onProgress?(progress: FleetProgress): void
+}
+
+/** What the files that a spec names hold. */
+export interface Sources {
+  readonly recording?: Recording | undefined
+  readonly dataset?: readonly DatasetPrompt[]
+  readonly sessions?: readonly Session[] | undefined
+  readonly imageTemplate?: ImageTemplate
 }
 
 export interface InjectionResult {
@@ -40,10 +50,11 @@ export async function runInjection(
   spec: InjectionSpec,
   options: InjectionOptions,
 ): Promise<InjectionResult> {
-  const { recording, dataset = [] } = options
+  const { recording, dataset = [], sessions, imageTemplate } = options.sources ?? {}
   const target = await resolveTarget(spec.url, spec.endpoint, options.apiKey, options.headers)
   const schedule = buildSchedule(spec, {
     ...(recording ? { recording } : {}),
+    ...(sessions ? { sessions } : {}),
     datasetRows: dataset.length,
   })
   const before = await readServerCounters(spec.url)
@@ -59,7 +70,9 @@ export async function runInjection(
       spec,
       schedule,
       dataset,
+      sessions: sessions ?? null,
       prefixBlocks: recording?.prefixBlocks ?? null,
+      imageTemplate: imageTemplate ?? null,
       wordsPerToken: spec.workload.calibration?.wordsPerToken ?? 1,
       templateTokens: spec.workload.calibration?.templateTokens ?? 0,
     },
@@ -95,6 +108,8 @@ export async function runInjection(
         facts: { ...result, stealShare, clockDriftMs },
         counters,
       }),
+      models: measureModels(spec, result.records, window),
+      sessions: measureSessions(result.records, schedule),
       series: secondBySecond(result.records, endMs),
       faults: windows.map((fault) => scoreFault(fault, result.records, spec.slo)),
     }

@@ -50,6 +50,8 @@ async function drive(
       spec,
       schedule: buildSchedule(spec),
       dataset: [],
+      sessions: null,
+      imageTemplate: null,
       prefixBlocks: null,
       wordsPerToken: 1,
       templateTokens: 0,

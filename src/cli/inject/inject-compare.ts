@@ -24,7 +24,7 @@ export async function injectCompare(
     spec,
     options: {
       ...base,
-      ...readSources(spec),
+      sources: readSources(spec),
       id,
       onProgress: (progress: Parameters<typeof view.show>[0]) => view.show(progress),
     },

@@ -76,6 +76,27 @@ export const specFlags = {
     summary: 'Beginnings that requests share',
   },
   turns: { kind: 'integer', hint: 'N', summary: 'Requests of a conversation (1)' },
+  sessions: {
+    kind: 'text',
+    hint: 'FILE',
+    summary:
+      'Recorded conversations or agents: OpenTelemetry spans, agent logs, calls of your own; a rate is then of sessions',
+  },
+  answers: {
+    kind: 'text',
+    choices: ['recorded', 'live'],
+    summary: 'What a session carries on with where the recording has answers (recorded)',
+  },
+  images: {
+    kind: 'text',
+    hint: 'N[:WIDTHxHEIGHT]',
+    summary: 'Pictures in every prompt, none like another (512x512)',
+  },
+  'tool-results': {
+    kind: 'text',
+    hint: 'N[:LENGTH]',
+    summary: 'Results of tools after every prompt, with their tokens (200)',
+  },
   dataset: { kind: 'text', hint: 'FILE', summary: 'Prompts from JSONL or CSV' },
   trace: {
     kind: 'text',

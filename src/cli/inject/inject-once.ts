@@ -16,7 +16,7 @@ export async function injectOnce(context: InjectContext, spec: InjectionSpec): P
   const view = createLiveView(spec, io, output, flags['json-lines'])
   const { report, records } = await runInjection(spec, {
     ...base,
-    ...sources,
+    sources,
     id,
     onProgress: (progress) => view.show(progress),
   }).finally(() => view.end())

@@ -17,7 +17,7 @@ export async function injectSweep(context: InjectContext, spec: InjectionSpec): 
   let view = createLiveView(spec, io, output, flags['json-lines'])
   const sweep = await runSweep(spec, {
     ...base,
-    ...readSources(spec),
+    sources: readSources(spec),
     id,
     target: parseShare('--target', flags.target ?? '99%'),
     tolerance: parseShare('--tolerance', flags.tolerance ?? '5%'),

@@ -1,15 +1,15 @@
 import type { InjectionReport } from '../../contract/injection.ts'
-import { latencyTable, resultRows } from '../../injector/report/figures.ts'
+import { faultTable, latencyTable, modelTable, resultRows } from '../../injector/report/figures.ts'
 import type { Style } from '../io.ts'
 import { formatTable } from '../table.ts'
 
 /** A report for a terminal. */
 export function reportText(report: InjectionReport, folder: string, style: Style): string {
-  const { summary } = report
-  const { validity } = summary
-  const latency = latencyTable(summary)
-  const rows = resultRows(summary)
+  const { validity } = report.summary
+  const latency = latencyTable(report.summary)
+  const rows = resultRows(report)
   const width = Math.max(...rows.map(([name]) => name.length)) + 2
+  const notUndone = report.faults.filter(({ isUndone }) => !isUndone)
   return [
     ...rows.map(([name, value]) => `${style('dim', name.padEnd(width))}${value}`),
     '',
@@ -17,10 +17,9 @@ export function reportText(report: InjectionReport, folder: string, style: Style
     ...(latency.rows.some((row) => row.some((cell) => cell.startsWith('≥')))
       ? [style('dim', '≥: too few samples to claim it; at least that much, with 99 % confidence')]
       : []),
-    ...report.faults.map(
-      (fault) =>
-        `${style('yellow', fault.name)}  lost ${fault.lost}, recovered ${fault.recoveredAfterMs === null ? 'not within the run' : `after ${Math.round(fault.recoveredAfterMs)} ms`}${fault.isUndone ? '' : style('red', '  NOT UNDONE')}`,
-    ),
+    ...(report.models.length > 0 ? ['', formatTable(...modelTable(report), style)] : []),
+    ...(report.faults.length > 0 ? ['', formatTable(...faultTable(report), style)] : []),
+    ...notUndone.map(({ name }) => style('red', `✗ ${name} was not undone`)),
     '',
     validity.isTrustworthy
       ? style('green', '✓ the client kept up: these are figures of the server')

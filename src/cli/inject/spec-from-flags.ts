@@ -42,6 +42,10 @@ export function specFromFlags(
       ...(output ? { outputTokens: output } : {}),
       sharedPrefix: sharedPrefixOf(flags['shared-prefix']),
       turns: atLeast('--turns', given(flags.turns, 1), 1),
+      sessions: flags.sessions === undefined ? null : { path: flags.sessions, columns: {} },
+      answers: flags.answers ?? base.workload.answers,
+      images: imagesOf(flags.images),
+      toolResults: toolResultsOf(flags['tool-results']),
       thinkTimeMs: given(flags.think, 0),
       dataset:
         flags.dataset === undefined ? null : { path: flags.dataset, columns: columnsOf(flags) },
@@ -122,6 +126,28 @@ function loadOf(flags: SpecFlags): InjectionSpec['load'] {
   const ratePerS = numberOf('--rate', flags.rate ?? '1')
   if (ratePerS <= 0) throw usageError('--rate is above 0')
   return { kind: 'open', arrivals, ratePerS }
+}
+
+/** "2", or "2:1024x768". */
+function imagesOf(text: string | undefined): InjectionSpec['workload']['images'] {
+  if (text === undefined) return null
+  const match = /^(\d+)(?::(\d+)x(\d+))?$/.exec(text)
+  if (!match) throw usageError(`--images is N or N:WIDTHxHEIGHT, not "${text}"`)
+  const [perRequest, width = 512, height = 512] = match
+    .slice(1)
+    .flatMap((part) => part ?? [])
+    .map(Number)
+  return { perRequest: atLeast('--images', perRequest!, 1), width, height }
+}
+
+/** "2", or "2:lognormal:median=500". */
+function toolResultsOf(text: string | undefined): InjectionSpec['workload']['toolResults'] {
+  if (text === undefined) return null
+  const [count = '', length = '200'] = text.split(/:(.*)/s)
+  return {
+    count: atLeast('--tool-results', numberOf('--tool-results', count), 1),
+    tokens: parseLength(length),
+  }
 }
 
 function sharedPrefixOf(text: string | undefined): { groups: number; tokens: number } | null {

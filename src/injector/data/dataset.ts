@@ -1,5 +1,7 @@
 import { AppError } from '../../core/errors.ts'
-import type { DatasetPrompt } from '../policy/request-body.ts'
+import type { DatasetPrompt } from '../policy/workload/prompt.ts'
+import type { Message, Tool } from '../policy/workload/message.ts'
+import { messagesOf, toolsOf } from './message-rows.ts'
 import { readTable, type Row } from './table.ts'
 
 /**
@@ -30,10 +32,8 @@ function promptOf(row: Row, columns: Readonly<Record<string, string>>): DatasetP
   }
   const named = columns['prompt']
   if (named !== undefined) return withSystem(textsOf(row[named]))
-  if (Array.isArray(row['messages']))
-    return conversation(row['messages'], 'role', 'content', withSystem)
-  if (Array.isArray(row['conversations']))
-    return conversation(row['conversations'], 'from', 'value', withSystem)
+  const messages = messagesOf(row['messages'] ?? row['conversations'])
+  if (messages.length > 0) return conversation(messages, toolsOf(row['tools']), withSystem)
   for (const name of ['turns', 'prompt', 'question', 'instruction', 'input', 'text', 'query'])
     if (row[name] !== undefined && row[name] !== '') {
       const context = name === 'instruction' ? textOf(row['input']) : ''
@@ -44,20 +44,27 @@ function promptOf(row: Row, columns: Readonly<Record<string, string>>): DatasetP
   return null
 }
 
-/** What the users say, turn by turn; the answers of the recording are not sent. */
+/**
+ * What the users say, turn by turn; the answers of the recording are not sent. Messages with tool results or pictures
+ * stand as they are, up to the last one that asks for an answer.
+ */
 function conversation(
-  messages: readonly unknown[],
-  role: string,
-  content: string,
+  messages: readonly Message[],
+  tools: readonly Tool[] | undefined,
   withSystem: (turns: string[], own?: string) => DatasetPrompt,
-): DatasetPrompt {
-  const turns: string[] = []
-  let system = ''
-  for (const message of messages as Row[]) {
-    if (message[role] === 'system') system = textOf(message[content])
-    else if (['user', 'human'].includes(String(message[role]))) turns.push(textOf(message[content]))
+): DatasetPrompt | null {
+  const isPlain = messages.every(
+    ({ role, content, tool_calls }) =>
+      role !== 'tool' && typeof content === 'string' && !tool_calls,
+  )
+  if (!isPlain || tools) {
+    const last = messages.findLastIndex(({ role }) => role !== 'assistant')
+    if (last === -1) return null
+    return { turns: [messages.slice(0, last + 1)], ...(tools ? { tools } : {}) }
   }
-  return withSystem(turns, system)
+  const said = (role: string) =>
+    messages.filter((message) => message.role === role).map(({ content }) => content as string)
+  return withSystem(said('user'), said('system').at(-1))
 }
 
 const textsOf = (value: unknown): string[] =>

@@ -1,17 +1,17 @@
 import type { InjectionSpec } from '../../contract/injection.ts'
-import type { DatasetPrompt } from '../policy/request-body.ts'
-import type { Recording } from '../policy/workload/schedule.ts'
+import type { Sources } from '../run-injection.ts'
 import { readDataset } from './dataset.ts'
+import { createImageTemplate } from './image-template.ts'
 import { readRecording } from './recording.ts'
+import { readSessions } from './sessions.ts'
 
 /** The files that a spec names. Error: `injection/bad-data`. */
-export function readSources({ workload }: InjectionSpec): {
-  recording?: Recording
-  dataset?: readonly DatasetPrompt[]
-} {
-  const { trace, dataset } = workload
+export function readSources({ workload }: InjectionSpec): Sources {
+  const { trace, dataset, sessions, images } = workload
   return {
     ...(trace ? { recording: readRecording(trace) } : {}),
     ...(dataset ? { dataset: readDataset(dataset.path, dataset.columns) } : {}),
+    ...(sessions ? { sessions: readSessions(sessions.path) } : {}),
+    ...(images ? { imageTemplate: createImageTemplate(images.width, images.height) } : {}),
   }
 }

@@ -12,7 +12,8 @@ export function readTable(path: string): Row[] {
   const text = readText(path)
   const start = text.trimStart()[0]
   if (start === '[') return asRows(parseJson(text, path), path)
-  if (start === '{') return parseLines(text, path)
+  if (start === '{')
+    return isOneDocument(text) ? asRows([JSON.parse(text)], path) : parseLines(text, path)
   const [header = [], ...lines] = parseCsv(text)
   const names = header.map((name) => name.trim())
   return lines.map((cells) =>
@@ -64,6 +65,22 @@ function readText(path: string): string {
   } catch (thrown) {
     if (thrown instanceof AppError) throw thrown
     throw bad(`can't read ${path}: ${(thrown as Error).message}`, thrown)
+  }
+}
+
+/** One JSON object over many lines, such as a file of spans. */
+function isOneDocument(text: string): boolean {
+  const line = text.slice(0, text.indexOf('\n', text.indexOf('{')) + 1 || undefined)
+  try {
+    JSON.parse(line)
+    return false
+  } catch {
+    try {
+      JSON.parse(text)
+      return true
+    } catch {
+      return false
+    }
   }
 }
 

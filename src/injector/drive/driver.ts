@@ -1,20 +1,20 @@
 import { monitorEventLoopDelay } from 'node:perf_hooks'
-import type { InjectionSpec } from '../../contract/injection.ts'
 import { createExchange, textOf, type Exchange } from '../policy/measurement/exchange.ts'
 import { tpotMs, ttftMs } from '../policy/measurement/latency.ts'
 import type { RequestRecord } from '../policy/measurement/record.ts'
-import type { BodySources, Message } from '../policy/request-body.ts'
+import { promptOf, type PromptSources } from '../policy/workload/prompt.ts'
 import { createBudget } from './budget.ts'
 import { createLauncher } from './launcher.ts'
 import { createThreadPacer } from './pacer.ts'
 import { lowerPriority, takePriority, type Priority } from './priority.ts'
-import { createRequestBuilder } from './request-builder.ts'
+import { createRequestBuilder, tokensAtMost } from './request-builder.ts'
 import type { RunClock } from './run-clock.ts'
+import { createSessions, type OpenSession } from './sessions.ts'
 import type { Target } from './target.ts'
 
 export interface DriverOptions {
   readonly runId: string
-  readonly sources: BodySources
+  readonly sources: PromptSources
   readonly target: Target
   readonly clock: RunClock
   /** This driver takes the sessions k with k mod count = index. */
@@ -75,19 +75,19 @@ const progressEveryMs = 500
 export function createDriver(options: DriverOptions): Driver {
   const { sources, clock, shard } = options
   const { spec, schedule } = sources
-  const { turns } = schedule
   let startMs = 0
   const now = () => clock() - startMs
   const builder = createRequestBuilder(sources, options.target, options.runId)
   const budget = createBudget(spec.limits, 1 / shard.count)
   const records: RequestRecord[] = []
-  const histories = new Map<Exchange, Message[]>()
+  const sessions = createSessions(sources)
+  const openSessions = new Map<Exchange, OpenSession>()
   const timers = new Set<NodeJS.Timeout>()
   const recent = { ttftMs: [] as number[], tpotMs: [] as number[], clientDelayMs: [] as number[] }
   const counts = { handed: 0, ok: 0, failed: 0, outputTokens: 0 }
-  const entries = entriesOf(spec, schedule.timesMs, shard)
-  /** Users of a closed loop take the next number from here; threads interleave. */
-  let nextNumber = shard.index + entries.length * shard.count
+  const entries = firstEntries(schedule, shard)
+  /** Users of a closed loop begin the session of this number next; threads interleave. */
+  let nextSession = shard.index + entries.length * shard.count
   let next = 0
   /** First entry whose request has not been built yet. */
   let ahead = 0
@@ -113,16 +113,48 @@ export function createDriver(options: DriverOptions): Driver {
     onDue: due,
   })
 
+  /** Begins the session of this number at the time it was meant to. */
+  function begin(number: number, startMs: number): void {
+    const count = schedule.sessionStarts.length - 1
+    const entry = schedule.sessionStarts[number % count]!
+    const lap = Math.floor(number / count) * schedule.timesMs.length
+    const session = sessions.open(number, entry, lap)
+    if (session === null) return launch(entry, lap + entry, startMs, null, 0)
+    for (const { call, dueMs } of session.run.begin(startMs)) launchWhenDue(session, call, dueMs)
+  }
+
+  function launchWhenDue(session: OpenSession, call: number, dueMs: number): void {
+    session.waiting++
+    const act = (atMs: number) => {
+      session.waiting--
+      launch(session.entry + call, session.request + call, atMs, session, call)
+    }
+    if (dueMs <= now()) act(dueMs)
+    else after(dueMs, act)
+  }
+
   /** `request` is the number of the request in the run, `entry` where the schedule describes it. */
-  function launch(entry: number, request: number, intendedMs: number, history: Message[]): void {
-    const inputTokens = schedule.inputTokens[entry]!
+  function launch(
+    entry: number,
+    request: number,
+    intendedMs: number,
+    session: OpenSession | null,
+    call: number,
+  ): void {
+    const prompt = () => promptOf(sources, entry, request)
+    const messages = session?.run.messagesOf(call, prompt)
     const outputTokens = schedule.outputTokens[entry]!
-    const refusal = budget.reserve(inputTokens, outputTokens)
+    const inputTokens = schedule.inputTokens[entry]!
+    const refusal = budget.reserve(
+      request,
+      () => Math.max(inputTokens, tokensAtMost(messages ?? prompt())),
+      outputTokens,
+    )
     if (refusal !== null) return halt(refusal, intendedMs)
     const exchange = createExchange({
       index: request,
       model: schedule.models[entry]!,
-      turn: entry % turns,
+      turn: schedule.turns[entry]!,
       endpoint: spec.endpoint,
       isStreaming: spec.request.isStreaming && spec.endpoint !== 'embeddings',
       wantedInputTokens: inputTokens,
@@ -130,15 +162,18 @@ export function createDriver(options: DriverOptions): Driver {
       intendedMs,
       keepsText: true,
     })
-    if (turns > 1) histories.set(exchange, builder.messagesOf(entry, request, history))
+    if (session) {
+      session.waiting++
+      openSessions.set(exchange, session)
+    }
     counts.handed++
     if (request !== entry || Number.isNaN(schedule.timesMs[entry]!)) followUps++
-    launcher.launch(exchange, builder.build(entry, request, history))
+    launcher.launch(exchange, builder.build(entry, request, messages))
   }
 
   function ended(exchange: Exchange, record: RequestRecord): void {
     records.push(record)
-    budget.settle(exchange.wantedInputTokens, exchange.wantedOutputTokens, record)
+    budget.settle(record)
     if (record.outcome === 'ok') counts.ok++
     else counts.failed++
     counts.outputTokens += record.outputTokens ?? 0
@@ -149,24 +184,22 @@ export function createDriver(options: DriverOptions): Driver {
     if (isOver()) finish()
   }
 
-  /** The next turn of a conversation, or the next request of a user. */
+  /** What the answer made due; at the end of the session, the next one of the user. */
   function goOn(exchange: Exchange, record: RequestRecord): void {
-    const history = histories.get(exchange) ?? []
-    histories.delete(exchange)
-    const count = schedule.timesMs.length
-    const isConversing = exchange.turn + 1 < turns && record.outcome === 'ok'
-    if (isConversing) {
-      const answer: Message = { role: 'assistant', content: textOf(exchange) }
-      const request = exchange.index + 1
-      after(exchange.endedMs + spec.workload.thinkTimeMs, (dueMs) =>
-        launch(request % count, request, dueMs, [...history, answer]),
-      )
-    } else if (spec.load.kind === 'closed')
+    const session = openSessions.get(exchange)
+    if (session) {
+      openSessions.delete(exchange)
+      const call = exchange.index - session.request
+      const answer = record.outcome === 'ok' ? textOf(exchange) : null
+      for (const due of session.run.end(call, exchange.endedMs, answer))
+        launchWhenDue(session, due.call, due.dueMs)
+      if (--session.waiting > 0) return
+    }
+    if (spec.load.kind === 'closed')
       after(exchange.endedMs + spec.load.thinkTimeMs, (dueMs) => {
-        const request = nextNumber
-        nextNumber += shard.count
-        if (request * turns < (spec.requestsMax ?? Infinity))
-          launch((request * turns) % count, request * turns, dueMs, [])
+        const number = nextSession
+        nextSession += shard.count
+        if (sessions.firstRequest(number) < (spec.requestsMax ?? Infinity)) begin(number, dueMs)
       })
   }
 
@@ -195,15 +228,15 @@ export function createDriver(options: DriverOptions): Driver {
 
   function due(): void {
     for (; next < entries.length; next++) {
-      const entry = entries[next]!
-      const intendedMs = schedule.timesMs[entry]!
+      const intendedMs = schedule.timesMs[entries[next]!]!
       if (intendedMs > now() || intendedMs >= stoppedAtMs) break
-      launch(entry, entry, intendedMs, [])
+      begin(shard.index + next * shard.count, intendedMs)
     }
     prefetch()
   }
 
   function prefetch(): void {
+    if (!sessions.standAlone) return
     ahead = Math.max(ahead, next)
     while (ahead < entries.length && builder.prefetch(entries[ahead]!)) ahead++
   }
@@ -282,16 +315,15 @@ export function createDriver(options: DriverOptions): Driver {
   }
 }
 
-/** First turns of this shard's sessions that have a time of their own. */
-function entriesOf(
-  spec: InjectionSpec,
-  timesMs: Float64Array,
+/** First calls of this shard's sessions that have a time of their own: those without stand at the end. */
+function firstEntries(
+  { sessionStarts, timesMs }: PromptSources['schedule'],
   shard: DriverOptions['shard'],
 ): number[] {
-  const { turns } = spec.workload
   const entries: number[] = []
-  for (let entry = 0; entry < timesMs.length; entry += turns)
-    if ((entry / turns) % shard.count === shard.index && !Number.isNaN(timesMs[entry]!))
-      entries.push(entry)
+  for (let session = shard.index; session < sessionStarts.length - 1; session += shard.count) {
+    const entry = sessionStarts[session]!
+    if (!Number.isNaN(timesMs[entry]!)) entries.push(entry)
+  }
   return entries
 }

@@ -1,80 +1,19 @@
 import type { InjectionSpec } from '../../contract/injection.ts'
-import { syntheticText } from './workload/synthetic-text.ts'
-import type { Schedule } from './workload/schedule.ts'
+import { textOf, type Message, type Tool } from './workload/message.ts'
 
-/** A prompt of a dataset: one text a turn, or a whole list of messages. */
-export interface DatasetPrompt {
-  readonly turns: readonly string[]
-  readonly system?: string
+/** What one request asks for. */
+export interface Ask {
+  readonly model: string
+  /** The conversation so far, what is new last. */
+  readonly messages: readonly Message[]
+  readonly tools: readonly Tool[]
+  readonly outputTokens: number
 }
 
-export interface Message {
-  readonly role: 'system' | 'user' | 'assistant'
-  readonly content: string
-}
-
-export interface BodySources {
-  readonly spec: InjectionSpec
-  readonly schedule: Schedule
-  readonly dataset: readonly DatasetPrompt[]
-  /** Prompt blocks by row of the recording (Mooncake): equal ids, equal text. */
-  readonly prefixBlocks: readonly (readonly number[])[] | null
-  /** Correction for words that are more than one token; measured before the run. */
-  readonly wordsPerToken: number
-  /** Tokens that the server's template adds to every prompt. */
-  readonly templateTokens: number
-}
-
-/** Tokens in one block of a Mooncake trace. */
-const blockTokens = 512
-
-/** The new text of one request; in a conversation, of one turn. */
-export function promptOf(sources: BodySources, entry: number, request: number): string {
-  const { spec, schedule, dataset, wordsPerToken } = sources
-  const row = schedule.rows[entry]!
-  if (dataset.length > 0) {
-    const turns = dataset[row % dataset.length]!.turns
-    return turns[(entry % schedule.turns) % turns.length]!
-  }
-  const blocks = sources.prefixBlocks?.[row]
-  const wanted = Math.max(1, schedule.inputTokens[entry]! - sources.templateTokens)
-  if (blocks && blocks.length > 0) {
-    const text = blocks.map((block) =>
-      syntheticText(spec.seed, `block ${block}`, Math.min(blockTokens, wanted), wordsPerToken),
-    )
-    return text.join('').trimStart()
-  }
-  const shared = schedule.prefixGroups[entry]! >= 0 ? (spec.workload.sharedPrefix?.tokens ?? 0) : 0
-  const own = syntheticText(
-    spec.seed,
-    `prompt ${request}`,
-    Math.max(1, wanted - shared),
-    wordsPerToken,
-  )
-  return own.trimStart()
-}
-
-/** The beginning that a group of requests shares; '' where there is none. */
-export function sharedPrefixOf(
-  { spec, schedule, wordsPerToken }: BodySources,
-  entry: number,
-): string {
-  const group = schedule.prefixGroups[entry]!
-  const { sharedPrefix } = spec.workload
-  return group < 0 || sharedPrefix === null
-    ? ''
-    : syntheticText(spec.seed, `prefix ${group}`, sharedPrefix.tokens, wordsPerToken).trimStart()
-}
-
-/** The JSON body of a request. `messages`: the conversation so far, the new text last. */
-export function requestBody(
-  spec: InjectionSpec,
-  model: string,
-  outputTokens: number,
-  messages: readonly Message[],
-): string {
+/** The JSON body of a request. */
+export function requestBody(spec: InjectionSpec, ask: Ask): string {
   const { request } = spec
-  const text = () => messages.map(({ content }) => content).join('\n')
+  const { model, messages, outputTokens } = ask
   const sampling = {
     ...(request.temperature === null ? {} : { temperature: request.temperature }),
     ...(request.ignoresEos ? { ignore_eos: true, min_tokens: outputTokens } : {}),
@@ -88,6 +27,7 @@ export function requestBody(
       return JSON.stringify({
         model,
         messages,
+        ...(ask.tools.length > 0 ? { tools: ask.tools } : {}),
         max_tokens: outputTokens,
         ...streaming,
         ...sampling,
@@ -95,7 +35,7 @@ export function requestBody(
     case 'completions':
       return JSON.stringify({
         model,
-        prompt: text(),
+        prompt: joined(messages),
         max_tokens: outputTokens,
         ...streaming,
         ...sampling,
@@ -103,12 +43,47 @@ export function requestBody(
     case 'responses':
       return JSON.stringify({
         model,
-        input: messages,
+        input: messages.flatMap(responsesItems),
+        ...(ask.tools.length > 0 ? { tools: ask.tools.map(responsesTool) } : {}),
         max_output_tokens: outputTokens,
         ...(request.isStreaming ? { stream: true } : {}),
         ...sampling,
       })
     case 'embeddings':
-      return JSON.stringify({ model, input: text(), ...request.extraBody })
+      return JSON.stringify({ model, input: joined(messages), ...request.extraBody })
   }
+}
+
+const joined = (messages: readonly Message[]): string => messages.map(textOf).join('\n')
+
+/** The Responses API has calls and their results as items of their own, and names the parts of a message anew. */
+function responsesItems(message: Message): object[] {
+  const { role, content, tool_calls = [], tool_call_id } = message
+  if (role === 'tool')
+    return [{ type: 'function_call_output', call_id: tool_call_id ?? '', output: textOf(message) }]
+  const parts =
+    content === null || typeof content === 'string'
+      ? content
+      : content.map((part) =>
+          part.type === 'text'
+            ? { type: role === 'assistant' ? 'output_text' : 'input_text', text: part.text }
+            : { type: 'input_image', image_url: part.image_url.url },
+        )
+  return [
+    ...(parts === null || parts === '' ? [] : [{ role, content: parts }]),
+    ...tool_calls.map((call) => ({
+      type: 'function_call',
+      call_id: call.id,
+      name: call.function.name,
+      arguments: call.function.arguments,
+    })),
+  ]
+}
+
+/** A function stands flat in the Responses API. */
+function responsesTool(tool: Tool): object {
+  const described = tool['function']
+  return typeof described === 'object' && described !== null
+    ? { type: 'function', ...described }
+    : tool
 }

@@ -1,4 +1,9 @@
-import type { InjectionSummary, MetricSummary, Percentile } from '../../contract/injection.ts'
+import type {
+  InjectionReport,
+  InjectionSummary,
+  MetricSummary,
+  Percentile,
+} from '../../contract/injection.ts'
 
 const metricNames = [
   ['ttftMs', 'TTFT'],
@@ -46,7 +51,7 @@ export const formatShare = (value: number | null): string =>
   value === null ? '–' : `${(value * 100).toFixed(1)} %`
 
 /** Rows of what was asked for and what came of it. */
-export function resultRows(summary: InjectionSummary): [string, string][] {
+export function resultRows({ summary, sessions, stoppedBy }: InjectionReport): [string, string][] {
   const { outcomes } = summary
   const rows: [string, string][] = [
     ['requests', `${summary.requests} (${outcomesText(outcomes)})`],
@@ -59,11 +64,56 @@ export function resultRows(summary: InjectionSummary): [string, string][] {
     ['attainment', formatShare(summary.attainment)],
     ['steady state', `${summary.steadyState.verdict}: ${summary.steadyState.reason}`],
   ]
+  if (sessions !== null)
+    rows.push([
+      'sessions',
+      `${sessions.whole} of ${sessions.begun} to their end${sessions.durationMs.count > 0 ? `, p50 ${formatMs(sessions.durationMs.p50)} ms, p90 ${formatPercentile(sessions.durationMs, 'p90')} ms` : ''}`,
+    ])
+  if (stoppedBy !== 'schedule') rows.push(['stopped by', stopTexts[stoppedBy]])
+  if (summary.lengthMismatches > 0)
+    rows.push(['other lengths than asked for', String(summary.lengthMismatches)])
   if (summary.cost !== null) rows.push(['cost', summary.cost.toFixed(4)])
   if (summary.cachedTokenShare !== null)
     rows.push(['cached prompt tokens', formatShare(summary.cachedTokenShare)])
   return rows
 }
+
+const stopTexts = {
+  tokens: 'the limit of --max-tokens',
+  cost: 'the limit of --max-cost',
+  interrupt: 'an interrupt',
+} as const
+
+export const modelTable = ({ models }: InjectionReport): [string[], string[][]] => [
+  ['model', 'requests', 'failed', 'answered/s', 'tokens/s', 'attainment', 'TTFT p50', 'TTFT p99', 'TPOT p50'],
+  models.map((model) => [
+    model.name,
+    String(model.requests),
+    String(model.failed),
+    formatRate(model.requestsPerSecond),
+    formatRate(model.outputTokensPerSecond),
+    formatShare(model.attainment),
+    formatMs(model.ttftMs.p50),
+    formatPercentile(model.ttftMs, 'p99'),
+    formatMs(model.tpotMs.p50),
+  ]),
+]
+
+export const faultTable = ({ faults }: InjectionReport): [string[], string[][]] => [
+  ['fault', 'from', 'lasted', 'users felt it after', 'well again after', 'requests lost', 'undone', ''],
+  faults.map((fault) => [
+    fault.name,
+    formatSeconds(fault.fromMs),
+    formatSeconds(fault.toMs - fault.fromMs),
+    fault.detectedAfterMs === null ? 'never' : formatSeconds(fault.detectedAfterMs),
+    fault.recoveredAfterMs === null ? 'not within the run' : formatSeconds(fault.recoveredAfterMs),
+    String(fault.lost),
+    fault.isUndone ? 'yes' : 'no',
+    fault.note,
+  ]),
+]
+
+const formatSeconds = (ms: number): string => `${(ms / 1000).toFixed(2)} s`
 
 export const outcomesText = (outcomes: InjectionSummary['outcomes']): string =>
   Object.entries(outcomes)

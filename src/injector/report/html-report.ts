@@ -1,148 +1,131 @@
-import type { InjectionReport, InjectionSecond } from '../../contract/injection.ts'
-import { e2eMs, tpotMs, ttftMs, ttftServiceMs } from '../policy/measurement/latency.ts'
+import type { InjectionReport } from '../../contract/injection.ts'
 import type { RequestRecord } from '../policy/measurement/record.ts'
-import { pooledGaps } from '../policy/measurement/window.ts'
-import { sortSamples } from '../policy/statistics/quantiles.ts'
-import { chart, cumulative, escapeHtml } from './chart.ts'
-import { formatMs, latencyTable, resultRows } from './figures.ts'
-import { htmlPage, htmlTable } from './html-page.ts'
+import { escapeHtml } from './chart.ts'
+import { faultLanes } from './fault-lanes.ts'
+import {
+  faultTable,
+  formatMs,
+  formatPercentile,
+  formatRate,
+  formatShare,
+  latencyTable,
+  modelTable,
+  resultRows,
+} from './figures.ts'
+import { htmlCards, htmlCharts, htmlDetails, htmlPage, htmlTable, type Card } from './html-page.ts'
+import { latencyCharts, scatterCharts, timeCharts } from './run-charts.ts'
 
 /** The report of one run, in one file. */
 export function htmlReport(report: InjectionReport, records: readonly RequestRecord[]): string {
   const { summary, spec } = report
-  const { validity } = summary
   const latency = latencyTable(summary)
-  const answered = records.filter(({ outcome }) => outcome === 'ok')
-  const samples = (value: (record: RequestRecord) => number) => sortSamples(records.map(value))
-  const trust = validity.isTrustworthy
-    ? '<p class="good">✓ The client kept up: these are figures of the server.</p>'
-    : `<p class="bad">✗ Not to be trusted: ${escapeHtml(validity.problems.join('; '))}.</p>`
-  const seconds = (value: (second: InjectionSecond) => number | null) =>
-    report.series.map((second) => [second.second, value(second) ?? NaN] as const)
-  const bands = report.faults.map(({ name, fromMs, toMs }) => ({
-    name,
-    from: fromMs / 1000,
-    to: toMs / 1000,
-  }))
-  const overTime = (
-    title: string,
-    yLabel: string,
-    lines: Record<string, (second: InjectionSecond) => number | null>,
-  ) =>
-    chart({
-      title,
-      xLabel: 'seconds',
-      yLabel,
-      kind: 'line',
-      bands,
-      series: Object.entries(lines).map(([name, value]) => ({ name, points: seconds(value) })),
-    })
-  const shares = (title: string, series: ReturnType<typeof cumulative>[]) =>
-    chart({ title, xLabel: 'ms', yLabel: 'share', kind: 'steps', series, yMax: 1 })
-
-  const charts = [
-    shares('Time to first token', [
-      cumulative('from the intended arrival', samples(ttftMs)),
-      cumulative('from the socket', samples(ttftServiceMs)),
-    ]),
-    shares('Time per token and gaps between events', [
-      cumulative('TPOT', samples(tpotMs)),
-      cumulative('ICL', pooledGaps(records)),
-    ]),
-    shares('End to end', [cumulative('E2E', samples(e2eMs))]),
-    overTime('Requests', 'requests/s', {
-      intended: ({ scheduled }) => scheduled,
-      sent: ({ handed }) => handed,
-      answered: ({ completed }) => completed,
-      failed: ({ failed }) => failed,
-    }),
-    overTime('In flight', 'requests', { 'in flight': ({ inFlight }) => inFlight }),
-    overTime('TTFT over time', 'ms', {
-      p50: ({ ttftMsP50 }) => ttftMsP50,
-      p99: ({ ttftMsP99 }) => ttftMsP99,
-    }),
-    overTime('Tokens', 'tokens/s', { output: ({ outputTokens }) => outputTokens }),
-    chart({
-      title: 'Prefill: TTFT by prompt',
-      xLabel: 'prompt tokens',
-      yLabel: 'ms',
-      kind: 'dots',
-      series: [
-        {
-          name: 'request',
-          points: answered.map((record) => [record.promptTokens ?? NaN, ttftMs(record)]),
-        },
-      ],
-    }),
-    chart({
-      title: 'Decode: time after the first token by answer',
-      xLabel: 'output tokens',
-      yLabel: 'ms',
-      kind: 'dots',
-      series: [
-        {
-          name: 'request',
-          points: answered.map((record) => [
-            record.outputTokens ?? NaN,
-            e2eMs(record) - ttftMs(record),
-          ]),
-        },
-      ],
-    }),
-  ]
-  const faults =
-    report.faults.length === 0
-      ? ''
-      : `<h2>Faults</h2>${htmlTable(
-          ['fault', 'from', 'to', 'seen after', 'recovered after', 'requests lost', 'undone', ''],
-          report.faults.map((fault) => [
-            fault.name,
-            `${formatMs(fault.fromMs)} ms`,
-            `${formatMs(fault.toMs)} ms`,
-            fault.detectedAfterMs === null ? 'never' : `${formatMs(fault.detectedAfterMs)} ms`,
-            fault.recoveredAfterMs === null
-              ? 'not within the run'
-              : `${formatMs(fault.recoveredAfterMs)} ms`,
-            String(fault.lost),
-            fault.isUndone ? 'yes' : 'no',
-            fault.note,
-          ]),
-        )}`
+  const models = spec.models.map(({ name }) => name).join(', ')
+  const faults = report.faults.length === 0 ? '' : `<h2>Faults</h2>${htmlTable(...faultTable(report))}`
   return htmlPage(
     `Injection ${report.id}`,
-    `<h1>Injection ${escapeHtml(report.id)}</h1>
-<p class="soft">${escapeHtml(`${report.startedAt} · ${spec.url} · ${spec.models.map(({ name }) => name).join(', ')} · seed ${spec.seed}`)}</p>
-${trust}
-<h2>Result</h2>${htmlTable(['', ''], resultRows(summary))}
+    `<h1>${escapeHtml(models)}</h1>
+<p class="soft">${escapeHtml(`${spec.url} · ${loadText(report)} · ${report.startedAt.replace('T', ' ').slice(0, 19)} UTC · injection ${report.id}`)}</p>
+${trustBanner(report)}
+${htmlCards(cardsOf(report))}
+${outcomeBar(report)}
 <h2>Latency</h2>${htmlTable(latency.header, latency.rows)}
-<p class="soft">≥: too few samples to claim the percentile; it is at least that much with 99 % confidence. TTFT counts from the intended arrival, TTFT service from the socket; TPOT leaves the first token out; ICL is every gap between content events.</p>
+<p class="soft">Milliseconds. TTFT counts from the intended arrival, TTFT service from the socket; TPOT leaves the first token out; ICL is every gap between content events. ≥: too few samples to claim the percentile; it is at least that much, with 99 % confidence.</p>
+${report.models.length > 0 ? `<h2>Models</h2>${htmlTable(...modelTable(report))}` : ''}
 ${faults}
-<h2>Charts</h2><div class="charts">${charts
-      .filter(Boolean)
-      .map((svg) => `<figure style="margin:0">${svg}</figure>`)
-      .join('')}</div>
+${report.faults.length > 0 ? htmlCharts([faultLanes(report)]) : ''}
+<h2>Over time</h2>${htmlCharts(timeCharts(report))}
+<h2>Distributions</h2>${htmlCharts(latencyCharts(report, records))}
+<h2>Request by request</h2>${htmlCharts(scatterCharts(report, records))}
+<h2>Result</h2>${htmlTable(['', ''], resultRows(report))}
 <h2>How far to trust it</h2>${htmlTable(['', ''], validityRows(report))}
-<h2>Spec</h2><pre>${escapeHtml(JSON.stringify(spec, null, 1))}</pre>`,
+${htmlDetails('Spec: all that is needed to make this run again', `<pre>baleen inject --again ${escapeHtml(report.id)}</pre><pre>${escapeHtml(JSON.stringify(spec, null, 1))}</pre>`)}`,
   )
+}
+
+function loadText({ spec: { load, durationMs, seed, workload } }: InjectionReport): string {
+  const how =
+    load.kind === 'open'
+      ? `${load.arrivals}, ${formatRate(load.ratePerS)}${workload.sessions ? ' sessions' : ''}/s`
+      : `${load.users} users`
+  return `${how} for ${formatRate(durationMs / 1000)} s, seed ${seed}`
+}
+
+function trustBanner({ summary: { validity, steadyState } }: InjectionReport): string {
+  if (!validity.isTrustworthy)
+    return `<div class="banner bad"><b class="bad">✗ Not to be trusted</b><ul>${validity.problems.map((text) => `<li>${escapeHtml(text)}</li>`).join('')}</ul></div>`
+  const state = steadyState.verdict === 'steady' ? '' : ` ${steadyState.verdict}: ${steadyState.reason}.`
+  return `<div class="banner good"><b class="good">✓ The client kept up:</b> these are figures of the server.${escapeHtml(state)}</div>`
+}
+
+function cardsOf({ summary, spec }: InjectionReport): Card[] {
+  const hasSlo = Object.keys(spec.slo).length > 0
+  const cards: Card[] = [
+    {
+      name: 'Answered',
+      value: formatRate(summary.requestsPerSecond),
+      unit: 'requests/s',
+      note: `${formatRate(summary.offeredPerSecond)} offered`,
+    },
+    {
+      name: 'Output',
+      value: formatRate(summary.outputTokensPerSecond),
+      unit: 'tokens/s',
+      note: summary.cachedTokenShare === null ? '' : `${formatShare(summary.cachedTokenShare)} of prompts cached`,
+    },
+  ]
+  const metric = (name: string, key: 'ttftMs' | 'tpotMs' | 'e2eMs') => {
+    if (summary[key].count === 0) return
+    cards.push({
+      name,
+      value: formatMs(summary[key].p50),
+      unit: 'ms p50',
+      note: `p99 ${formatPercentile(summary[key], 'p99')} ms`,
+    })
+  }
+  metric('TTFT', 'ttftMs')
+  metric('TPOT', 'tpotMs')
+  metric('End to end', 'e2eMs')
+  cards.push({
+    name: hasSlo ? 'Within the SLO' : 'Answered well',
+    value: formatShare(summary.attainment),
+    note: hasSlo
+      ? `goodput ${formatRate(summary.goodputPerSecond)} requests/s`
+      : `${summary.outcomes.ok ?? 0} of ${summary.requests} requests`,
+  })
+  return cards
+}
+
+/** What became of the requests, as shares of one bar. */
+function outcomeBar({ summary: { outcomes, requests } }: InjectionReport): string {
+  if (requests === 0) return ''
+  const colours = ['--c1', '--c3', '--c4', '--c5', '--soft']
+  const parts = Object.entries(outcomes)
+    .toSorted(([a], [b]) => Number(b === 'ok') - Number(a === 'ok'))
+    .map(([name, count], index) => ({
+      name,
+      count,
+      colour: name === 'ok' ? '--c2' : colours[(index - 1 + colours.length) % colours.length]!,
+    }))
+  return `<div class="bar" role="img" aria-label="outcomes">${parts.map(({ count, colour }) => `<i style="flex:${count};background:var(${colour})"></i>`).join('')}</div><div class="legend">${parts.map(({ name, count, colour }) => `<span class="dot" style="background:var(${colour})"></span><b>${count}</b> ${escapeHtml(name)}`).join('')}</div>`
 }
 
 function validityRows({ summary: { validity }, client }: InjectionReport): [string, string][] {
   const text = (value: number | null, unit = '') =>
     value === null ? 'unknown' : `${formatMs(value)}${unit}`
   return [
-    ['achieved / offered', text(validity.achievedOverOffered)],
+    ['achieved / offered', formatShare(validity.achievedOverOffered)],
     [
       'client delay p50, p99, max',
       `${text(validity.clientDelayMs.p50)}, ${text(validity.clientDelayMs.p99)}, ${text(validity.clientDelayMs.max)} ms`,
     ],
-    ["Little's law, error", text(validity.littleError)],
+    ["Little's law, error", formatShare(validity.littleError)],
     ['every request accounted for', validity.isConserved ? 'yes' : 'no'],
     ['tokens from', validity.tokens.source],
-    ["against the server's counter", text(validity.tokens.counterError)],
-    ['busiest driver thread', text(validity.clientCpuShare, ' of a core')],
+    ["against the server's counter", formatShare(validity.tokens.counterError)],
+    ['busiest driver thread', `${formatShare(validity.clientCpuShare)} of a core`],
     ['event loop delay p99', text(validity.eventLoopDelayMsP99, ' ms')],
     ['wall clock moved', text(validity.clockDriftMs, ' ms')],
-    ['time taken by the host', text(validity.stealShare)],
+    ['time taken by the host', formatShare(validity.stealShare)],
     ['without a first token', String(validity.withoutFirstToken)],
     ...Object.entries(client).map(([name, value]): [string, string] => [name, String(value)]),
   ]

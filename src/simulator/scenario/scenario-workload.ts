@@ -50,7 +50,8 @@ function inSessions(
   shape: Shape,
   recording: Recording | null,
 ): WorkloadRequest[] {
-  const { timesMs, inputTokens, outputTokens, prefixGroups, rows, turns } = schedule
+  const { timesMs, inputTokens, outputTokens, prefixGroups, rows } = schedule
+  const { turns } = shape
   const requests: WorkloadRequest[] = []
   for (let first = 0; first < timesMs.length; first += turns) {
     let said = prefixGroups[first]! < 0 ? 0 : (shape.sharedPrefix?.tokens ?? 0)
@@ -77,7 +78,7 @@ function inSessions(
 
 /** A closed loop: the sessions of a user follow one another, each when the one before has ended. */
 function inRounds(schedule: Schedule, users: number, shape: Shape): WorkloadRequest[] {
-  const { turns } = schedule
+  const { turns } = shape
   const atOnce = { ...schedule, timesMs: schedule.timesMs.map(() => 0) }
   return inSessions(atOnce, shape, null).map((request) => {
     const before = request.session! - users

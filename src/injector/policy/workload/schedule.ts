@@ -4,6 +4,7 @@ import { parseArrivals } from '../arrivals/parse-arrivals.ts'
 import { traceArrivals } from '../arrivals/trace.ts'
 import { drawIndex, streamSeed } from '../statistics/draw.ts'
 import { drawLength } from './lengths.ts'
+import type { Session } from './session.ts'
 
 /** What was recorded, read from a file by the shell. */
 export interface Recording {
@@ -17,11 +18,12 @@ export interface Recording {
 }
 
 /**
- * A run, computed before it starts and then only followed. One entry a request; in a conversation of T turns the
- * requests of session k are k·T … k·T + T − 1, and only the first has a time of its own (the others are NaN: they
- * follow the answer before).
+ * A run, computed before it starts and then only followed. One entry a request; those of one session stand together,
+ * and only the first has a time of its own (the others are NaN: they follow answers).
  */
 export interface Schedule {
+  /** First entry of each session, and after the last one the number of entries. */
+  readonly sessionStarts: Uint32Array
   readonly timesMs: Float64Array
   readonly inputTokens: Uint32Array
   readonly outputTokens: Uint32Array
@@ -29,56 +31,83 @@ export interface Schedule {
   readonly models: Uint16Array
   /** Which shared beginning; −1: none. */
   readonly prefixGroups: Int32Array
-  /** Which row of the dataset or of the recording; for synthetic prompts the number of the request. */
+  /** Which row of the dataset, the recording or the sessions; for synthetic prompts the number of the entry. */
   readonly rows: Uint32Array
-  readonly turns: number
+  /** Number of the call within its session. */
+  readonly turns: Uint16Array
 }
 
 export interface Sources {
   readonly recording?: Recording
   /** Rows in the dataset; 0: prompts are synthetic. */
   readonly datasetRows?: number
+  /** Recorded sessions, taken in turn; none: every session is a conversation as the spec says. */
+  readonly sessions?: readonly Session[]
 }
 
 /** The same spec, seed and sources give the same schedule, byte for byte, whatever runs it. */
 export function buildSchedule(spec: InjectionSpec, sources: Sources = {}): Schedule {
-  const { turns, sharedPrefix } = spec.workload
+  const { sharedPrefix } = spec.workload
   const { timesMs, positions } = arrivalsOf(spec, sources.recording)
-  const sessions = Math.min(timesMs.length, Math.ceil((spec.requestsMax ?? Infinity) / turns))
-  const count = sessions * turns
+  const sessionStarts = sessionsOf(spec, timesMs.length, sources.sessions)
+  const count = sessionStarts.at(-1)!
   const stream = (name: string) => createRandom(streamSeed(spec.seed, name))
   const [lengths, choices, rowsRandom] = [stream('lengths'), stream('choices'), stream('rows')]
   const weights = spec.models.map(({ weight }) => weight)
   const schedule = {
+    sessionStarts,
     timesMs: new Float64Array(count).fill(NaN),
     inputTokens: new Uint32Array(count),
     outputTokens: new Uint32Array(count),
     models: new Uint16Array(count),
     prefixGroups: new Int32Array(count).fill(-1),
     rows: new Uint32Array(count),
-    turns,
+    turns: new Uint16Array(count),
   }
-  for (let session = 0; session < sessions; session++) {
+  for (let session = 0; session < sessionStarts.length - 1; session++) {
+    const first = sessionStarts[session]!
     const position = positions?.[session]
+    const recordedSession = sources.sessions?.[session % sources.sessions.length]
     const model = drawIndex(weights, choices)
     const group = sharedPrefix ? Math.floor(choices() * sharedPrefix.groups) : -1
-    schedule.timesMs[session * turns] = timesMs[session]!
-    for (let index = session * turns; index < (session + 1) * turns; index++) {
+    schedule.timesMs[first] = timesMs[session]!
+    for (let index = first; index < sessionStarts[session + 1]!; index++) {
+      const call = recordedSession?.calls[index - first]
       const input = drawLength(spec.workload.inputTokens, lengths)
       const output = drawLength(spec.workload.outputTokens, lengths)
-      schedule.inputTokens[index] = recorded(sources.recording?.inputTokens, position) ?? input
+      schedule.inputTokens[index] =
+        call?.inputTokens ?? recorded(sources.recording?.inputTokens, position) ?? input
       schedule.outputTokens[index] = Math.max(
         1,
-        recorded(sources.recording?.outputTokens, position) ?? output,
+        call?.outputTokens ?? recorded(sources.recording?.outputTokens, position) ?? output,
       )
-      schedule.models[index] = model
+      const named = spec.models.findIndex(({ name }) => name === call?.model)
+      schedule.models[index] = named === -1 ? model : named
       schedule.prefixGroups[index] = group
-      schedule.rows[index] = sources.datasetRows
-        ? Math.floor(rowsRandom() * sources.datasetRows)
-        : (position ?? index)
+      schedule.turns[index] = index - first
+      schedule.rows[index] = recordedSession
+        ? session % sources.sessions!.length
+        : sources.datasetRows
+          ? Math.floor(rowsRandom() * sources.datasetRows)
+          : (position ?? index)
     }
   }
   return schedule
+}
+
+/** Where each session begins; as many as there are arrivals, or as `requestsMax` leaves room for. */
+function sessionsOf(
+  { workload, requestsMax }: InjectionSpec,
+  arrivals: number,
+  sessions: readonly Session[] | undefined,
+): Uint32Array {
+  const starts = [0]
+  for (let session = 0; session < arrivals; session++) {
+    const first = starts.at(-1)!
+    if (first >= (requestsMax ?? Infinity)) break
+    starts.push(first + (sessions?.[session % sessions.length]!.calls.length ?? workload.turns))
+  }
+  return Uint32Array.from(starts)
 }
 
 function arrivalsOf(
