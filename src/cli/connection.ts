@@ -47,7 +47,8 @@ export async function dataDirectory(
 /** Null: there is none, or the process that wrote it has ended. */
 export function readRecord(
   directory: string,
-  role: 'supervisor' | 'control',
+  /** `supervisor`, `control`, `gateway-0`… */
+  role: string,
 ): ProcessRecord | null {
   try {
     const text = readFileSync(join(directory, 'run', `${role}.json`), 'utf8')

@@ -16,6 +16,13 @@ import {
   type UsageRow,
 } from '../contract/api.ts'
 import { deploymentView, type DeploymentSpec, type DeploymentView } from '../contract/deployment.ts'
+import {
+  injectionDocument,
+  injectionHead,
+  injectionList,
+  type InjectionDocument,
+  type InjectionHead,
+} from '../contract/injection-head.ts'
 import { AppError } from '../core/errors.ts'
 import { asConnectionError, send as sendAnywhere, type Call } from './http.ts'
 
@@ -37,6 +44,11 @@ export interface ControlClient {
   usage(query: { by: string; sinceMs: number }): Promise<readonly UsageRow[]>
   /** Finished requests, newest first. */
   requests(query: { route: string; limit: number }): Promise<readonly RequestView[]>
+  /** Newest first. */
+  injections(limit: number): Promise<readonly InjectionHead[]>
+  injection(id: string): Promise<InjectionDocument>
+  putInjection(document: InjectionDocument): Promise<void>
+  removeInjection(id: string): Promise<void>
 }
 
 export interface ControlOptions {
@@ -100,6 +112,15 @@ export function createControlClient(options: ControlOptions): ControlClient {
     requests: async ({ route, limit }) =>
       (await ask(requestList, 'GET', `/requests?route=${encodeURIComponent(route)}&limit=${limit}`))
         .requests,
+    injections: async (limit) =>
+      (await ask(injectionList, 'GET', `/injections?limit=${limit}`)).injections,
+    injection: (id) => ask(injectionDocument, 'GET', named('injections', id)),
+    async putInjection(document) {
+      await ask(injectionHead, 'PUT', named('injections', document.id), document)
+    },
+    async removeInjection(id) {
+      await (await send(callOf('DELETE', named('injections', id)))).arrayBuffer()
+    },
   }
 }
 

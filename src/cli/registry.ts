@@ -35,6 +35,21 @@ export const registry: readonly Entry[] = [
     'injection show',
     async () => (await import('./commands/injection.ts')).injectionShow,
   ),
+  entry(
+    'Measure',
+    'injection compare',
+    async () => (await import('./commands/injection.ts')).injectionCompare,
+  ),
+  entry(
+    'Measure',
+    'injection again',
+    async () => (await import('./commands/injection.ts')).injectionAgain,
+  ),
+  entry(
+    'Measure',
+    'injection rm',
+    async () => (await import('./commands/injection.ts')).injectionRemove,
+  ),
   entry('Plan', 'plan', async () => (await import('./commands/plan.ts')).plan),
   entry('Plan', 'predict', async () => (await import('./commands/predict.ts')).predict),
   entry('Plan', 'simulate', async () => (await import('./commands/simulate.ts')).simulate),

@@ -22,17 +22,77 @@ export type Endpoint = (typeof endpoints)[number]
 /** Which columns of a file mean what; a name missing here is looked for under its usual names. */
 const columns = z.record(z.string(), z.string())
 
-/** What is broken on purpose. The first five touch processes of this machine, the rest the connections of the run. */
+/** Names as `ip` takes them: nothing that a shell or a path could read otherwise. */
+const interfaceName = z.string().regex(/^[\w.-]{1,15}$/)
+const netnsName = z.string().regex(/^[\w.-]{1,64}$/)
+/** Share of the requests that a fault of connections hits. */
+const share = z.number().positive().max(1).default(1)
+
+/** What is broken on purpose: processes of this machine, the machine, its network, or the connections of the run. */
 const faultAction = z.discriminatedUnion('kind', [
   z.strictObject({ kind: z.literal('kill'), pid: z.int().positive() }),
   /** SIGSTOP, and SIGCONT when it is over: alive for the system, dead for its users. */
   z.strictObject({ kind: z.literal('stop'), pid: z.int().positive() }),
   z.strictObject({ kind: z.literal('terminate'), pid: z.int().positive() }),
+  /** It runs for this share of the time only. */
+  z.strictObject({
+    kind: z.literal('slow'),
+    pid: z.int().positive(),
+    share: z.number().min(0.01).max(0.99),
+  }),
+  /** It may open no more than so many files and sockets. */
+  z.strictObject({
+    kind: z.literal('limit-files'),
+    pid: z.int().positive(),
+    files: z.int().min(0),
+  }),
+  /** Its address space may not grow beyond this. */
+  z.strictObject({
+    kind: z.literal('limit-memory'),
+    pid: z.int().positive(),
+    bytes: z.int().positive(),
+  }),
   z.strictObject({ kind: z.literal('hog-cpu'), cores: z.int().min(1).max(1024) }),
   z.strictObject({ kind: z.literal('hog-memory'), bytes: z.int().positive() }),
-  /** Every piece of an answer comes so much later. */
-  z.strictObject({ kind: z.literal('delay'), delayMs: z.number().positive() }),
-  z.strictObject({ kind: z.literal('throttle'), bytesPerS: z.number().positive() }),
+  /** The file system of this folder has only so much left. */
+  z.strictObject({
+    kind: z.literal('fill-disk'),
+    path: z.string().min(1),
+    leaveBytes: z.int().min(0),
+  }),
+  /** The wall clock of the machine, or with a file that of the processes which libfaketime lets read it. */
+  z.strictObject({
+    kind: z.literal('skew'),
+    byMs: z.number(),
+    file: z.string().nullable(),
+  }),
+  /** A link is down. */
+  z.strictObject({
+    kind: z.literal('cut-path'),
+    interface: interfaceName,
+    netns: netnsName.nullable(),
+  }),
+  /** Every link of a network namespace is down: a node that is gone. */
+  z.strictObject({ kind: z.literal('cut-node'), netns: netnsName }),
+  z.strictObject({
+    kind: z.literal('degrade-path'),
+    interface: interfaceName,
+    netns: netnsName.nullable(),
+    delayMs: z.number().min(0),
+    jitterMs: z.number().min(0),
+    lossShare: z.number().min(0).max(1),
+    bytesPerS: z.number().positive().nullable(),
+  }),
+  /** Every piece of an answer comes so much later, give or take. */
+  z.strictObject({
+    kind: z.literal('delay'),
+    delayMs: z.number().positive(),
+    jitterMs: z.number().min(0).default(0),
+    share,
+  }),
+  /** The head of an answer comes so much later. */
+  z.strictObject({ kind: z.literal('slow-headers'), delayMs: z.number().positive(), share }),
+  z.strictObject({ kind: z.literal('throttle'), bytesPerS: z.number().positive(), share }),
   /** Open connections are reset, and new ones as long as it lasts. */
   z.strictObject({ kind: z.literal('reset') }),
   /** Nothing passes, nothing is refused; what was held passes afterwards. */
@@ -44,13 +104,14 @@ const faultAction = z.discriminatedUnion('kind', [
     kind: z.literal('cut'),
     afterEvents: z.int().min(0),
     how: z.enum(['fin', 'rst']),
+    share,
   }),
   /** The stream is silent after so many events until the fault is over. */
-  z.strictObject({ kind: z.literal('stall'), afterEvents: z.int().min(0) }),
+  z.strictObject({ kind: z.literal('stall'), afterEvents: z.int().min(0), share }),
   /** Requests are answered with this status and reach no server. */
-  z.strictObject({ kind: z.literal('status'), code: z.int().min(400).max(599) }),
+  z.strictObject({ kind: z.literal('status'), code: z.int().min(400).max(599), share }),
   /** The event after so many is no JSON. */
-  z.strictObject({ kind: z.literal('garble'), afterEvents: z.int().min(0) }),
+  z.strictObject({ kind: z.literal('garble'), afterEvents: z.int().min(0), share }),
 ])
 export type FaultAction = z.infer<typeof faultAction>
 
@@ -108,6 +169,11 @@ export const injectionSpec = z.strictObject({
       .strictObject({ wordsPerToken: z.number().positive(), templateTokens: z.number().min(0) })
       .nullable(),
     dataset: z.strictObject({ path: z.string(), columns }).nullable(),
+    /** Of `--arrivals clients`: who sends how much, and the rate of all over time. */
+    clients: z
+      .strictObject({ path: z.string(), ratesPath: z.string().nullable() })
+      .nullable()
+      .default(null),
     /** Recorded conversations or graphs of agents, taken in turn; an arrival begins one. */
     sessions: z.strictObject({ path: z.string(), columns }).nullable().default(null),
     /** What calls of a session carry on with: what this server answered, or what the recording had. */
@@ -312,6 +378,11 @@ const faultRecord = z.object({
   isUndone: z.boolean(),
   /** Requests that failed or missed the SLO between the onset and the recovery. */
   lost: z.int(),
+  /** How they were lost; `slow`: answered, but outside the SLO. */
+  lostBy: z.partialRecord(z.enum([...outcomes, 'slow']), z.int()).default({}),
+  /** Share of good requests before the onset, and between onset and recovery. */
+  attainmentBefore: figure.default(null),
+  attainmentDuring: figure.default(null),
   /** From the onset to the first failure that users saw; null: they saw none. */
   detectedAfterMs: figure,
   /** From the onset until attainment held its target again for the recovery time; null: not within the run. */

@@ -13,6 +13,7 @@ import type { ServerCounters } from './policy/measurement/run-facts.ts'
 import type { Window } from './policy/measurement/window.ts'
 import { secondBySecond } from './policy/measurement/series.ts'
 import type { DatasetPrompt } from './policy/workload/prompt.ts'
+import type { ClientMix } from './policy/arrivals/client-mix.ts'
 import { buildSchedule, type Recording, type Schedule } from './policy/workload/schedule.ts'
 import type { Session } from './policy/workload/session.ts'
 import type { ImageTemplate } from './policy/workload/synthetic-image.ts'
@@ -22,6 +23,8 @@ export interface InjectionOptions {
   readonly apiKey?: string | undefined
   readonly headers?: Readonly<Record<string, string>>
   readonly sources?: Sources
+  /** Where the run keeps its files. */
+  readonly folder?: string
   /** Faults are allowed on a target that is not this machine. */
   readonly isOwned?: boolean
   /** Ask the system to run the threads that send and stamp before others; true where not said. */
@@ -36,6 +39,7 @@ export interface Sources {
   readonly recording?: Recording | undefined
   readonly dataset?: readonly DatasetPrompt[]
   readonly sessions?: readonly Session[] | undefined
+  readonly clientMix?: ClientMix
   readonly imageTemplate?: ImageTemplate
 }
 
@@ -50,15 +54,20 @@ export async function runInjection(
   spec: InjectionSpec,
   options: InjectionOptions,
 ): Promise<InjectionResult> {
-  const { recording, dataset = [], sessions, imageTemplate } = options.sources ?? {}
+  const { recording, dataset = [], sessions, clientMix, imageTemplate } = options.sources ?? {}
   const target = await resolveTarget(spec.url, spec.endpoint, options.apiKey, options.headers)
   const schedule = buildSchedule(spec, {
     ...(recording ? { recording } : {}),
     ...(sessions ? { sessions } : {}),
+    ...(clientMix ? { clientMix } : {}),
     datasetRows: dataset.length,
   })
   const before = await readServerCounters(spec.url)
-  const faults = await prepareFaults(spec.faults, target, options.isOwned ?? false)
+  const faults = await prepareFaults(spec.faults, target, {
+    isOwned: options.isOwned ?? false,
+    seed: spec.seed,
+    folder: options.folder,
+  })
   const machine = watchMachine()
   const startedAt = new Date().toISOString()
   const fleet = startFleet({

@@ -2,9 +2,13 @@ import { sql, type Kysely } from 'kysely'
 import { Migrator, type Migration } from 'kysely/migration'
 import { AppError } from '../core/errors.ts'
 import { first } from './migrations/0001-first.ts'
+import { injections } from './migrations/0003-injections.ts'
 
 /** In order for ever: a new one goes to the end. */
-const migrations: Record<string, Migration> = { '0001-first': first }
+const migrations: Record<string, Migration> = {
+  '0001-first': first,
+  '0003-injections': injections,
+}
 
 /** Brings the tables to this version. Error: `store/newer-schema` where they are ahead of it. */
 export async function migrate<Tables>(db: Kysely<Tables>): Promise<void> {

@@ -12,6 +12,7 @@ export interface Schema {
   requests: RequestTable
   usage_hours: UsageHourTable
   journal_offsets: JournalOffsetTable
+  injections: InjectionTable
 }
 
 interface DeploymentTable {
@@ -90,6 +91,14 @@ export interface UsageHourTable {
   prompt_tokens: number
   completion_tokens: number
   cached_tokens: number
+}
+
+interface InjectionTable {
+  id: string
+  started_at_ms: number
+  /** What lists show. */
+  head: string
+  document: string
 }
 
 interface JournalOffsetTable {

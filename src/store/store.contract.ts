@@ -30,6 +30,34 @@ export function storeContract(name: string, prepare: () => Promise<StoreBench>):
       return store
     }
 
+    describe('injections', () => {
+      const kept = (id: string, startedAt: string) => {
+        const head = { id, startedAt, kind: 'injection-report', seed: 1 }
+        return { head, document: { ...head, version: 1 } } as unknown as Parameters<
+          Store['injections']['keep']
+        >[0]
+      }
+      it('are kept once, listed newest first, and deleted', async () => {
+        await store.injections.keep(kept('a', '2026-01-01T00:00:00.000Z'))
+        await store.injections.keep(kept('c', '2026-01-03T00:00:00.000Z'))
+        await store.injections.keep(kept('b', '2026-01-02T00:00:00.000Z'))
+        await store.injections.keep(kept('a', '2026-09-09T00:00:00.000Z'))
+        await reopen()
+        const ids = async (limit: number) =>
+          (await store.injections.list({ limit })).map(({ id }) => id)
+        expect(await ids(10)).toEqual(['c', 'b', 'a'])
+        expect(await ids(2)).toEqual(['c', 'b'])
+        expect(await store.injections.get('a')).toMatchObject({
+          version: 1,
+          startedAt: '2026-01-01T00:00:00.000Z',
+        })
+        await store.injections.remove('b')
+        expect(await ids(10)).toEqual(['c', 'a'])
+        for (const missing of [store.injections.get('b'), store.injections.remove('b')])
+          await expect(missing).rejects.toMatchObject({ code: 'injection/not-found' })
+      })
+    })
+
     describe('deployments', () => {
       it('keeps what was created, in that order, over a restart', async () => {
         await store.deployments.create(spec('zebra'), change(1))

@@ -1,4 +1,5 @@
 import type { DeploymentSpec } from '../contract/deployment.ts'
+import type { InjectionDocument, InjectionHead } from '../contract/injection-head.ts'
 import type { JournalClose } from '../contract/journal.ts'
 
 /**
@@ -10,6 +11,7 @@ export interface Store {
   readonly deployments: DeploymentQueries
   readonly keys: KeyQueries
   readonly requests: RequestQueries
+  readonly injections: InjectionQueries
   close(): Promise<void>
 }
 
@@ -113,6 +115,20 @@ interface UsageSum {
   readonly promptTokens: number
   readonly completionTokens: number
   readonly cachedTokens: number
+}
+
+export interface InjectionQueries {
+  /** One that is kept already stays as it is. */
+  keep(injection: {
+    readonly head: InjectionHead
+    readonly document: InjectionDocument
+  }): Promise<void>
+  /** Newest first. */
+  list(query: { limit: number }): Promise<readonly InjectionHead[]>
+  /** Error: `injection/not-found`. */
+  get(id: string): Promise<InjectionDocument>
+  /** Error: `injection/not-found`. */
+  remove(id: string): Promise<void>
 }
 
 interface JournalOffset {

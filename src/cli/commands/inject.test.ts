@@ -64,7 +64,14 @@ describe('inject', () => {
     expect(code).toBe(0)
     expect(bodies()).toEqual([...first, ...first].sort())
     const { stdout } = await baleen('injection', 'list', '--json')
-    expect((JSON.parse(stdout) as { runs: unknown[] }).runs).toHaveLength(2)
+    const { injections } = JSON.parse(stdout) as { injections: { id: string }[] }
+    expect(injections).toHaveLength(2)
+    const compared = await baleen('injection', 'compare', ...injections.map(({ id }) => id))
+    expect(compared.stdout).toMatch(/TTFT p50, ms +[\d.]+ +[\d.]+ \([+−]/)
+    expect((await baleen('injection', 'again', 'last', '--json')).code).toBe(0)
+    expect(bodies()).toEqual([...first, ...first, ...first].sort())
+    await baleen('injection', 'rm', injections[0]!.id)
+    expect(existsSync(join(folder, 'runs', injections[0]!.id))).toBe(false)
     expect((await baleen('injection', 'show', 'last')).stdout).toContain('TTFT')
   })
 

@@ -1,73 +1,127 @@
-import { defineCommand } from '../command.ts'
-import { connectionFlags, dataDirectory } from '../connection.ts'
+import { defineCommand, usageError } from '../command.ts'
+import { connectionFlags } from '../connection.ts'
+import { exitCodes } from '../exit-code.ts'
+import { injectFlags } from '../inject/inject-context.ts'
 import { formatTable } from '../table.ts'
-
-const places = { data: connectionFlags.data, config: connectionFlags.config } as const
+import { inject } from './inject.ts'
 
 export const injectionList = defineCommand({
   name: 'injection list',
-  summary: 'Show the runs that were kept',
-  examples: ['injection list', 'injection list --json'],
+  summary: 'Show kept injections, newest first',
+  examples: ['injection list', 'injection list --limit 5 --json'],
   positionals: [],
-  flags: places,
+  flags: {
+    ...connectionFlags,
+    limit: { kind: 'integer', hint: 'N', summary: 'At most so many (50)' },
+  },
   async run({ flags, io, output }) {
-    const { createRunFolder } = await import('../../injector/report/run-folder.ts')
-    const { formatMs, formatPercentile, formatRate, formatShare, outcomesText } =
-      await import('../../injector/report/figures.ts')
-    const reports = createRunFolder(await dataDirectory(flags, io)).list()
-    if (reports.length === 0) output.note('No runs yet. `baleen inject URL` makes one.')
-    output.data(
-      { runs: reports.map(({ id, startedAt, summary }) => ({ id, startedAt, summary })) },
-      () =>
-        formatTable(
-          [
-            'run',
-            'target',
-            'requests/s',
-            'TTFT p50',
-            'TTFT p99',
-            'TPOT p50',
-            'attainment',
-            'outcomes',
-            'trust',
-          ],
-          reports.map(({ id, spec, summary }) => [
-            id,
-            `${new URL(spec.url).host} ${spec.models[0]!.name}`,
-            formatRate(summary.requestsPerSecond),
-            formatMs(summary.ttftMs.p50),
-            formatPercentile(summary.ttftMs, 'p99'),
-            formatMs(summary.tpotMs.p50),
-            formatShare(summary.attainment),
-            outcomesText(summary.outcomes),
-            summary.validity.isTrustworthy ? 'yes' : 'no',
-          ]),
-          output.style,
-        ),
-    )
+    const { createRunLibrary } = await import('../inject/run-library.ts')
+    const { headTable } = await import('../inject/head-table.ts')
+    const library = await createRunLibrary(flags, io)
+    const injections = await library.list(flags.limit ?? 50)
+    if (injections.length === 0) output.note('No injections yet. `baleen inject URL` makes one.')
+    output.data({ injections }, () => formatTable(...headTable(injections), output.style))
   },
 })
 
 export const injectionShow = defineCommand({
   name: 'injection show',
-  summary: 'Show the report of a run',
+  summary: 'Show the report of an injection',
   details:
-    'The same text as at its end; --json gives report.json. --as llm-d gives a llm-d Benchmark Report.',
+    'The same text as at its end; --json gives report.json. --as llm-d gives a llm-d Benchmark Report. HTML and CSV lie in the folder of the run.',
   examples: ['injection show last', 'injection show 20261123-093000-k3x9 --json'],
   positionals: [{ name: 'run', summary: 'Its name, or last' }],
   flags: {
-    ...places,
+    ...connectionFlags,
     as: { kind: 'text', choices: ['llm-d'], summary: "Another tool's format, as JSON" },
   },
   async run({ flags, positionals, io, output }) {
-    const { createRunFolder } = await import('../../injector/report/run-folder.ts')
-    const { reportText } = await import('../inject/report-text.ts')
-    const folder = createRunFolder(await dataDirectory(flags, io))
-    const report = folder.report(positionals.run)
+    const { createRunLibrary } = await import('../inject/run-library.ts')
+    const { documentText } = await import('../inject/document-text.ts')
+    const library = await createRunLibrary(flags, io)
+    const document = await library.get(positionals.run)
     if (flags.as === 'llm-d') {
+      if (document.kind !== 'injection-report')
+        throw usageError('--as llm-d is of a single run, not of a sweep or comparison')
       const { llmdReport } = await import('../../injector/report/llm-d-report.ts')
-      return output.line(JSON.stringify(llmdReport(report), null, 2))
+      return output.line(JSON.stringify(llmdReport(document), null, 2))
     }
-    output.data(report, () => reportText(report, folder.pathOf(report.id), output.style))
+    output.data(document, () =>
+      documentText(document, library.folder.pathOf(document.id), output.style),
+    )
+  },
+})
+
+export const injectionCompare = defineCommand({
+  name: 'injection compare',
+  summary: 'Put kept runs side by side, each against the first',
+  details:
+    'Shows figures, not verdicts: runs made at different times differ by chance too. `inject --compare` runs both in turn and says whether a difference is one.',
+  examples: ['injection compare 20261123-093000-k3x9 last'],
+  positionals: [{ name: 'runs', summary: 'Two or more names', repeats: true }],
+  flags: connectionFlags,
+  async run({ flags, positionals, io, output }) {
+    if (positionals.runs.length < 2) throw usageError('name two runs or more')
+    const { createRunLibrary } = await import('../inject/run-library.ts')
+    const { compareKept, keptTable } = await import('../inject/compare-kept.ts')
+    const library = await createRunLibrary(flags, io)
+    const documents = await Promise.all(positionals.runs.map((run) => library.get(run)))
+    const reports = documents.map((document) => {
+      if (document.kind === 'injection-report') return document
+      throw usageError(`${document.id} is a sweep or comparison, not a run`)
+    })
+    const comparison = compareKept(reports)
+    output.data(comparison, () =>
+      [
+        formatTable(...keptTable(comparison), output.style),
+        ...comparison.differences.map((text) => output.style('yellow', `! ${text}`)),
+      ].join('\n'),
+    )
+    return comparison.differences.length > 0 ? exitCodes.negative.code : exitCodes.ok.code
+  },
+})
+
+export const injectionAgain = defineCommand({
+  name: 'injection again',
+  summary: 'Make a kept run again: same spec, same seed',
+  examples: ['injection again last', 'injection again 20261123-093000-k3x9 --seed 2'],
+  positionals: [{ name: 'run', summary: 'Its name, or last' }],
+  flags: {
+    ...connectionFlags,
+    seed: injectFlags.seed,
+    key: injectFlags.key,
+    header: injectFlags.header,
+    'i-own-this': injectFlags['i-own-this'],
+    'json-lines': injectFlags['json-lines'],
+  },
+  async run({ flags, positionals, io, output }) {
+    const none = Object.fromEntries(
+      Object.entries(injectFlags).map(([name, flag]) => [
+        name,
+        flag.kind === 'boolean' ? false : 'repeats' in flag ? [] : undefined,
+      ]),
+    )
+    return inject.run({
+      flags: { ...none, ...flags, again: positionals.run },
+      positionals: { targets: [] },
+      io,
+      output,
+    })
+  },
+})
+
+export const injectionRemove = defineCommand({
+  name: 'injection rm',
+  summary: 'Forget injections and delete their folders',
+  examples: ['injection rm 20261123-093000-k3x9'],
+  positionals: [{ name: 'runs', summary: 'Their names', repeats: true }],
+  flags: connectionFlags,
+  async run({ flags, positionals, io, output }) {
+    const { createRunLibrary } = await import('../inject/run-library.ts')
+    const library = await createRunLibrary(flags, io)
+    for (const run of positionals.runs) {
+      await library.remove(run)
+      output.note(`${run} is gone`)
+    }
   },
 })

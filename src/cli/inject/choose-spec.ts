@@ -4,9 +4,10 @@ import { AppError } from '../../core/errors.ts'
 import { calibrate } from '../../injector/drive/calibrate.ts'
 import { createEndpointCalls } from '../../injector/drive/endpoint-calls.ts'
 import { parseUrl } from '../../injector/drive/target.ts'
-import { readFaultPlan, type ProcessChoice } from '../../injector/faults/read-plan.ts'
+import type { ProcessChoice } from '../../injector/faults/plan-actions.ts'
+import { readFaultPlan } from '../../injector/faults/read-plan.ts'
 import { usageError } from '../command.ts'
-import { connect } from '../connection.ts'
+import { connect, dataDirectory, readRecord } from '../connection.ts'
 import { routeOf } from '../deployment-table.ts'
 import { isUrl } from './is-url.ts'
 import type { InjectContext } from './inject-context.ts'
@@ -17,8 +18,11 @@ export async function chooseSpec(
   context: InjectContext,
   target: string | undefined,
 ): Promise<InjectionSpec> {
-  const { flags, folder, base } = context
-  if (flags.again !== undefined) return folder.spec(flags.again)
+  const { flags, base } = context
+  if (flags.again !== undefined) {
+    const spec = await specAgain(context, flags.again)
+    return flags.seed === undefined ? spec : { ...spec, seed: flags.seed }
+  }
   if (flags.spec !== undefined) return readSpec(flags.spec)
   if (target === undefined) throw usageError('TARGET is missing', 'Name a URL or a deployment.')
   if (target.endsWith('.json')) return readSpec(target)
@@ -35,9 +39,31 @@ export async function chooseSpec(
   return flags['exact-tokens'] ? calibrate(withFaults, calls) : withFaults
 }
 
-/** The process of a replica; of a deployment, of its first one that runs. */
+/** Of what the store has; of a run that was killed, what its folder has. */
+async function specAgain({ library }: InjectContext, id: string): Promise<InjectionSpec> {
+  try {
+    const document = await library.get(id)
+    return document.kind === 'injection-comparison' ? document.a : document.spec
+  } catch (thrown) {
+    if (!(thrown instanceof AppError) || thrown.code !== 'injection/not-found') throw thrown
+    return library.folder.spec(id)
+  }
+}
+
+/** A process of Baleen itself, of a replica, or of the first replica of a deployment that runs; on this machine. */
 async function pidOf({ flags, io }: InjectContext, choice: ProcessChoice): Promise<number> {
   if (choice.pid !== undefined) return choice.pid
+  const elsewhere = flags.url ?? io.environment.url
+  if (elsewhere !== undefined && !isThisMachine(new URL(elsewhere).hostname))
+    throw new AppError('injection/not-owned', {
+      message: `processes behind ${elsewhere} are not of this machine`,
+      hint: 'Run `baleen inject` there.',
+    })
+  if (choice.process !== undefined) {
+    const record = readRecord(await dataDirectory(flags, io), choice.process)
+    if (record) return record.pid
+    throw new AppError('injection/bad-spec', { message: `no process ${choice.process} runs here` })
+  }
   const replicas = (await (await connect(flags, io)).deployments()).flatMap(
     (deployment) => deployment.replicas,
   )
@@ -50,6 +76,9 @@ async function pidOf({ flags, io }: InjectContext, choice: ProcessChoice): Promi
     message: `no running process of ${choice.replica ?? choice.deployment}`,
   })
 }
+
+const isThisMachine = (host: string): boolean =>
+  host === 'localhost' || host === '[::1]' || host.startsWith('127.')
 
 /** A URL as it is; anything else is a deployment of this Baleen. */
 async function findTarget(

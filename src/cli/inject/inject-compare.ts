@@ -7,6 +7,7 @@ import { comparisonTable, htmlComparison } from '../../injector/report/html-stud
 import { exitCodes } from '../exit-code.ts'
 import { formatTable } from '../table.ts'
 import type { InjectContext } from './inject-context.ts'
+import { keepDocument } from './inject-once.ts'
 import { createLiveView } from './live-view.ts'
 
 /** Two targets ABBA. Exit 5: they can't be compared. */
@@ -15,7 +16,8 @@ export async function injectCompare(
   a: InjectionSpec,
   b: InjectionSpec,
 ): Promise<number> {
-  const { folder, io, output, flags, base } = context
+  const { library, io, output, flags, base } = context
+  const { folder } = library
   const id = folder.create(Date.now())
   for (const [name, spec] of Object.entries({ a, b }))
     folder.write(id, `spec-${name}.json`, `${JSON.stringify(spec, null, 2)}\n`)
@@ -45,6 +47,7 @@ export async function injectCompare(
   }).finally(() => view.end())
   folder.write(id, 'comparison.html', htmlComparison(comparison))
   folder.write(id, 'comparison.json', `${JSON.stringify(injectionComparison.parse(comparison))}\n`)
+  await keepDocument(context, comparison)
   output.data(comparison, () =>
     [
       formatTable(...comparisonTable(comparison), output.style),

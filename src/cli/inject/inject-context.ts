@@ -1,11 +1,12 @@
 import type { Context, FlagValues } from '../command.ts'
-import { connect, connectionFlags, dataDirectory } from '../connection.ts'
+import { connect, connectionFlags } from '../connection.ts'
 import { makeTemporaryKey, untilKnown } from '../temporary-key.ts'
 import { isUrl } from './is-url.ts'
 import { usageError, type Flags } from '../command.ts'
-import { createRunFolder, type RunFolder } from '../../injector/report/run-folder.ts'
+import { mendLeftFaults } from '../../injector/faults/open-faults.ts'
 import type { InjectionOptions } from '../../injector/run-injection.ts'
 import { specFlags } from './inject-flags.ts'
+import { createRunLibrary, type RunLibrary } from './run-library.ts'
 
 /** Flags of `inject` beside those that make the spec. */
 export const injectFlags = {
@@ -48,7 +49,7 @@ export interface InjectContext {
   readonly flags: InjectFlags
   readonly io: Context['io']
   readonly output: Context['output']
-  readonly folder: RunFolder
+  readonly library: RunLibrary
   /** Key, headers and interrupt of every run. */
   readonly base: Omit<InjectionOptions, 'id'>
 }
@@ -65,12 +66,15 @@ export async function withInjectContext<T>(
   const control = given === undefined && isOurs ? await connect(flags, io) : null
   const made = control && (await makeTemporaryKey('baleen inject', control, flags, io))
   try {
+    const library = await createRunLibrary(flags, io)
+    for (const line of mendLeftFaults(library.folder.root))
+      output.note(`left behind by a run that was killed: ${line}`)
     if (made) await untilKnown((await control.status()).gatewayUrl, made.key, io)
     return await use({
       flags,
       io,
       output,
-      folder: createRunFolder(await dataDirectory(flags, io)),
+      library,
       base: {
         apiKey: given ?? made?.key,
         headers: parseHeaders(flags.header),

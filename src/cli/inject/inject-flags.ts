@@ -103,6 +103,16 @@ export const specFlags = {
     hint: 'FILE',
     summary: 'Times and lengths from JSONL or CSV (with --arrivals trace)',
   },
+  clients: {
+    kind: 'text',
+    hint: 'FILE',
+    summary: 'Clients with their rates and bursts, for --arrivals clients (ServeGen, or columns client, rate, cv)',
+  },
+  'rate-curve': {
+    kind: 'text',
+    hint: 'FILE',
+    summary: 'Rate of all --clients over time: columns t_s, rate_rps',
+  },
   'trace-from': { kind: 'duration', hint: '10m', summary: 'Start within the trace (0)' },
   'trace-to': { kind: 'duration', hint: '20m', summary: 'End within the trace' },
   columns: {

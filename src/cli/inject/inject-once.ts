@@ -1,4 +1,5 @@
 import type { InjectionReport, InjectionSpec } from '../../contract/injection.ts'
+import type { InjectionDocument } from '../../contract/injection-head.ts'
 import { readSources } from '../../injector/data/sources.ts'
 import { saveRun } from '../../injector/report/save-run.ts'
 import { runInjection } from '../../injector/run-injection.ts'
@@ -9,7 +10,8 @@ import { reportText } from './report-text.ts'
 
 /** One run, kept and told. Returns the exit code. */
 export async function injectOnce(context: InjectContext, spec: InjectionSpec): Promise<number> {
-  const { folder, io, output, flags, base } = context
+  const { library, io, output, flags, base } = context
+  const { folder } = library
   const sources = readSources(spec)
   const id = folder.create(Date.now())
   folder.write(id, 'spec.json', `${JSON.stringify(spec, null, 2)}\n`)
@@ -18,11 +20,23 @@ export async function injectOnce(context: InjectContext, spec: InjectionSpec): P
     ...base,
     sources,
     id,
+    folder: folder.pathOf(id),
     onProgress: (progress) => view.show(progress),
   }).finally(() => view.end())
   saveRun(folder, report, records)
+  await keepDocument(context, report)
   output.data(report, () => reportText(report, folder.pathOf(id), output.style))
   return exitCodeOf(report)
+}
+
+/** Into the store; where that can't be had the folder has it all the same, and the person is told. */
+export async function keepDocument(
+  { library, output }: InjectContext,
+  document: InjectionDocument,
+): Promise<void> {
+  const problem = await library.keep(document)
+  if (problem !== null)
+    output.note(`not in the store (${problem}); kept in ${library.folder.pathOf(document.id)}`)
 }
 
 /** Interrupted, or nothing was answered: scripts should notice. */

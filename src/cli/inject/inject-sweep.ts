@@ -7,11 +7,13 @@ import { runSweep } from '../../injector/sweep.ts'
 import { exitCodes } from '../exit-code.ts'
 import { formatTable } from '../table.ts'
 import { parseShare, type InjectContext } from './inject-context.ts'
+import { keepDocument } from './inject-once.ts'
 import { createLiveView } from './live-view.ts'
 
 /** Looks for the highest rate. Exit 5: no rate meets the SLO. */
 export async function injectSweep(context: InjectContext, spec: InjectionSpec): Promise<number> {
-  const { folder, io, output, flags, base } = context
+  const { library, io, output, flags, base } = context
+  const { folder } = library
   const id = folder.create(Date.now())
   folder.write(id, 'spec.json', `${JSON.stringify(spec, null, 2)}\n`)
   let view = createLiveView(spec, io, output, flags['json-lines'])
@@ -36,6 +38,7 @@ export async function injectSweep(context: InjectContext, spec: InjectionSpec): 
   }).finally(() => view.end())
   folder.write(id, 'sweep.html', htmlSweep(sweep))
   folder.write(id, 'sweep.json', `${JSON.stringify(injectionSweep.parse(sweep))}\n`)
+  await keepDocument(context, sweep)
   output.data(sweep, () =>
     [
       formatTable(...sweepTable(sweep), output.style),

@@ -42,6 +42,10 @@ export function specFromFlags(
       ...(output ? { outputTokens: output } : {}),
       sharedPrefix: sharedPrefixOf(flags['shared-prefix']),
       turns: atLeast('--turns', given(flags.turns, 1), 1),
+      clients:
+        flags.clients === undefined
+          ? null
+          : { path: flags.clients, ratesPath: flags['rate-curve'] ?? null },
       sessions: flags.sessions === undefined ? null : { path: flags.sessions, columns: {} },
       answers: flags.answers ?? base.workload.answers,
       images: imagesOf(flags.images),
@@ -120,7 +124,11 @@ function loadOf(flags: SpecFlags): InjectionSpec['load'] {
       rampMs: flags.ramp ?? 1000,
     }
   }
-  const arrivals = flags.arrivals ?? (flags.trace === undefined ? 'poisson' : 'trace')
+  const arrivals =
+    flags.arrivals ??
+    (flags.clients !== undefined ? 'clients' : flags.trace !== undefined ? 'trace' : 'poisson')
+  if (flags['rate-curve'] !== undefined && flags.clients === undefined)
+    throw usageError('--rate-curve needs --clients FILE')
   if (parseArrivals(arrivals).arrivals.name === 'trace' && flags.trace === undefined)
     throw usageError('--arrivals trace needs --trace FILE')
   const ratePerS = numberOf('--rate', flags.rate ?? '1')

@@ -4,7 +4,7 @@ import { readTable, type Row } from './table.ts'
 
 export interface RecordingChoice {
   readonly path: string
-  /** `time`, `input`, `output`, `blocks` → column; `unit` → s, ms or us. */
+  /** `time`, `input`, `output`, `blocks`, `client` → column; `unit` → s, ms or us. */
   readonly columns: Readonly<Record<string, string>>
   /** Part of the recording, from its start. */
   readonly fromMs: number
@@ -32,6 +32,7 @@ const usualNames = {
     'completion_tokens',
   ],
   blocks: ['hash_ids'],
+  client: ['client', 'client_id', 'user_id', 'tenant'],
 } as const
 
 /** A trace file as times and lengths. Error: `injection/bad-data`. */
@@ -49,6 +50,7 @@ export function readRecording({ path, columns, fromMs, toMs }: RecordingChoice):
   const time = column('time')
   if (time === null) throw bad(`no column of ${path} looks like a time: ${names.join(', ')}`)
   const blocks = column('blocks')
+  const client = column('client')
   // Mooncake counts milliseconds, everybody else seconds.
   const factor = unitFactor(columns['unit'] ?? (blocks === null ? 's' : 'ms'))
   const all = rows.map((row, index) => ({ row, atMs: timeMs(row[time], factor, index) }))
@@ -63,6 +65,7 @@ export function readRecording({ path, columns, fromMs, toMs }: RecordingChoice):
     timesMs: Float64Array.from(part, ({ atMs }) => atMs),
     inputTokens: lengths(column('input')),
     outputTokens: lengths(column('output')),
+    clients: client === null ? null : part.map(({ row }) => String(row[client])),
     prefixBlocks: blocks === null ? null : part.map(({ row }) => blocksOf(row[blocks])),
   }
 }

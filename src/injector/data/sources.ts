@@ -1,5 +1,6 @@
 import type { InjectionSpec } from '../../contract/injection.ts'
 import type { Sources } from '../run-injection.ts'
+import { readClientMix } from './client-mix.ts'
 import { readDataset } from './dataset.ts'
 import { createImageTemplate } from './image-template.ts'
 import { readRecording } from './recording.ts'
@@ -7,11 +8,12 @@ import { readSessions } from './sessions.ts'
 
 /** The files that a spec names. Error: `injection/bad-data`. */
 export function readSources({ workload }: InjectionSpec): Sources {
-  const { trace, dataset, sessions, images } = workload
+  const { trace, dataset, sessions, images, clients } = workload
   return {
     ...(trace ? { recording: readRecording(trace) } : {}),
     ...(dataset ? { dataset: readDataset(dataset.path, dataset.columns) } : {}),
     ...(sessions ? { sessions: readSessions(sessions.path) } : {}),
+    ...(clients ? { clientMix: readClientMix(clients.path, clients.ratesPath) } : {}),
     ...(images ? { imageTemplate: createImageTemplate(images.width, images.height) } : {}),
   }
 }

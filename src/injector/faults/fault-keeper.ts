@@ -1,11 +1,12 @@
 /**
- * A process of its own that does what a fault does to processes, and undoes it: when its time is over, when it is
+ * A process of its own that breaks processes, machine and network, and mends them: when the time is over, when it is
  * told to, and when the injector is gone, however that ended. It learns of that by the end of its stdin.
  */
-import { readFileSync } from 'node:fs'
 import { createInterface } from 'node:readline'
-import { Worker } from 'node:worker_threads'
 import type { FaultAction } from '../../contract/injection.ts'
+import { createOpenFaults } from './open-faults.ts'
+import { makeFault, type MadeFault } from './process-fault.ts'
+import { mend, type Undo } from './undo.ts'
 
 export interface KeeperCommand {
   readonly id: number
@@ -19,7 +20,9 @@ export interface KeeperReport {
   readonly note: string
 }
 
-const undos = new Map<number, () => string>()
+const [folder] = process.argv.slice(2)
+const written = folder === undefined ? null : createOpenFaults(folder)
+const made = new Map<number, MadeFault>()
 const tell = (report: KeeperReport) => process.stdout.write(`${JSON.stringify(report)}\n`)
 // The reader may be gone; what was broken has to be mended all the same.
 process.stdout.on('error', () => {})
@@ -28,10 +31,18 @@ for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal
 const lines = createInterface({ input: process.stdin })
 lines.on('line', (line) => {
   const { id, action, forMs } = JSON.parse(line) as KeeperCommand
+  const planned: Undo[] = []
   try {
-    undos.set(id, apply(action))
+    const fault = makeFault(action, (undo) => {
+      planned.push(undo)
+      written?.add(id, undo)
+    })
+    made.set(id, fault)
     tell({ id, did: 'applied', note: '' })
   } catch (thrown) {
+    // It may have been made in part.
+    for (const undo of planned) attempt(() => mend(undo))
+    written?.remove(id)
     tell({ id, did: 'failed', note: (thrown as Error).message })
     return
   }
@@ -40,61 +51,27 @@ lines.on('line', (line) => {
 lines.on('close', end)
 
 function undo(id: number): void {
-  const mend = undos.get(id)
-  undos.delete(id)
-  if (mend) tell({ id, did: 'undone', note: mend() })
+  const fault = made.get(id)
+  if (!fault) return
+  made.delete(id)
+  try {
+    tell({ id, did: 'undone', note: fault.end() })
+    written?.remove(id)
+  } catch (thrown) {
+    // Stays written down: the next run tries again.
+    tell({ id, did: 'failed', note: `not undone: ${(thrown as Error).message}` })
+  }
+}
+
+function attempt(act: () => unknown): void {
+  try {
+    act()
+  } catch {
+    // What was never made can't be mended.
+  }
 }
 
 function end(): void {
-  for (const id of undos.keys()) undo(id)
+  for (const id of made.keys()) undo(id)
   process.exit(0)
-}
-
-function apply(action: FaultAction): () => string {
-  switch (action.kind) {
-    case 'kill':
-      process.kill(action.pid, 'SIGKILL')
-      return () => 'ended for good: whoever supervises it has to start it again'
-    case 'terminate':
-      process.kill(action.pid, 'SIGTERM')
-      return () => 'asked to end: whoever supervises it has to start it again'
-    case 'stop': {
-      const startTime = startTimeOf(action.pid)
-      process.kill(action.pid, 'SIGSTOP')
-      return () => {
-        if (startTimeOf(action.pid) !== startTime) return 'it was ended meanwhile'
-        process.kill(action.pid, 'SIGCONT')
-        return ''
-      }
-    }
-    case 'hog-cpu': {
-      const workers = Array.from(
-        { length: action.cores },
-        () => new Worker('for (;;) Math.sqrt(Math.random())', { eval: true }),
-      )
-      return () => {
-        for (const worker of workers) void worker.terminate()
-        return ''
-      }
-    }
-    case 'hog-memory': {
-      let held: Buffer | null = Buffer.alloc(action.bytes, 1)
-      return () => {
-        held = null
-        return held === null ? '' : 'still held'
-      }
-    }
-    default:
-      throw new Error(`${action.kind} is no fault of a process`)
-  }
-}
-
-/** Tells a process from a later one with the same pid. Null: there is none, or this system does not tell. */
-function startTimeOf(pid: number): string | null {
-  try {
-    const text = readFileSync(`/proc/${pid}/stat`, 'utf8')
-    return text.slice(text.lastIndexOf(')') + 2).split(' ')[19] ?? null
-  } catch {
-    return null
-  }
 }

@@ -17,26 +17,47 @@ export interface FaultRunner {
   end(): Promise<FaultWindow[]>
 }
 
-const processKinds = new Set(['kill', 'stop', 'terminate', 'hog-cpu', 'hog-memory'])
+/** Those that the relay makes; the others are the keeper's. */
+const connectionKinds: ReadonlySet<FaultSpec['action']['kind']> = new Set([
+  'delay',
+  'slow-headers',
+  'throttle',
+  'reset',
+  'black-hole',
+  'half-close',
+  'cut',
+  'stall',
+  'status',
+  'garble',
+])
+export const isOfConnections = ({ action }: FaultSpec): boolean => connectionKinds.has(action.kind)
+
+export interface FaultOptions {
+  /** The target is claimed although it is not this machine. */
+  readonly isOwned: boolean
+  readonly seed: number
+  /** Of the run: what is broken is written down there, so that the next run can mend it. */
+  readonly folder?: string | undefined
+}
 
 /** Null: there are none. Error: `injection/not-owned` for a target elsewhere that nobody claimed. */
 export async function prepareFaults(
   faults: readonly FaultSpec[],
   target: Target,
-  isOwned: boolean,
+  { isOwned, seed, folder }: FaultOptions,
 ): Promise<FaultRunner | null> {
   if (faults.length === 0) return null
   if (!isOwned && !isLoopback(target.address))
     throw new AppError('injection/not-owned', {
       message: `${target.host} is not this machine, and the plan breaks things`,
     })
-  const needsProxy = faults.some(({ action }) => !processKinds.has(action.kind))
+  const needsProxy = faults.some(isOfConnections)
   if (needsProxy && target.isTls)
     throw new AppError('injection/bad-spec', {
       message: 'faults of connections need http: inside of TLS there are no events to see',
     })
-  const proxy = needsProxy ? await startFaultProxy(target) : null
-  const keeper = faults.some(({ action }) => processKinds.has(action.kind)) ? startKeeper() : null
+  const proxy = needsProxy ? await startFaultProxy(target, seed) : null
+  const keeper = faults.every(isOfConnections) ? null : startKeeper(folder)
   return createRunner(faults, target, proxy, keeper)
 }
 
@@ -85,8 +106,7 @@ function createRunner(
       for (const [id, spec] of faults.entries())
         timers.push(
           setTimeout(() => {
-            const isProcess = processKinds.has(spec.action.kind)
-            if (isProcess && keeper) pending.push(keepProcess(keeper, id, spec))
+            if (!isOfConnections(spec) && keeper) pending.push(keepProcess(keeper, id, spec))
             else if (proxy) pending.push(keepConnections(proxy, spec))
           }, spec.atMs - now()),
         )

@@ -5,7 +5,7 @@ import { join } from 'node:path'
 import { afterEach, describe, expect, it } from 'vitest'
 import { chatStream } from '../../../test/golden-server/golden-script.ts'
 import { startGoldenServer, type GoldenServer } from '../../../test/golden-server/golden-server.ts'
-import type { FaultAction, InjectionReport } from '../../contract/injection.ts'
+import { faultSpec, type InjectionReport } from '../../contract/injection.ts'
 import { completeSpec } from '../policy/default-spec.ts'
 import { runInjection } from '../run-injection.ts'
 import { readFaultPlan } from './read-plan.ts'
@@ -37,7 +37,7 @@ async function golden(): Promise<GoldenServer> {
 
 /** A run with one fault over all of it, or in its middle. */
 async function runWith(
-  action: FaultAction,
+  action: { kind: string } & Record<string, unknown>,
   { atMs = 0, forMs = 60_000, durationMs = 400 } = {},
 ): Promise<InjectionReport> {
   const server = await golden()
@@ -47,7 +47,7 @@ async function runWith(
     durationMs,
     graceMs: 2000,
     timeouts: { stallMs: 300, ttftMs: 300 },
-    faults: [{ name: action.kind, atMs, forMs, action }],
+    faults: [faultSpec.parse({ name: action.kind, atMs, forMs, action })],
   })
   const interrupt = new AbortController().signal
   return (await runInjection(spec, { id: 'run', interrupt })).report
@@ -106,7 +106,7 @@ describe('faults of connections have the outcome they ought to have', () => {
       headers: '',
     }
     const fault = { name: 'x', atMs: 0, forMs: 1, action: { kind: 'reset' as const } }
-    await expect(prepareFaults([fault], target, false)).rejects.toMatchObject({
+    await expect(prepareFaults([fault], target, { isOwned: false, seed: 1 })).rejects.toMatchObject({
       code: 'injection/not-owned',
     })
   })
@@ -182,15 +182,15 @@ faults:
     ])
     expect(plan.map(({ action }) => action)).toEqual([
       { kind: 'stop', pid: 77 },
-      { kind: 'delay', delayMs: 200 },
-      { kind: 'cut', afterEvents: 7, how: 'fin' },
-      { kind: 'throttle', bytesPerS: 10_240 },
+      { kind: 'delay', delayMs: 200, jitterMs: 0, share: 1 },
+      { kind: 'cut', afterEvents: 7, how: 'fin', share: 1 },
+      { kind: 'throttle', bytesPerS: 10_240, share: 1 },
     ])
   })
   it.each([
     ['faults: []', /faults/],
     ['faults: [{ at: 1s, for: 1s }]', /needs one action, it has none/],
-    ['faults: [{ at: 1s, for: 1s, reset: {}, stop: { pid: 1 } }]', /stop and reset/],
+    ['faults: [{ at: 1s, for: 1s, reset: {}, stop: { pid: 1 } }]', /reset and stop/],
     ['faults: [{ at: 1s, for: 1h, reset: {} }]', /forMs/],
     ['faults: [{ at: 1s, reset: {} }]', /for/],
     ['faults: [{ at: 1s, for: 1s, stop: { pid: 1, deployment: x } }]', /name one of/],

@@ -13,12 +13,17 @@ export interface Keeper {
   end(): Promise<void>
 }
 
-export function startKeeper(): Keeper {
+/** `folder`: where it writes down what is broken. */
+export function startKeeper(folder?: string): Keeper {
   // A session of its own: Ctrl-C in the terminal ends the injector first, and the keeper by the end of its stdin.
-  const child = spawn(process.execPath, [`${import.meta.dirname}/fault-keeper.ts`], {
-    detached: true,
-    stdio: ['pipe', 'pipe', 'ignore'],
-  })
+  const child = spawn(
+    process.execPath,
+    [`${import.meta.dirname}/fault-keeper.ts`, ...(folder === undefined ? [] : [folder])],
+    {
+      detached: true,
+      stdio: ['pipe', 'pipe', 'ignore'],
+    },
+  )
   const waits = new Map<string, PromiseWithResolvers<KeeperReport>>()
   const wait = (id: number, phase: 'applied' | 'undone') => {
     const key = `${id} ${phase}`

@@ -32,6 +32,7 @@ export function completeSpec(
       thinkTimeMs: 0,
       calibration: null,
       dataset: null,
+      clients: null,
       sessions: null,
       answers: 'recorded',
       images: null,

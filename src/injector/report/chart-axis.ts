@@ -9,7 +9,12 @@ export interface Axis {
 }
 
 /** From 0, or below where values are, up to a round value. */
-export function linearAxis(values: readonly number[], from: number, to: number, most?: number): Axis {
+export function linearAxis(
+  values: readonly number[],
+  from: number,
+  to: number,
+  most?: number,
+): Axis {
   const steps = roundSteps(least(values, 0), most ?? greatest(values))
   return {
     ...axis(steps[0]!, steps.at(-1)!, from, to, (value) => value),
@@ -40,7 +45,11 @@ export function logAxis(values: readonly number[], from: number, to: number): Ax
 
 /** Marks given by the caller, evenly spread values between them. */
 export function namedAxis(ticks: Axis['ticks'], from: number, to: number): Axis {
-  return { ...axis(ticks[0]!.value, ticks.at(-1)!.value, from, to, (value) => value), ticks, isLog: false }
+  return {
+    ...axis(ticks[0]!.value, ticks.at(-1)!.value, from, to, (value) => value),
+    ticks,
+    isLog: false,
+  }
 }
 
 /** A wide spread is only to be seen on a log axis. */

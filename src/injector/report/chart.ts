@@ -125,10 +125,9 @@ function marksOf(
 ): string {
   const label = escapeHtml(name)
   const circles = (radius: number) =>
-    points
-      .map(([px, py]) => `<circle cx="${x.at(px)}" cy="${y.at(py)}" r="${radius}"/>`)
-      .join('')
-  if (kind === 'dots') return `<g class="dots fill${colour}" data-name="${label}">${circles(1.9)}</g>`
+    points.map(([px, py]) => `<circle cx="${x.at(px)}" cy="${y.at(py)}" r="${radius}"/>`).join('')
+  if (kind === 'dots')
+    return `<g class="dots fill${colour}" data-name="${label}">${circles(1.9)}</g>`
   const path = points
     .map(([px, py], at) =>
       at === 0
@@ -140,7 +139,9 @@ function marksOf(
     .join('')
   // A line of one point is none.
   const dots =
-    kind === 'line-dots' || points.length === 1 ? `<g class="fill${colour}">${circles(2.6)}</g>` : ''
+    kind === 'line-dots' || points.length === 1
+      ? `<g class="fill${colour}">${circles(2.6)}</g>`
+      : ''
   return `<path d="${path}" class="line stroke${colour}" data-name="${label}"/>${dots}`
 }
 

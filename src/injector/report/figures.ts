@@ -85,7 +85,17 @@ const stopTexts = {
 } as const
 
 export const modelTable = ({ models }: InjectionReport): [string[], string[][]] => [
-  ['model', 'requests', 'failed', 'answered/s', 'tokens/s', 'attainment', 'TTFT p50', 'TTFT p99', 'TPOT p50'],
+  [
+    'model',
+    'requests',
+    'failed',
+    'answered/s',
+    'tokens/s',
+    'attainment',
+    'TTFT p50',
+    'TTFT p99',
+    'TPOT p50',
+  ],
   models.map((model) => [
     model.name,
     String(model.requests),
@@ -100,22 +110,35 @@ export const modelTable = ({ models }: InjectionReport): [string[], string[][]] 
 ]
 
 export const faultTable = ({ faults }: InjectionReport): [string[], string[][]] => [
-  ['fault', 'from', 'lasted', 'users felt it after', 'well again after', 'requests lost', 'undone', ''],
+  [
+    'fault',
+    'from',
+    'lasted',
+    'good before',
+    'during',
+    'users felt it after',
+    'well again after',
+    'lost',
+    'undone',
+    '',
+  ],
   faults.map((fault) => [
     fault.name,
     formatSeconds(fault.fromMs),
     formatSeconds(fault.toMs - fault.fromMs),
+    formatShare(fault.attainmentBefore),
+    formatShare(fault.attainmentDuring),
     fault.detectedAfterMs === null ? 'never' : formatSeconds(fault.detectedAfterMs),
     fault.recoveredAfterMs === null ? 'not within the run' : formatSeconds(fault.recoveredAfterMs),
     String(fault.lost),
     fault.isUndone ? 'yes' : 'no',
-    fault.note,
+    [outcomesText(fault.lostBy), fault.note].filter(Boolean).join('; '),
   ]),
 ]
 
 const formatSeconds = (ms: number): string => `${(ms / 1000).toFixed(2)} s`
 
-export const outcomesText = (outcomes: InjectionSummary['outcomes']): string =>
+export const outcomesText = (outcomes: Readonly<Record<string, number>>): string =>
   Object.entries(outcomes)
     .map(([name, count]) => `${count} ${name}`)
     .join(', ')

@@ -20,7 +20,8 @@ export function htmlReport(report: InjectionReport, records: readonly RequestRec
   const { summary, spec } = report
   const latency = latencyTable(summary)
   const models = spec.models.map(({ name }) => name).join(', ')
-  const faults = report.faults.length === 0 ? '' : `<h2>Faults</h2>${htmlTable(...faultTable(report))}`
+  const faults =
+    report.faults.length === 0 ? '' : `<h2>Faults</h2>${htmlTable(...faultTable(report))}`
   return htmlPage(
     `Injection ${report.id}`,
     `<h1>${escapeHtml(models)}</h1>
@@ -53,7 +54,8 @@ function loadText({ spec: { load, durationMs, seed, workload } }: InjectionRepor
 function trustBanner({ summary: { validity, steadyState } }: InjectionReport): string {
   if (!validity.isTrustworthy)
     return `<div class="banner bad"><b class="bad">✗ Not to be trusted</b><ul>${validity.problems.map((text) => `<li>${escapeHtml(text)}</li>`).join('')}</ul></div>`
-  const state = steadyState.verdict === 'steady' ? '' : ` ${steadyState.verdict}: ${steadyState.reason}.`
+  const state =
+    steadyState.verdict === 'steady' ? '' : ` ${steadyState.verdict}: ${steadyState.reason}.`
   return `<div class="banner good"><b class="good">✓ The client kept up:</b> these are figures of the server.${escapeHtml(state)}</div>`
 }
 
@@ -70,7 +72,10 @@ function cardsOf({ summary, spec }: InjectionReport): Card[] {
       name: 'Output',
       value: formatRate(summary.outputTokensPerSecond),
       unit: 'tokens/s',
-      note: summary.cachedTokenShare === null ? '' : `${formatShare(summary.cachedTokenShare)} of prompts cached`,
+      note:
+        summary.cachedTokenShare === null
+          ? ''
+          : `${formatShare(summary.cachedTokenShare)} of prompts cached`,
     },
   ]
   const metric = (name: string, key: 'ttftMs' | 'tpotMs' | 'e2eMs') => {

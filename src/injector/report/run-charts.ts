@@ -104,10 +104,7 @@ export function latencyCharts(
   return [
     shares(
       'Time to first token',
-      [
-        cumulative('from the intended arrival', ttft, 0),
-        cumulative('from the socket', service, 5),
-      ],
+      [cumulative('from the intended arrival', ttft, 0), cumulative('from the socket', service, 5)],
       limit('limit', slo.ttftMs, ttft),
     ),
     shares(

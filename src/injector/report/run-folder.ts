@@ -4,15 +4,11 @@ import {
   readdirSync,
   readFileSync,
   renameSync,
+  rmSync,
   writeFileSync,
 } from 'node:fs'
 import { join } from 'node:path'
-import {
-  injectionReport,
-  injectionSpec,
-  type InjectionReport,
-  type InjectionSpec,
-} from '../../contract/injection.ts'
+import { injectionSpec, type InjectionSpec } from '../../contract/injection.ts'
 import { AppError } from '../../core/errors.ts'
 import { createSuffix } from '../../core/id.ts'
 
@@ -23,10 +19,11 @@ export interface RunFolder {
   pathOf(id: string): string
   /** Written whole or not at all. */
   write(id: string, file: string, text: string): void
-  /** Youngest last; folders without a report are runs that were killed. */
-  list(): InjectionReport[]
-  report(id: string): InjectionReport
+  /** Of a run that may have been killed before it had a report. Error: `injection/not-found`. */
   spec(id: string): InjectionSpec
+  remove(id: string): void
+  /** Where all runs are. */
+  readonly root: string
 }
 
 export function createRunFolder(dataDirectory: string): RunFolder {
@@ -43,11 +40,9 @@ export function createRunFolder(dataDirectory: string): RunFolder {
       })
     }
   }
-  const report = (id: string) =>
-    injectionReport.parse(read(named(id, 'report.json'), 'report.json'))
-
   return {
     pathOf,
+    root,
     create(nowMs) {
       const stamp = new Date(nowMs)
         .toISOString()
@@ -63,9 +58,8 @@ export function createRunFolder(dataDirectory: string): RunFolder {
       writeFileSync(`${path}.part`, text, { mode: 0o600 })
       renameSync(`${path}.part`, path)
     },
-    list: () => ids('report.json').map(report),
-    report,
     spec: (id) => injectionSpec.parse(read(named(id, 'spec.json'), 'spec.json')),
+    remove: (id) => rmSync(pathOf(named(id, '')), { recursive: true, force: true }),
   }
 
   function ids(file: string): string[] {

@@ -49,6 +49,7 @@ export async function bench(): Promise<Bench> {
       lastEnded: () => null,
     },
     requests: store.requests,
+    injections: store.injections,
     logs: (id, { lines, follow, signal }) => {
       const known = logLines.get(id)
       if (!known) throw new AppError('replica/not-found', { message: id })

@@ -12,6 +12,7 @@ import type { Log } from '../../core/log.ts'
 import { authenticate } from './authentication.ts'
 import { deploymentRoutes } from './deployment-routes.ts'
 import { asApiError, sendError } from './errors.ts'
+import { injectionRoutes } from './injection-routes.ts'
 import { keyRoutes } from './key-routes.ts'
 import { logRoutes } from './log-routes.ts'
 import type { ApiContext } from './context.ts'
@@ -94,6 +95,7 @@ export async function createApi(deps: ApiDeps): Promise<Api> {
       logRoutes(scope, deps)
       keyRoutes(scope, deps)
       usageRoutes(scope, deps)
+      injectionRoutes(scope, deps)
       statusRoutes(scope, deps)
     },
     { prefix: '/api/v1' },

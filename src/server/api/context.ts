@@ -6,7 +6,7 @@ import type { StatusView } from '../../contract/api.ts'
 import type { Clock } from '../../core/clock.ts'
 import type { Deployer } from '../../deployer/deployer.ts'
 import type { Runtime } from '../../runtimes/runtime.ts'
-import type { RequestQueries } from '../../store/store.ts'
+import type { InjectionQueries, RequestQueries } from '../../store/store.ts'
 import type { Registry } from '../control/registry.ts'
 
 /** What the routes work on. */
@@ -14,6 +14,7 @@ export interface ApiContext {
   readonly registry: Registry
   readonly deployer: Pick<Deployer, 'deployments' | 'replicas' | 'lastEnded'>
   readonly requests: Pick<RequestQueries, 'recent' | 'usage'>
+  readonly injections: InjectionQueries
   readonly logs: Runtime['logs']
   readonly clock: Clock
   readonly status: Omit<StatusView, 'deployments'>

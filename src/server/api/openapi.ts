@@ -11,6 +11,7 @@ export async function openApiDocument(): Promise<object> {
     registry: {} as never,
     deployer: { deployments: never, replicas: never, lastEnded: never },
     requests: { recent: never, usage: never },
+    injections: { keep: never, list: never, get: never, remove: never },
     logs: never,
     clock: systemClock,
     status: {} as never,

@@ -103,6 +103,7 @@ export async function startControl(boot: Boot, deps: ControlDeps): Promise<Contr
     registry,
     deployer,
     requests: store.requests,
+    injections: store.injections,
     logs: (id, request) => runtime.logs(id, request),
     clock,
     status: {

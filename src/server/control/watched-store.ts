@@ -17,6 +17,7 @@ export function watchStore(store: Store, onFailure: (code: string) => void): Sto
     deployments: guarded(store.deployments, guard),
     keys: guarded(store.keys, guard),
     requests: guarded(store.requests, guard),
+    injections: guarded(store.injections, guard),
     close: () => store.close(),
   }
 }

@@ -1,6 +1,7 @@
 import type { Store } from '../store.ts'
 import { createWrite, type Database } from './database.ts'
 import { createDeploymentQueries } from './deployments.ts'
+import { createInjectionQueries } from './injections.ts'
 import { createKeyQueries } from './keys.ts'
 import { createRequestQueries } from './requests.ts'
 
@@ -14,6 +15,7 @@ export function createQueries(db: Database, guard: Guard): Omit<Store, 'kind' | 
     deployments: guarded(createDeploymentQueries(db, write), guard),
     keys: guarded(createKeyQueries(db, write), guard),
     requests: guarded(createRequestQueries(db, write), guard),
+    injections: guarded(createInjectionQueries(db, write), guard),
   }
 }
 

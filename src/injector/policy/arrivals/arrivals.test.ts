@@ -3,6 +3,8 @@ import { createRandom } from '../../../core/random.ts'
 import { dispersionIndex, gapVariation, gapsOf, lagCorrelation } from '../statistics/dispersion.ts'
 import { arrivalProcessContract } from './arrival-process.contract.ts'
 import { arrivalProcesses } from './index.ts'
+import { fitClients, type ClientMix } from './client-mix.ts'
+import { clientArrivals } from './clients.ts'
 import { parseArrivals } from './parse-arrivals.ts'
 import { traceArrivals } from './trace.ts'
 
@@ -10,7 +12,7 @@ const meanShares: Record<string, number> = { ramp: 0.5, step: 0.6, spike: 1.4 }
 for (const arrivals of arrivalProcesses)
   arrivalProcessContract(arrivals, {
     meanShare: meanShares[arrivals.name] ?? 1,
-    tolerance: arrivals.name === 'on-off' ? 0.3 : 0.05,
+    tolerance: ['on-off', 'clients'].includes(arrivals.name) ? 0.3 : 0.05,
   })
 
 function generate(text: string, ratePerS: number, durationMs: number, seed = 1): Float64Array {
@@ -109,5 +111,50 @@ describe('parsing', () => {
     ['gamma:cv', /no value/],
   ])('refuses %s', (text, message) => {
     expect(() => parseArrivals(text)).toThrow(message)
+  })
+})
+
+describe('clients', () => {
+  const mix: ClientMix = {
+    clients: [
+      { name: 'steady', weight: 3, cv: 0.5, law: 'gamma' },
+      { name: 'bursty', weight: 1, cv: 3, law: 'gamma' },
+      { name: 'tailed', weight: 1, cv: 2, law: 'weibull' },
+    ],
+    curve: null,
+  }
+  const parameters = parseArrivals('clients').parameters
+  const arrive = (of: ClientMix | null, durationMs = 4_000_000) =>
+    clientArrivals({ ratePerS: 10, durationMs, random: createRandom(5), parameters }, of)
+
+  it('send their share, each with its own variation', () => {
+    const { timesMs, clientOf } = arrive(mix)
+    mix.clients.forEach(({ weight, cv }, client) => {
+      const own = timesMs.filter((_, index) => clientOf[index] === client)
+      expect(Math.abs(own.length / ((40_000 * weight) / 5) - 1)).toBeLessThan(0.1)
+      expect(Math.abs(gapVariation(own) / cv - 1)).toBeLessThan(0.12)
+    })
+  })
+  it('are found again in what they sent', () => {
+    const { timesMs, clientOf } = arrive(mix)
+    const names = [...clientOf].map((client) => mix.clients[client]!.name)
+    const fitted = fitClients(timesMs, names)
+    for (const { name, weight, cv } of fitted) {
+      const truth = mix.clients.find((client) => client.name === name)!
+      expect(Math.abs(weight / timesMs.length / (truth.weight / 5) - 1)).toBeLessThan(0.1)
+      expect(Math.abs(cv / truth.cv - 1)).toBeLessThan(0.12)
+    }
+  })
+  it('follow the rate of all over time', () => {
+    const curve = { timesMs: [0, 1_000_000, 2_000_000], factors: [1, 0, 2] }
+    const { timesMs } = arrive({ ...mix, curve }, 3_000_000)
+    const within = (fromMs: number) =>
+      timesMs.filter((time) => time >= fromMs && time < fromMs + 1_000_000).length
+    expect(Math.abs(within(0) / 10_000 - 1)).toBeLessThan(0.15)
+    expect(within(1_000_000)).toBe(0)
+    expect(Math.abs(within(2_000_000) / 20_000 - 1)).toBeLessThan(0.15)
+  })
+  it('made up, are burstier together than their mean would be', () => {
+    expect(dispersionIndex(arrive(null).timesMs, 10_000, 4_000_000)).toBeGreaterThan(1.5)
   })
 })

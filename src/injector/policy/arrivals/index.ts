@@ -1,4 +1,5 @@
 import type { ArrivalProcess } from './arrival-process.ts'
+import { clients } from './clients.ts'
 import { constant } from './constant.ts'
 import { gamma } from './gamma.ts'
 import { onOff } from './on-off.ts'
@@ -21,5 +22,6 @@ export const arrivalProcesses: readonly ArrivalProcess[] = [
   step,
   sine,
   spike,
+  clients,
   trace,
 ]

@@ -29,20 +29,37 @@ export function scoreFault(
     .reduce((first, { endedMs }) => Math.min(first, endedMs), Infinity)
   const recoveredMs = recoveryOf(records, slo, fromMs)
   const until = Math.max(recoveredMs ?? Infinity, toMs)
-  const isHit = ({ intendedMs, endedMs }: RequestRecord) => endedMs >= fromMs && intendedMs < until
   const wasSeen = seen < until
+  const hit = records.filter(({ intendedMs, endedMs }) => endedMs >= fromMs && intendedMs < until)
+  const lost = hit.filter((record) => !isGood(record, slo))
+  const lostBy: FaultRecord['lostBy'] = {}
+  for (const { outcome } of lost) {
+    const how = outcome === 'ok' ? 'slow' : outcome
+    lostBy[how] = (lostBy[how] ?? 0) + 1
+  }
   return {
     name: spec.name,
     action: spec.action.kind,
     fromMs,
     toMs,
     isUndone,
-    lost: bad.filter(isHit).length,
+    lost: lost.length,
+    lostBy,
+    attainmentBefore: attainmentOf(
+      records.filter(({ endedMs }) => endedMs < fromMs),
+      slo,
+    ),
+    attainmentDuring: attainmentOf(hit, slo),
     detectedAfterMs: wasSeen ? seen - fromMs : null,
     recoveredAfterMs: recoveredMs === null ? null : Math.max(0, recoveredMs - fromMs),
     note,
   }
 }
+
+const attainmentOf = (records: readonly RequestRecord[], slo: Slo): number | null =>
+  records.length === 0
+    ? null
+    : records.filter((record) => isGood(record, slo)).length / records.length
 
 /**
  * The first moment after the onset from which on, for the recovery time, requests were good again. Requests that were

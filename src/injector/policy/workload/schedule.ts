@@ -1,8 +1,11 @@
 import type { InjectionSpec } from '../../../contract/injection.ts'
 import { createRandom } from '../../../core/random.ts'
+import type { ArrivalInput } from '../arrivals/arrival-process.ts'
+import { clientArrivals } from '../arrivals/clients.ts'
 import { parseArrivals } from '../arrivals/parse-arrivals.ts'
 import { traceArrivals } from '../arrivals/trace.ts'
 import { drawIndex, streamSeed } from '../statistics/draw.ts'
+import { fitClients, type ClientMix } from '../arrivals/client-mix.ts'
 import { drawLength } from './lengths.ts'
 import type { Session } from './session.ts'
 
@@ -15,6 +18,8 @@ export interface Recording {
   readonly outputTokens: Uint32Array | null
   /** Blocks of the prompt by identity (Mooncake): equal numbers are equal text. Null: none recorded. */
   readonly prefixBlocks: readonly (readonly number[])[] | null
+  /** Who sent each; null: the recording does not say. */
+  readonly clients?: readonly string[] | null
 }
 
 /**
@@ -43,12 +48,14 @@ export interface Sources {
   readonly datasetRows?: number
   /** Recorded sessions, taken in turn; none: every session is a conversation as the spec says. */
   readonly sessions?: readonly Session[]
+  /** Of `--arrivals clients`; none: those of the recording, or made up. */
+  readonly clientMix?: ClientMix
 }
 
 /** The same spec, seed and sources give the same schedule, byte for byte, whatever runs it. */
 export function buildSchedule(spec: InjectionSpec, sources: Sources = {}): Schedule {
   const { sharedPrefix } = spec.workload
-  const { timesMs, positions } = arrivalsOf(spec, sources.recording)
+  const { timesMs, positions, clientOf } = arrivalsOf(spec, sources)
   const sessionStarts = sessionsOf(spec, timesMs.length, sources.sessions)
   const count = sessionStarts.at(-1)!
   const stream = (name: string) => createRandom(streamSeed(spec.seed, name))
@@ -69,7 +76,9 @@ export function buildSchedule(spec: InjectionSpec, sources: Sources = {}): Sched
     const position = positions?.[session]
     const recordedSession = sources.sessions?.[session % sources.sessions.length]
     const model = drawIndex(weights, choices)
-    const group = sharedPrefix ? Math.floor(choices() * sharedPrefix.groups) : -1
+    const drawn = sharedPrefix ? Math.floor(choices() * sharedPrefix.groups) : -1
+    // A client has its own system prompt.
+    const group = sharedPrefix && clientOf ? clientOf[session]! % sharedPrefix.groups : drawn
     schedule.timesMs[first] = timesMs[session]!
     for (let index = first; index < sessionStarts[session + 1]!; index++) {
       const call = recordedSession?.calls[index - first]
@@ -110,10 +119,14 @@ function sessionsOf(
   return Uint32Array.from(starts)
 }
 
-function arrivalsOf(
-  spec: InjectionSpec,
-  recording: Recording | undefined,
-): { timesMs: Float64Array; positions: Uint32Array | null } {
+interface Arrivals {
+  readonly timesMs: Float64Array
+  /** Row of the recording behind each. */
+  readonly positions: Uint32Array | null
+  readonly clientOf?: Uint32Array
+}
+
+function arrivalsOf(spec: InjectionSpec, { recording, clientMix }: Sources): Arrivals {
   if (spec.load.kind === 'closed') return { timesMs: userStarts(spec), positions: null }
   const { arrivals, parameters } = parseArrivals(spec.load.arrivals)
   const input = {
@@ -124,7 +137,30 @@ function arrivalsOf(
     ...(recording ? { recordedMs: recording.timesMs } : {}),
   }
   if (arrivals.name === 'trace') return traceArrivals(input)
+  if (arrivals.name === 'clients') return ofClients(spec, input, recording, clientMix)
   return { timesMs: arrivals.generate(input), positions: null }
+}
+
+/** Lengths are those of recorded requests of the same client, drawn again. */
+function ofClients(
+  spec: InjectionSpec,
+  input: ArrivalInput,
+  recording: Recording | undefined,
+  clientMix: ClientMix | undefined,
+): Arrivals {
+  const names = recording?.clients ?? null
+  const fitted =
+    recording && names ? { clients: fitClients(recording.timesMs, names), curve: null } : null
+  const { timesMs, clients, clientOf } = clientArrivals(input, clientMix ?? fitted)
+  if (recording === undefined) return { timesMs, positions: null, clientOf }
+  const rows = [...recording.timesMs.keys()]
+  const rowsOf = names ? Map.groupBy(rows, (row) => names[row]!) : new Map<string, number[]>()
+  const random = createRandom(streamSeed(spec.seed, 'rows of clients'))
+  const positions = Uint32Array.from(clientOf, (client) => {
+    const own = rowsOf.get(clients[client]!.name) ?? rows
+    return own[Math.floor(random() * own.length)]!
+  })
+  return { timesMs, positions, clientOf }
 }
 
 /**
