@@ -47,6 +47,11 @@ export const registry: readonly Entry[] = [
   ),
   entry(
     'Measure',
+    'injection agent',
+    async () => (await import('./commands/injection.ts')).injectionAgent,
+  ),
+  entry(
+    'Measure',
     'injection rm',
     async () => (await import('./commands/injection.ts')).injectionRemove,
   ),

@@ -186,6 +186,9 @@ export const catalogue = {
   ),
   'injection/not-found': missing('`baleen injection list` shows the runs that were kept.'),
   'injection/unreachable': unavailable('Check the URL, the key, and that the server runs.'),
+  'injection/agent': unavailable(
+    'Start agents with `baleen injection agent`, of the same version and with the same token.',
+  ),
   'injection/not-owned': bad('Faults end processes and cut connections: add --i-own-this.'),
 
   'planner/bad-model': bad('Give the config.json, safetensors or GGUF header of a language model.'),

@@ -1,10 +1,11 @@
 import type { InjectionReport, InjectionSpec } from '../contract/injection.ts'
+import { startCrew } from './agents/crew.ts'
 import { countMissingTokens, createEndpointCalls } from './drive/endpoint-calls.ts'
 import { startFleet, type FleetProgress, type FleetResult } from './drive/fleet.ts'
 import { clientFacts, watchMachine } from './drive/machine-watch.ts'
 import { counterChange, readServerCounters } from './drive/server-counters.ts'
 import { resolveTarget } from './drive/target.ts'
-import { prepareFaults } from './faults/fault-runner.ts'
+import { isOfConnections, prepareFaults } from './faults/fault-runner.ts'
 import { scoreFault } from './policy/faults/score-fault.ts'
 import { measure } from './policy/measurement/measure.ts'
 import { measureModels, measureSessions } from './policy/measurement/measure-parts.ts'
@@ -12,17 +13,16 @@ import type { RequestRecord } from './policy/measurement/record.ts'
 import type { ServerCounters } from './policy/measurement/run-facts.ts'
 import type { Window } from './policy/measurement/window.ts'
 import { secondBySecond } from './policy/measurement/series.ts'
-import type { DatasetPrompt } from './policy/workload/prompt.ts'
-import type { ClientMix } from './policy/arrivals/client-mix.ts'
-import { buildSchedule, type Recording, type Schedule } from './policy/workload/schedule.ts'
-import type { Session } from './policy/workload/session.ts'
-import type { ImageTemplate } from './policy/workload/synthetic-image.ts'
+import { buildSchedule, type Schedule } from './policy/workload/schedule.ts'
+import { scheduleSources, threadSources, type RunSources } from './run-sources.ts'
 
 export interface InjectionOptions {
   readonly id: string
   readonly apiKey?: string | undefined
   readonly headers?: Readonly<Record<string, string>>
-  readonly sources?: Sources
+  readonly sources?: RunSources
+  /** Other machines that send in place of this one. */
+  readonly agents?: { readonly agents: readonly string[]; readonly token: string } | undefined
   /** Where the run keeps its files. */
   readonly folder?: string
   /** Faults are allowed on a target that is not this machine. */
@@ -32,15 +32,6 @@ export interface InjectionOptions {
   /** The first abort ends the run; what was measured until then is reported. */
   readonly interrupt: AbortSignal
   onProgress?(progress: FleetProgress): void
-}
-
-/** What the files that a spec names hold. */
-export interface Sources {
-  readonly recording?: Recording | undefined
-  readonly dataset?: readonly DatasetPrompt[]
-  readonly sessions?: readonly Session[] | undefined
-  readonly clientMix?: ClientMix
-  readonly imageTemplate?: ImageTemplate
 }
 
 export interface InjectionResult {
@@ -54,39 +45,43 @@ export async function runInjection(
   spec: InjectionSpec,
   options: InjectionOptions,
 ): Promise<InjectionResult> {
-  const { recording, dataset = [], sessions, clientMix, imageTemplate } = options.sources ?? {}
+  const { agents, sources = {}, isOwned = false } = options
   const target = await resolveTarget(spec.url, spec.endpoint, options.apiKey, options.headers)
-  const schedule = buildSchedule(spec, {
-    ...(recording ? { recording } : {}),
-    ...(sessions ? { sessions } : {}),
-    ...(clientMix ? { clientMix } : {}),
-    datasetRows: dataset.length,
-  })
+  const schedule = buildSchedule(spec, scheduleSources(sources))
   const before = await readServerCounters(spec.url)
-  const faults = await prepareFaults(spec.faults, target, {
-    isOwned: options.isOwned ?? false,
+  // Connections fail where they begin: on the machines that send.
+  const own = agents ? spec.faults.filter((fault) => !isOfConnections(fault)) : spec.faults
+  const faults = await prepareFaults(own, target, {
+    isOwned,
     seed: spec.seed,
     folder: options.folder,
   })
   const machine = watchMachine()
   const startedAt = new Date().toISOString()
-  const fleet = startFleet({
-    runId: options.id,
-    target: faults?.target ?? target,
-    workers: spec.workers,
-    isUrgent: options.isUrgent ?? true,
-    sources: {
-      spec,
-      schedule,
-      dataset,
-      sessions: sessions ?? null,
-      prefixBlocks: recording?.prefixBlocks ?? null,
-      imageTemplate: imageTemplate ?? null,
-      wordsPerToken: spec.workload.calibration?.wordsPerToken ?? 1,
-      templateTokens: spec.workload.calibration?.templateTokens ?? 0,
-    },
-    onProgress: (progress) => options.onProgress?.(progress),
-  })
+  const onProgress = (progress: FleetProgress) => options.onProgress?.(progress)
+  const crew = agents
+    ? startCrew({
+        ...agents,
+        runId: options.id,
+        spec,
+        schedule,
+        sources,
+        apiKey: options.apiKey,
+        headers: options.headers ?? {},
+        isOwned,
+        onProgress,
+      })
+    : null
+  const fleet =
+    crew ??
+    startFleet({
+      runId: options.id,
+      target: faults?.target ?? target,
+      workers: spec.workers,
+      isUrgent: options.isUrgent ?? true,
+      sources: threadSources(spec, schedule, sources),
+      onProgress,
+    })
   const stop = () => fleet.stop()
   options.interrupt.addEventListener('abort', stop)
   void fleet.started.then(
@@ -95,13 +90,15 @@ export async function runInjection(
   )
   try {
     const result = await fleet.done
-    const windows = (await faults?.end()) ?? []
-    const { stealShare, clockDriftMs } = machine.end()
+    const elsewhere = crew ? await crew.done : null
+    const windows = [...((await faults?.end()) ?? []), ...(elsewhere?.faults ?? [])]
+    const ours = machine.end()
     const calls = createEndpointCalls(spec.url, options.apiKey)
     await countMissingTokens(result.records, calls, ({ model }) => spec.models[model]!.name)
     const counters = await settledCounters(spec.url, before, result)
     const window = windowOf(spec, result)
     const endMs = result.records.reduce((end, { endedMs }) => Math.max(end, endedMs), window.toMs)
+    const { stealShare, clockDriftMs } = elsewhere ?? ours
     const report: InjectionReport = {
       kind: 'injection-report',
       version: 1,
@@ -110,17 +107,24 @@ export async function runInjection(
       spec,
       window,
       stoppedBy: result.stoppedBy,
-      client: clientFacts(),
+      client: {
+        ...clientFacts(),
+        ...Object.fromEntries(
+          (elsewhere?.machines ?? []).map((text, at) => [`agent ${at + 1}`, text]),
+        ),
+      },
       summary: measure(spec, {
         records: result.records,
         window,
-        facts: { ...result, stealShare, clockDriftMs },
+        facts: { ...result, stealShare, clockDriftMs, lost: elsewhere?.lost ?? [] },
         counters,
       }),
       models: measureModels(spec, result.records, window),
       sessions: measureSessions(result.records, schedule),
       series: secondBySecond(result.records, endMs),
-      faults: windows.map((fault) => scoreFault(fault, result.records, spec.slo)),
+      faults: windows
+        .toSorted((a, b) => a.fromMs - b.fromMs)
+        .map((fault) => scoreFault(fault, result.records, spec.slo)),
     }
     return { report, records: result.records, schedule }
   } finally {

@@ -13,6 +13,8 @@ export interface Environment {
   readonly token: string | undefined
   /** `BALEEN_API_KEY`: the key of a client of the gateway. */
   readonly apiKey: string | undefined
+  /** `BALEEN_AGENT_TOKEN`: what injection agents and their coordinator share. */
+  readonly agentToken: string | undefined
   /** `BALEEN_GPU`: the kind of GPU package the embedded engine shall load, such as `cuda`. */
   readonly gpu: string | undefined
   /** `DATABASE_URL`: a PostgreSQL server instead of SQLite. */
@@ -38,6 +40,7 @@ export function readEnvironment(variables: Variables = process.env): Environment
     url: read('BALEEN_URL'),
     token: read('BALEEN_TOKEN'),
     apiKey: read('BALEEN_API_KEY'),
+    agentToken: read('BALEEN_AGENT_TOKEN'),
     gpu: read('BALEEN_GPU'),
     databaseUrl: read('DATABASE_URL'),
     hubEndpoint: read('HF_ENDPOINT'),
@@ -59,7 +62,7 @@ export const childEnvironment = (added: Variables): Variables => ({
 export const engineEnvironment = (): Variables =>
   childEnvironment(Object.fromEntries(secrets.map((name) => [name, undefined])))
 
-const secrets = ['DATABASE_URL', 'BALEEN_TOKEN', 'BALEEN_API_KEY', 'HF_TOKEN']
+const secrets = ['DATABASE_URL', 'BALEEN_TOKEN', 'BALEEN_API_KEY', 'BALEEN_AGENT_TOKEN', 'HF_TOKEN']
 
 /** What the supervisor told this process. Throws where somebody started it by hand. */
 export function readBoot(): Boot {

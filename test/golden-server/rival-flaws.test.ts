@@ -6,7 +6,7 @@ import { createRequestBuilder } from '../../src/injector/drive/request-builder.t
 import { createRunClock } from '../../src/injector/drive/run-clock.ts'
 import { resolveTarget } from '../../src/injector/drive/target.ts'
 import { completeSpec } from '../../src/injector/policy/default-spec.ts'
-import type { BodySources } from '../../src/injector/policy/request-body.ts'
+import type { PromptSources } from '../../src/injector/policy/workload/prompt.ts'
 import { buildSchedule } from '../../src/injector/policy/workload/schedule.ts'
 import { chatStream, plainAnswer, type GoldenScript } from './golden-script.ts'
 import { startGoldenServer, type GoldenArrival, type GoldenServer } from './golden-server.ts'
@@ -30,10 +30,12 @@ async function golden(
   return server
 }
 
-const sourcesOf = (spec: InjectionSpec): BodySources => ({
+const sourcesOf = (spec: InjectionSpec): PromptSources => ({
   spec,
   schedule: buildSchedule(spec),
   dataset: [],
+  sessions: null,
+  imageTemplate: null,
   prefixBlocks: null,
   wordsPerToken: 1,
   templateTokens: 0,
@@ -127,7 +129,7 @@ describe('how others send', () => {
     expect(builder.prefetch(3)).toBe(true)
     const before = made
     expect(before).toBeGreaterThan(0)
-    expect(builder.build(3, 3, []).length).toBeGreaterThan(300_000)
+    expect(builder.build(3, 3).length).toBeGreaterThan(300_000)
     expect(made).toBe(before)
   })
 

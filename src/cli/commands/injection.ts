@@ -95,15 +95,14 @@ export const injectionAgain = defineCommand({
     'json-lines': injectFlags['json-lines'],
   },
   async run({ flags, positionals, io, output }) {
-    const none = Object.fromEntries(
-      Object.entries(injectFlags).map(([name, flag]) => [
-        name,
-        flag.kind === 'boolean' ? false : 'repeats' in flag ? [] : undefined,
-      ]),
-    )
+    const unset = Object.entries(injectFlags).map(([name, flag]) => [
+      name,
+      flag.kind === 'boolean' ? false : 'repeats' in flag ? [] : undefined,
+    ])
+    const all: unknown = { ...Object.fromEntries(unset), ...flags, again: positionals.run }
     return inject.run({
-      flags: { ...none, ...flags, again: positionals.run },
-      positionals: { targets: [] },
+      flags: all as Parameters<typeof inject.run>[0]['flags'],
+      positionals: { targets: [] as never },
       io,
       output,
     })
@@ -123,5 +122,48 @@ export const injectionRemove = defineCommand({
       await library.remove(run)
       output.note(`${run} is gone`)
     }
+  },
+})
+
+export const injectionAgent = defineCommand({
+  name: 'injection agent',
+  summary: 'Send a share of the load that a coordinator elsewhere plans',
+  details:
+    'Serves one run at a time to whoever has the token, until Ctrl-C; when the coordinator is gone its load ends. The connection is not encrypted: between machines put it into a tunnel (ssh -L, WireGuard). Only this machine and hosts named with --allow may be loaded.',
+  examples: [
+    'injection agent --agent-token token.txt --allow gpu-box',
+    'injection agent --listen 10.0.0.5:7070 --agent-token token.txt --allow 10.0.0.9',
+  ],
+  positionals: [],
+  flags: {
+    listen: { kind: 'text', hint: 'HOST:PORT', summary: 'Where to listen (127.0.0.1:7070)' },
+    'agent-token': injectFlags['agent-token'],
+    allow: {
+      kind: 'text',
+      repeats: true,
+      hint: 'HOST',
+      summary: 'Host that may be loaded, as the coordinator names it; *: any',
+    },
+  },
+  async run({ flags, io, output }) {
+    const { readAgentToken } = await import('../inject/inject-context.ts')
+    const { startAgent } = await import('../../injector/agents/agent.ts')
+    const listen = flags.listen ?? '127.0.0.1:7070'
+    const match = /^(?:\[([\da-f:]+)\]|([^:]+)):(\d+)$/i.exec(listen)
+    if (!match || Number(match[3]) > 65_535)
+      throw usageError(`--listen is HOST:PORT, not "${listen}"`)
+    const agent = await startAgent({
+      host: match[1] ?? match[2]!,
+      port: Number(match[3]),
+      token: readAgentToken(flags['agent-token'], io),
+      allowed: flags.allow,
+      onEvent: (text) => output.note(text),
+    })
+    output.note(`listening on ${agent.url}`)
+    await new Promise<void>((resolve) => {
+      if (io.interrupt.aborted) resolve()
+      io.interrupt.addEventListener('abort', () => resolve())
+    })
+    await agent.close()
   },
 })

@@ -4,7 +4,10 @@ import { formatMs, formatRate, formatShare } from '../../injector/report/figures
 /** Runs side by side. */
 export interface KeptComparison {
   readonly runs: readonly string[]
-  readonly figures: readonly { readonly name: string; readonly values: readonly (number | null)[] }[]
+  readonly figures: readonly {
+    readonly name: string
+    readonly values: readonly (number | null)[]
+  }[]
   /** What was asked of the runs differs in this. */
   readonly differences: readonly string[]
 }
@@ -16,7 +19,10 @@ const figures: readonly (readonly [string, (report: InjectionReport) => number |
   ['attainment', ({ summary }) => summary.attainment],
   ['TTFT p50, ms', ({ summary }) => summary.ttftMs.p50],
   ['TTFT p90, ms', ({ summary }) => summary.ttftMs.p90],
-  ['TTFT p99, ms', ({ summary: { ttftMs } }) => (ttftMs.atLeast.includes('p99') ? null : ttftMs.p99)],
+  [
+    'TTFT p99, ms',
+    ({ summary: { ttftMs } }) => (ttftMs.atLeast.includes('p99') ? null : ttftMs.p99),
+  ],
   ['TPOT p50, ms', ({ summary }) => summary.tpotMs.p50],
   ['TPOT p90, ms', ({ summary }) => summary.tpotMs.p90],
   ['E2E p50, ms', ({ summary }) => summary.e2eMs.p50],
@@ -58,8 +64,22 @@ function changeText(first: number | null, value: number | null): string {
 
 /** Where a runs' target differs, that is what is compared; anything else makes the figures those of other work. */
 function specDifferences(a: InjectionSpec, b: InjectionSpec): string[] {
-  const parts = ['endpoint', 'load', 'durationMs', 'warmupMs', 'workload', 'request', 'slo', 'faults'] as const
+  const parts = [
+    'endpoint',
+    'load',
+    'durationMs',
+    'warmupMs',
+    'workload',
+    'request',
+    'slo',
+    'faults',
+  ] as const
   return parts
     .filter((part) => JSON.stringify(a[part]) !== JSON.stringify(b[part]))
-    .map((part) => `the runs differ in ${part}: ${JSON.stringify(a[part])} against ${JSON.stringify(b[part])}`.slice(0, 300))
+    .map((part) =>
+      `the runs differ in ${part}: ${JSON.stringify(a[part])} against ${JSON.stringify(b[part])}`.slice(
+        0,
+        300,
+      ),
+    )
 }

@@ -1,3 +1,4 @@
+import { readFileSync } from 'node:fs'
 import type { Context, FlagValues } from '../command.ts'
 import { connect, connectionFlags } from '../connection.ts'
 import { makeTemporaryKey, untilKnown } from '../temporary-key.ts'
@@ -38,6 +39,16 @@ export const injectFlags = {
   pairs: { kind: 'integer', hint: 'N', summary: 'Pairs of runs of --compare (8)' },
   key: { kind: 'text', hint: 'KEY', summary: 'API key (BALEEN_API_KEY)' },
   header: { kind: 'text', repeats: true, hint: 'NAME: VALUE', summary: 'Sent with every request' },
+  agents: {
+    kind: 'text',
+    hint: 'HOST:PORT,…',
+    summary: 'Let these machines send instead, each running `baleen injection agent`',
+  },
+  'agent-token': {
+    kind: 'text',
+    hint: 'FILE',
+    summary: 'File with the token of the agents (or BALEEN_AGENT_TOKEN)',
+  },
   'json-lines': { kind: 'boolean', summary: 'Write progress as JSON lines to stdout too' },
   ...connectionFlags,
 } as const satisfies Flags
@@ -79,12 +90,47 @@ export async function withInjectContext<T>(
         apiKey: given ?? made?.key,
         headers: parseHeaders(flags.header),
         isOwned: flags['i-own-this'],
+        agents: agentsOf(flags, io),
         interrupt: io.interrupt,
       },
     })
   } finally {
     await made?.remove()
   }
+}
+
+function agentsOf(flags: InjectFlags, io: Context['io']): InjectContext['base']['agents'] {
+  if (flags.agents === undefined) return undefined
+  const agents = flags.agents
+    .split(',')
+    .filter(Boolean)
+    .map((text) => {
+      const url = URL.parse(/^https?:/.test(text) ? text : `http://${text}`)
+      if (url?.protocol === 'http:' && url.port !== '') return url.origin
+      throw usageError(`--agents is HOST:PORT,…, not "${text}"`)
+    })
+  if (new Set(agents).size < agents.length) throw usageError('an agent is named twice')
+  return { agents, token: readAgentToken(flags['agent-token'], io) }
+}
+
+/** Of a file or the environment: what stands in the command line, everybody on the machine can read. */
+export function readAgentToken(path: string | undefined, io: Context['io']): string {
+  let token = io.environment.agentToken
+  try {
+    if (path !== undefined) token = readFileSync(path, 'utf8').trim()
+  } catch (thrown) {
+    throw usageError(`can't read ${path}: ${(thrown as Error).message}`)
+  }
+  if (token === undefined)
+    throw usageError(
+      'agents need a token',
+      'Set BALEEN_AGENT_TOKEN, or name a file with --agent-token.',
+    )
+  if (token.length >= 16) return token
+  throw usageError(
+    'the token of the agents has at least 16 characters',
+    'openssl rand -hex 16 makes one.',
+  )
 }
 
 /** "99%" or "0.99". */

@@ -106,7 +106,8 @@ export const specFlags = {
   clients: {
     kind: 'text',
     hint: 'FILE',
-    summary: 'Clients with their rates and bursts, for --arrivals clients (ServeGen, or columns client, rate, cv)',
+    summary:
+      'Clients with their rates and bursts, for --arrivals clients (ServeGen, or columns client, rate, cv)',
   },
   'rate-curve': {
     kind: 'text',

@@ -13,12 +13,11 @@ const folder = mkdtempSync(join(tmpdir(), 'baleen-sessions-'))
 afterAll(() => rmSync(folder, { recursive: true }))
 function write(name: string, content: unknown): string {
   const path = join(folder, name)
-  const text =
-    Array.isArray(content)
-      ? content.map((row) => JSON.stringify(row)).join('\n')
-      : typeof content === 'string'
-        ? content
-        : JSON.stringify(content, null, 2)
+  const text = Array.isArray(content)
+    ? content.map((row) => JSON.stringify(row)).join('\n')
+    : typeof content === 'string'
+      ? content
+      : JSON.stringify(content, null, 2)
   writeFileSync(path, text)
   return path
 }
@@ -49,7 +48,13 @@ describe('OpenTelemetry spans', () => {
       'd',
       9,
       10,
-      [user('plan'), assistant('planned'), assistant('left done'), assistant('right done'), user('sum')],
+      [
+        user('plan'),
+        assistant('planned'),
+        assistant('left done'),
+        assistant('right done'),
+        user('sum'),
+      ],
       'summed',
     ),
   ]
@@ -64,7 +69,11 @@ describe('OpenTelemetry spans', () => {
     const [session] = readSessions(write('flat.json', { spans }))
     expect(session!.calls).toMatchObject(expected)
     expect(session!.calls[3]!.messages).toEqual([{ answerOf: 1 }, { answerOf: 2 }, user('sum')])
-    expect(session!.calls[0]).toMatchObject({ model: 'big', outputTokens: 2, answer: assistant('planned') })
+    expect(session!.calls[0]).toMatchObject({
+      model: 'big',
+      outputTokens: 2,
+      answer: assistant('planned'),
+    })
   })
 
   it('are read as OTLP too', () => {
@@ -84,17 +93,41 @@ describe('OpenTelemetry spans', () => {
 
 describe('logs of agents', () => {
   it('become chains with the time of their tools', () => {
-    const calls = [{ id: 'x', type: 'function', function: { name: 'bash', arguments: '{"command":"ls"}' } }]
+    const calls = [
+      { id: 'x', type: 'function', function: { name: 'bash', arguments: '{"command":"ls"}' } },
+    ]
     const rows = [
-      { conversation_id: 'c', turn: 1, system: 'S', tools: [{ type: 'function' }], ...user('fix it') },
-      { conversation_id: 'c', turn: 2, role: 'assistant', reasoning_content: 'hm', tool_calls: calls },
-      { conversation_id: 'c', turn: 3, role: 'tool', delay_seconds: 0.5, tool_results: [{ tool_call_id: 'x', content: 'a b' }] },
+      {
+        conversation_id: 'c',
+        turn: 1,
+        system: 'S',
+        tools: [{ type: 'function' }],
+        ...user('fix it'),
+      },
+      {
+        conversation_id: 'c',
+        turn: 2,
+        role: 'assistant',
+        reasoning_content: 'hm',
+        tool_calls: calls,
+      },
+      {
+        conversation_id: 'c',
+        turn: 3,
+        role: 'tool',
+        delay_seconds: 0.5,
+        tool_results: [{ tool_call_id: 'x', content: 'a b' }],
+      },
       { conversation_id: 'c', turn: 4, ...assistant('done') },
     ]
     const [session] = readSessions(write('agent.jsonl', rows))
     expect(session!.tools).toEqual([{ type: 'function' }])
     expect(session!.calls).toMatchObject([
-      { after: [], messages: [{ role: 'system', content: 'S' }, user('fix it')], answer: { tool_calls: calls } },
+      {
+        after: [],
+        messages: [{ role: 'system', content: 'S' }, user('fix it')],
+        answer: { tool_calls: calls },
+      },
       {
         after: [0],
         continues: 0,
@@ -123,7 +156,10 @@ describe('lists of calls', () => {
     [[{ session: 's', call: 'a', after: ['b'] }], /no call before it/],
     [[{ session: 's', input_tokens: -1 }], /no length/],
     [
-      [{ session: 's', call: 'a' }, { session: 's', call: 'b', after: [], continues: 'a' }],
+      [
+        { session: 's', call: 'a' },
+        { session: 's', call: 'b', after: [], continues: 'a' },
+      ],
       /does not wait for/,
     ],
     [[{ x: 1 }], /holds no sessions/],
@@ -131,7 +167,24 @@ describe('lists of calls', () => {
     expect(() => readSessions(write('bad.jsonl', rows))).toThrow(message)
   })
   it('nothing of a file makes it fail in another way than with a code', () => {
-    const rows = fc.array(fc.dictionary(fc.constantFrom('session', 'call', 'after', 'spans', 'messages', 'role', 'conversation_id', 'attributes', 'tool_results', 'delay'), fc.jsonValue()), { minLength: 1, maxLength: 4 })
+    const rows = fc.array(
+      fc.dictionary(
+        fc.constantFrom(
+          'session',
+          'call',
+          'after',
+          'spans',
+          'messages',
+          'role',
+          'conversation_id',
+          'attributes',
+          'tool_results',
+          'delay',
+        ),
+        fc.jsonValue(),
+      ),
+      { minLength: 1, maxLength: 4 },
+    )
     fc.assert(
       fc.property(rows, (content) => {
         try {
@@ -149,7 +202,12 @@ describe('messages of a dataset', () => {
   it('with tool results or pictures stand as they are, up to the last that asks', () => {
     const picture = { type: 'image_url', image_url: { url: 'data:image/png;base64,AA==' } }
     const rows = [
-      { messages: [{ role: 'user', content: [picture, { type: 'text', text: 'what?' }] }, assistant('a cat')] },
+      {
+        messages: [
+          { role: 'user', content: [picture, { type: 'text', text: 'what?' }] },
+          assistant('a cat'),
+        ],
+      },
     ]
     expect(readDataset(write('images.jsonl', rows), {})).toEqual([
       { turns: [[{ role: 'user', content: [picture, { type: 'text', text: 'what?' }] }]] },
@@ -159,7 +217,8 @@ describe('messages of a dataset', () => {
 
 describe('synthetic pictures', () => {
   const template = createImageTemplate(40, 20)
-  const bytesOf = (seed: number) => Buffer.from(syntheticImage(template, seed).split(',')[1]!, 'base64')
+  const bytesOf = (seed: number) =>
+    Buffer.from(syntheticImage(template, seed).split(',')[1]!, 'base64')
   it('are PNGs, each another', () => {
     const png = bytesOf(1)
     expect(png.subarray(1, 4).toString()).toBe('PNG')
@@ -171,7 +230,8 @@ describe('synthetic pictures', () => {
   })
 })
 
-const published = process.env['BALEEN_SHARED_DATA'] ?? join(import.meta.dirname, '../../../../shared/data')
+const published =
+  process.env['BALEEN_SHARED_DATA'] ?? join(import.meta.dirname, '../../../../shared/data')
 describe.skipIf(!existsSync(published))('published sessions (../shared/data)', () => {
   it('OpenTelemetry graphs fan out and in', () => {
     const sessions = readSessions(join(published, 'traces/otel'))

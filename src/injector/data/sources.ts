@@ -1,5 +1,5 @@
 import type { InjectionSpec } from '../../contract/injection.ts'
-import type { Sources } from '../run-injection.ts'
+import type { RunSources } from '../run-sources.ts'
 import { readClientMix } from './client-mix.ts'
 import { readDataset } from './dataset.ts'
 import { createImageTemplate } from './image-template.ts'
@@ -7,7 +7,7 @@ import { readRecording } from './recording.ts'
 import { readSessions } from './sessions.ts'
 
 /** The files that a spec names. Error: `injection/bad-data`. */
-export function readSources({ workload }: InjectionSpec): Sources {
+export function readSources({ workload }: InjectionSpec): RunSources {
   const { trace, dataset, sessions, images, clients } = workload
   return {
     ...(trace ? { recording: readRecording(trace) } : {}),

@@ -3,6 +3,7 @@ import { AppError } from '../../core/errors.ts'
 import type { RequestRecord } from '../policy/measurement/record.ts'
 import type { DriverProgress, DriverResult, StopReason } from './driver.ts'
 import type { FromThread, ThreadData, ToThread } from './driver-thread.ts'
+import { createLatencyHistogram, type LatencyHistogram } from './latency-histogram.ts'
 import { lowerPriority, type Priority } from './priority.ts'
 import { createRunClock } from './run-clock.ts'
 
@@ -16,11 +17,24 @@ export interface Fleet {
 
 export interface FleetOptions extends Omit<ThreadData, 'shard'> {
   readonly workers: number
+  /** Of several machines: the first shard of this one, and the shards of all. */
+  readonly shards?: { readonly first: number; readonly count: number }
+  /** Asked once all threads are ready: time 0 of the run on this machine's clock. At once where left out. */
+  readonly startAt?: () => Promise<number>
   readonly onProgress: (progress: FleetProgress) => void
 }
 
-export interface FleetProgress extends DriverProgress {
+export interface FleetProgress {
   readonly atMs: number
+  readonly handed: number
+  readonly ok: number
+  readonly failed: number
+  readonly inFlight: number
+  readonly outputTokens: number
+  /** Of the requests that ended since the last report. */
+  readonly ttftMs: LatencyHistogram
+  readonly tpotMs: LatencyHistogram
+  readonly clientDelayMs: LatencyHistogram
 }
 
 export interface FleetResult {
@@ -41,7 +55,8 @@ export interface FleetResult {
 const startLeadMs = 50
 
 /** Shards one schedule over threads; what they measured is put together without loss: records, not averages. */
-export function startFleet({ workers, onProgress, ...data }: FleetOptions): Fleet {
+export function startFleet(options: FleetOptions): Fleet {
+  const { workers, onProgress, shards, startAt, ...data } = options
   const clock = createRunClock()
   const latest = new Map<number, DriverProgress>()
   const started = Promise.withResolvers<number>()
@@ -50,7 +65,7 @@ export function startFleet({ workers, onProgress, ...data }: FleetOptions): Flee
   let startMs = Infinity
 
   const threads = waits.map((wait, index) => {
-    const shard = { index, count: workers }
+    const shard = { index: (shards?.first ?? 0) + index, count: shards?.count ?? workers }
     const workerData: ThreadData = { ...data, shard }
     const thread = new Worker(new URL('./driver-thread.ts', import.meta.url), {
       workerData,
@@ -61,11 +76,7 @@ export function startFleet({ workers, onProgress, ...data }: FleetOptions): Flee
       else if (message.kind === 'progress') {
         latest.set(index, message.progress)
         if (latest.size === workers) report()
-      } else if (++readyCount === workers) {
-        startMs = clock() + startLeadMs
-        for (const other of threads) send(other, { kind: 'go', startMs })
-        started.resolve(startMs)
-      }
+      } else if (++readyCount === workers) void start()
     })
     const fail = (cause: unknown) => {
       const error = new AppError('internal/unexpected', { message: 'a driver thread ended', cause })
@@ -77,11 +88,22 @@ export function startFleet({ workers, onProgress, ...data }: FleetOptions): Flee
     return thread
   })
 
+  async function start(): Promise<void> {
+    startMs = (await startAt?.()) ?? clock() + startLeadMs
+    for (const thread of threads) send(thread, { kind: 'go', startMs })
+    started.resolve(startMs)
+  }
+
   /** One report for all, when every thread has sent its own. */
   function report(): void {
     const parts = [...latest.values()]
     const sum = (value: (part: DriverProgress) => number) =>
       parts.reduce((total, part) => total + value(part), 0)
+    const pooled = (values: (part: DriverProgress) => readonly number[]) => {
+      const histogram = createLatencyHistogram()
+      for (const part of parts) histogram.add(values(part))
+      return histogram
+    }
     onProgress({
       atMs: clock() - startMs,
       handed: sum(({ handed }) => handed),
@@ -89,15 +111,15 @@ export function startFleet({ workers, onProgress, ...data }: FleetOptions): Flee
       failed: sum(({ failed }) => failed),
       inFlight: sum(({ inFlight }) => inFlight),
       outputTokens: sum(({ outputTokens }) => outputTokens),
-      ttftMs: parts.flatMap(({ ttftMs }) => ttftMs),
-      tpotMs: parts.flatMap(({ tpotMs }) => tpotMs),
-      clientDelayMs: parts.flatMap(({ clientDelayMs }) => clientDelayMs),
+      ttftMs: pooled(({ ttftMs }) => ttftMs),
+      tpotMs: pooled(({ tpotMs }) => tpotMs),
+      clientDelayMs: pooled(({ clientDelayMs }) => clientDelayMs),
     })
     latest.clear()
   }
 
   const done = Promise.all(waits.map(({ promise }) => promise))
-    .then(merge)
+    .then(mergeResults)
     .finally(() => Promise.all(threads.map((thread) => thread.terminate())))
   started.promise.catch(() => {})
   return {
@@ -109,7 +131,8 @@ export function startFleet({ workers, onProgress, ...data }: FleetOptions): Flee
   }
 }
 
-function merge(results: readonly DriverResult[]): FleetResult {
+/** What threads, or machines, measured as one. */
+export function mergeResults(results: readonly DriverResult[]): FleetResult {
   const sum = (value: (result: DriverResult) => number) =>
     results.reduce((total, result) => total + value(result), 0)
   return {

@@ -106,9 +106,11 @@ describe('faults of connections have the outcome they ought to have', () => {
       headers: '',
     }
     const fault = { name: 'x', atMs: 0, forMs: 1, action: { kind: 'reset' as const } }
-    await expect(prepareFaults([fault], target, { isOwned: false, seed: 1 })).rejects.toMatchObject({
-      code: 'injection/not-owned',
-    })
+    await expect(prepareFaults([fault], target, { isOwned: false, seed: 1 })).rejects.toMatchObject(
+      {
+        code: 'injection/not-owned',
+      },
+    )
   })
 })
 

@@ -1,5 +1,13 @@
 import { execFileSync, spawn, type ChildProcess } from 'node:child_process'
-import { existsSync, mkdirSync, mkdtempSync, readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
+import {
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  readdirSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
@@ -30,9 +38,19 @@ const canMakeNetworks = (() => {
   }
 })()
 
-const stateOf = (pid: number) => /\) (\S)/.exec(readFileSync(`/proc/${pid}/stat`, 'utf8'))?.[1] ?? ''
+const stateOf = (pid: number) =>
+  /\) (\S)/.exec(readFileSync(`/proc/${pid}/stat`, 'utf8'))?.[1] ?? ''
 const softLimit = (pid: number, resource: string) =>
-  run('prlimit', '--pid', String(pid), `--${resource}`, '--noheadings', '--raw', '--output', 'SOFT').trim()
+  run(
+    'prlimit',
+    '--pid',
+    String(pid),
+    `--${resource}`,
+    '--noheadings',
+    '--raw',
+    '--output',
+    'SOFT',
+  ).trim()
 const keepersOf = (folder: string) =>
   readdirSync('/proc')
     .filter((name) => /^\d+$/.test(name))
@@ -45,10 +63,15 @@ const commandOf = (pid: string) => {
   }
 }
 const linkIsUp = () => run('ip', '-n', netns, 'link', 'show', 'inner').includes('state UP')
-const defaultRoute = () => run('ip', '-n', netns, 'route', 'show', 'default').includes('via 10.213.7.1')
+const defaultRoute = () =>
+  run('ip', '-n', netns, 'route', 'show', 'default').includes('via 10.213.7.1')
 
 const cases: Case[] = [
-  { name: 'stop', action: ({ pid }) => ({ kind: 'stop', pid }), stands: ({ pid }) => stateOf(pid) === 'T' },
+  {
+    name: 'stop',
+    action: ({ pid }) => ({ kind: 'stop', pid }),
+    stands: ({ pid }) => stateOf(pid) === 'T',
+  },
   {
     name: 'slow',
     action: ({ pid }) => ({ kind: 'slow', pid, share: 0.05 }),
@@ -97,7 +120,10 @@ const cases: Case[] = [
             ...{ kind: 'degrade-path', interface: 'inner', netns, delayMs: 0, jitterMs: 0 },
             ...{ lossShare: 0, bytesPerS: 10_000 },
           }),
-          stands: () => run('ip', 'netns', 'exec', netns, 'tc', 'qdisc', 'show', 'dev', 'inner').includes('tbf'),
+          stands: () =>
+            run('ip', 'netns', 'exec', netns, 'tc', 'qdisc', 'show', 'dev', 'inner').includes(
+              'tbf',
+            ),
         },
       ]
     : []),
@@ -113,7 +139,19 @@ describe.skipIf(process.platform !== 'linux')('when the injector is killed', () 
     victim = spawn('sleep', ['600'])
     if (!canMakeNetworks) return
     run('ip', 'netns', 'add', netns)
-    run('ip', 'link', 'add', `o${process.pid}`, 'type', 'veth', 'peer', 'name', 'inner', 'netns', netns)
+    run(
+      'ip',
+      'link',
+      'add',
+      `o${process.pid}`,
+      'type',
+      'veth',
+      'peer',
+      'name',
+      'inner',
+      'netns',
+      netns,
+    )
     run('ip', 'link', 'set', `o${process.pid}`, 'up')
     run('ip', '-n', netns, 'address', 'add', '10.213.7.2/24', 'dev', 'inner')
     run('ip', '-n', netns, 'link', 'set', 'inner', 'up')

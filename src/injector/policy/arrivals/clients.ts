@@ -109,15 +109,23 @@ function operationalClock(
   const starts = curve.timesMs.map((atMs) => (atMs - curve.timesMs[0]!) / speed)
   const reached: number[] = [0]
   for (let step = 1; step < starts.length; step++)
-    reached.push(reached[step - 1]! + (starts[step]! - starts[step - 1]!) * curve.factors[step - 1]!)
+    reached.push(
+      reached[step - 1]! + (starts[step]! - starts[step - 1]!) * curve.factors[step - 1]!,
+    )
   const forth = (timeMs: number) => {
-    const step = Math.max(0, starts.findLastIndex((start) => start <= timeMs))
+    const step = Math.max(
+      0,
+      starts.findLastIndex((start) => start <= timeMs),
+    )
     return reached[step]! + (timeMs - starts[step]!) * curve.factors[step]!
   }
   return {
     endMs: forth(durationMs),
     timeMs(at) {
-      const step = Math.max(0, reached.findLastIndex((value) => value <= at))
+      const step = Math.max(
+        0,
+        reached.findLastIndex((value) => value <= at),
+      )
       const factor = curve.factors[step]!
       return factor === 0 ? durationMs : starts[step]! + (at - reached[step]!) / factor
     },

@@ -45,6 +45,8 @@ export function judgeValidity(
 
   const problems: string[] = []
   const flag = (isWrong: boolean, text: () => string) => isWrong && problems.push(text())
+  for (const text of facts.lost ?? [])
+    problems.push(`an agent was lost, and all that it had measured: ${text}`)
   flag(facts.scheduled === 0, () => 'no request was scheduled')
   flag(!isConserved, () => `${facts.scheduled} requests scheduled, ${records.length} accounted for`)
   flag(

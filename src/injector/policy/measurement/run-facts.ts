@@ -11,6 +11,8 @@ export interface DriverFacts {
   readonly eventLoopDelayMsP99: number | null
   readonly clockDriftMs: number | null
   readonly stealShare: number | null
+  /** Machines that took part and were lost, and why. */
+  readonly lost?: readonly string[]
   /** How the driver threads stood among others that wanted the processor. */
   readonly priority: Validity['priority']
 }

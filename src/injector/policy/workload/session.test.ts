@@ -33,7 +33,9 @@ function play(session: Session, fails: (call: number) => boolean = () => false):
     run.messagesOf(due.call, () => [])
     queue.push(...run.end(due.call, due.dueMs + 100, fails(due.call) ? null : 'a'))
   }
-  expect(run.isWhole).toBe(sentMs.every((_, index) => !Number.isNaN(sentMs[index]!) && !fails(index)))
+  expect(run.isWhole).toBe(
+    sentMs.every((_, index) => !Number.isNaN(sentMs[index]!) && !fails(index)),
+  )
   return sentMs
 }
 
