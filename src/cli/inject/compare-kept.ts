@@ -47,7 +47,14 @@ export function compareKept(reports: readonly InjectionReport[]): KeptComparison
 export const keptTable = ({ runs, figures: rows }: KeptComparison): [string[], string[][]] => [
   ['', ...runs],
   rows.map(({ name, values: [first = null, ...rest] }) => {
-    const format = name === 'attainment' ? formatShare : name.endsWith('ms') ? formatMs : formatRate
+    const format =
+      name === 'attainment'
+        ? formatShare
+        : name === 'failed'
+          ? String
+          : name.endsWith('ms')
+            ? formatMs
+            : formatRate
     return [
       name,
       format(first),
@@ -62,7 +69,7 @@ function changeText(first: number | null, value: number | null): string {
   return ` (${percent < 0 ? '−' : '+'}${Math.abs(percent).toFixed(1)} %)`
 }
 
-/** Where a runs' target differs, that is what is compared; anything else makes the figures those of other work. */
+/** Where runs' targets differ, that is what is compared; anything else makes the figures those of other work. */
 function specDifferences(a: InjectionSpec, b: InjectionSpec): string[] {
   const parts = [
     'endpoint',
@@ -74,12 +81,21 @@ function specDifferences(a: InjectionSpec, b: InjectionSpec): string[] {
     'slo',
     'faults',
   ] as const
-  return parts
-    .filter((part) => JSON.stringify(a[part]) !== JSON.stringify(b[part]))
-    .map((part) =>
-      `the runs differ in ${part}: ${JSON.stringify(a[part])} against ${JSON.stringify(b[part])}`.slice(
-        0,
-        300,
-      ),
-    )
+  return parts.flatMap((part) => differencesOf(part, a[part], b[part]))
 }
+
+function differencesOf(name: string, a: unknown, b: unknown): string[] {
+  const [left, right] = [JSON.stringify(a), JSON.stringify(b)]
+  if (left === right) return []
+  if (isObject(a) && isObject(b))
+    return [...new Set([...Object.keys(a), ...Object.keys(b)])].flatMap((key) =>
+      differencesOf(`${name}.${key}`, a[key], b[key]),
+    )
+  return [`other ${name}: ${shortened(left)} against ${shortened(right)}`]
+}
+
+const isObject = (value: unknown): value is Record<string, unknown> =>
+  typeof value === 'object' && value !== null && !Array.isArray(value)
+
+const shortened = (text: string | undefined): string =>
+  text === undefined ? 'none' : text.length > 80 ? `${text.slice(0, 77)}…` : text

@@ -31,7 +31,15 @@ export async function createRunLibrary(flags: ConnectionFlags, io: Io): Promise<
   const directory = await dataDirectory(flags, io)
   const folder = createRunFolder(directory)
 
-  async function use<T>(act: (shelf: Shelf) => Promise<T>): Promise<T> {
+  /** One after another: whoever opens the store has it alone. */
+  let last: Promise<unknown> = Promise.resolve()
+  function use<T>(act: (shelf: Shelf) => Promise<T>): Promise<T> {
+    const current = last.then(() => useNow(act))
+    last = current.catch(() => {})
+    return current
+  }
+
+  async function useNow<T>(act: (shelf: Shelf) => Promise<T>): Promise<T> {
     const isServed =
       (flags.url ?? io.environment.url) !== undefined ||
       readRecord(directory, 'supervisor') !== null ||

@@ -2,14 +2,14 @@ import type { Message } from '../policy/workload/message.ts'
 import type { Session } from '../policy/workload/session.ts'
 import { callsOf } from './chat-sessions.ts'
 import { isRow, messageOf, toolsOf } from './message-rows.ts'
-import type { Row } from './table.ts'
+import { cellText, type Row } from './table.ts'
 
 /**
  * The log of a coding agent, a row a turn (mlcommons agentic coding): `conversation_id`, `turn`, `role`, `content` or
  * `tool_calls` or `tool_results`, and `delay_seconds` for the time that the tools took.
  */
 export function agentSessions(rows: readonly Row[]): Session[] {
-  const conversations = Map.groupBy(rows, (row) => String(row['conversation_id']))
+  const conversations = Map.groupBy(rows, (row) => cellText(row['conversation_id']))
   return [...conversations.values()].map((turns) => {
     const ordered = turns.toSorted((a, b) => Number(a['turn'] ?? 0) - Number(b['turn'] ?? 0))
     const delays = new Map<Message, number>()

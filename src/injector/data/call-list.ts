@@ -1,7 +1,7 @@
 import { AppError } from '../../core/errors.ts'
 import type { Session, SessionCall } from '../policy/workload/session.ts'
 import { messagesOf, toolsOf } from './message-rows.ts'
-import type { Row } from './table.ts'
+import { cellText, type Row } from './table.ts'
 
 /**
  * A list of calls, a row each: `session` (or `session_id`); `call` to name it; `after`, the calls it waits for (the one
@@ -10,19 +10,19 @@ import type { Row } from './table.ts'
  * false: none); `model`. Error: `injection/bad-data`.
  */
 export function callSessions(rows: readonly Row[], path: string): Session[] {
-  const sessions = Map.groupBy(rows, (row) => String(row['session'] ?? row['session_id']))
+  const sessions = Map.groupBy(rows, (row) => cellText(row['session'] ?? row['session_id']))
   return [...sessions].map(([name, calls]) => sessionOf(calls, `${path}, session ${name}`))
 }
 
 function sessionOf(rows: readonly Row[], where: string): Session {
-  const names = rows.map((row, index) => String(row['call'] ?? index))
+  const names = rows.map((row, index) => cellText(row['call'] ?? index))
   const tools = toolsOf(rows.find((row) => 'tools' in row)?.['tools'])
   const calls = rows.map((row, index): SessionCall => {
     const indexOf = (name: unknown): number => {
-      const at = names.indexOf(String(name))
+      const at = names.indexOf(cellText(name))
       if (at !== -1 && at < index) return at
       throw bad(
-        `${where}: call ${names[index]} waits for "${String(name)}", which is no call before it`,
+        `${where}: call ${names[index]} waits for "${cellText(name)}", which is no call before it`,
       )
     }
     const given = listOf(row['after'])
@@ -64,7 +64,7 @@ function reaches(calls: readonly SessionCall[], after: readonly number[], call: 
 function listOf(value: unknown): unknown[] | null {
   if (Array.isArray(value)) return value
   if (value === undefined || value === null) return null
-  return String(value)
+  return cellText(value)
     .split(/[\s;]+/)
     .filter((name) => name !== '')
 }
@@ -73,7 +73,7 @@ function numberOf(value: unknown): number | null {
   if (value === undefined || value === null || value === '') return null
   const number = Number(value)
   if (Number.isFinite(number) && number >= 0) return number
-  throw bad(`"${String(value).slice(0, 40)}" is no length or delay`)
+  throw bad(`"${cellText(value).slice(0, 40)}" is no length or delay`)
 }
 
 const bad = (message: string): AppError => new AppError('injection/bad-data', { message })

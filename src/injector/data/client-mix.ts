@@ -1,6 +1,6 @@
 import { AppError } from '../../core/errors.ts'
 import type { Client, ClientMix, RateCurve } from '../policy/arrivals/client-mix.ts'
-import { readTable, type Row } from './table.ts'
+import { cellText, readTable, type Row } from './table.ts'
 
 /**
  * Clients of a file, a row each: `client`, `mean_rps_active` or `rate`, `cv_med` or `cv`, and ServeGen's `gamma_windows` and
@@ -24,7 +24,7 @@ function clientOf(row: Row, index: number): Client {
   const windows = numberIn(row, 'active_windows') ?? 1
   const weibull = (numberIn(row, 'weibull_windows') ?? 0) > (numberIn(row, 'gamma_windows') ?? 0)
   return {
-    name: String(row['client'] ?? index),
+    name: cellText(row['client'] ?? index),
     weight: Math.max(0, rate * windows),
     cv: Math.min(50, Math.max(0.05, numberIn(row, 'cv', 'cv_med') ?? 1)),
     law: row['law'] === 'weibull' || weibull ? 'weibull' : 'gamma',

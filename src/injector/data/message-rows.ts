@@ -1,5 +1,5 @@
 import type { ContentPart, Message, Tool, ToolCall } from '../policy/workload/message.ts'
-import type { Row } from './table.ts'
+import { cellText, type Row } from './table.ts'
 
 /**
  * A message as files have it: of OpenAI's chat API, of OpenTelemetry's GenAI conventions (`parts`), or of ShareGPT
@@ -7,7 +7,7 @@ import type { Row } from './table.ts'
  */
 export function messageOf(value: unknown): Message | null {
   if (!isRow(value)) return null
-  const role = roles[String(value['role'] ?? value['from'])]
+  const role = roles[cellText(value['role'] ?? value['from'])]
   if (role === undefined) return null
   if (Array.isArray(value['parts'])) return messageOfParts(role, value['parts'].filter(isRow))
   const calls = callsOf(value['tool_calls'])
@@ -73,7 +73,7 @@ function messageOfParts(role: Message['role'], parts: readonly Row[]): Message {
     return {
       role: 'tool',
       content: typeof given === 'string' ? given : JSON.stringify(given ?? ''),
-      tool_call_id: String(result['id'] ?? ''),
+      tool_call_id: cellText(result['id']),
     }
   }
   const calls = callsOf(parts.filter(({ type }) => type === 'tool_call'))

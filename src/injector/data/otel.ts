@@ -2,7 +2,7 @@ import { textOf, type Message } from '../policy/workload/message.ts'
 import type { Session, SessionCall, SessionMessage } from '../policy/workload/session.ts'
 import { tokensOf } from './chat-sessions.ts'
 import { isRow, messagesOf, toolsOf } from './message-rows.ts'
-import type { Row } from './table.ts'
+import { cellText, type Row } from './table.ts'
 
 /** A span of a call to a model. */
 interface Span {
@@ -111,7 +111,7 @@ function spansOf(row: Row): Span[] {
     {
       id: textIn(row, 'span_id', 'spanId'),
       parent: textIn(row, 'parent_span_id', 'parentSpanId') || null,
-      session: String(
+      session: cellText(
         attributes['gen_ai.conversation.id'] ??
           attributes['session.id'] ??
           attributes['exgentic.session.id'] ??
@@ -151,7 +151,7 @@ function jsonOf(value: unknown): unknown {
 
 /** A date (UTC where it does not say), or nanoseconds since 1970. */
 function timeOf(value: unknown): number {
-  const text = String(value ?? '')
+  const text = cellText(value)
   if (/^\d+$/.test(text)) return Number(text) / 1e6
   const isZoned = /(Z|[+-]\d\d:?\d\d)$/.test(text)
   const atMs = Date.parse(isZoned ? text : `${text}Z`)
@@ -159,4 +159,4 @@ function timeOf(value: unknown): number {
 }
 
 const textIn = (row: Row, ...names: string[]): string =>
-  String(names.map((name) => row[name]).find((value) => typeof value === 'string') ?? '')
+  cellText(names.map((name) => row[name]).find((value) => typeof value === 'string'))

@@ -1,6 +1,6 @@
 import { AppError } from '../../core/errors.ts'
 import type { Recording } from '../policy/workload/schedule.ts'
-import { readTable, type Row } from './table.ts'
+import { cellText, readTable, type Row } from './table.ts'
 
 export interface RecordingChoice {
   readonly path: string
@@ -65,7 +65,7 @@ export function readRecording({ path, columns, fromMs, toMs }: RecordingChoice):
     timesMs: Float64Array.from(part, ({ atMs }) => atMs),
     inputTokens: lengths(column('input')),
     outputTokens: lengths(column('output')),
-    clients: client === null ? null : part.map(({ row }) => String(row[client])),
+    clients: client === null ? null : part.map(({ row }) => cellText(row[client])),
     prefixBlocks: blocks === null ? null : part.map(({ row }) => blocksOf(row[blocks])),
   }
 }

@@ -53,6 +53,12 @@ export function parseCsv(text: string): string[][] {
   return rows
 }
 
+/** What a cell says, where it is one: text, or a number of JSONL. */
+export const cellText = (value: unknown): string =>
+  typeof value === 'string' || typeof value === 'number' || typeof value === 'boolean'
+    ? String(value)
+    : ''
+
 export const formatCsvCell = (value: string): string =>
   /[",\r\n]/.test(value) ? `"${value.replaceAll('"', '""')}"` : value
 

@@ -117,8 +117,13 @@ const cases: Case[] = [
         {
           name: 'degrade-path',
           action: () => ({
-            ...{ kind: 'degrade-path', interface: 'inner', netns, delayMs: 0, jitterMs: 0 },
-            ...{ lossShare: 0, bytesPerS: 10_000 },
+            kind: 'degrade-path',
+            interface: 'inner',
+            netns,
+            delayMs: 0,
+            jitterMs: 0,
+            lossShare: 0,
+            bytesPerS: 10_000,
           }),
           stands: () =>
             run('ip', 'netns', 'exec', netns, 'tc', 'qdisc', 'show', 'dev', 'inner').includes(

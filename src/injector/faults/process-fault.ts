@@ -58,8 +58,13 @@ export function makeFault(action: FaultAction, note: (undo: Undo) => void): Made
       const resource = action.kind === 'limit-files' ? 'nofile' : 'as'
       const most = action.kind === 'limit-files' ? action.files : action.bytes
       const [soft = '', hard = ''] = runTool('prlimit', [
-        ...['--pid', String(action.pid), `--${resource}`],
-        ...['--noheadings', '--raw', '--output', 'SOFT,HARD'],
+        '--pid',
+        String(action.pid),
+        `--${resource}`,
+        '--noheadings',
+        '--raw',
+        '--output',
+        'SOFT,HARD',
       ])
         .trim()
         .split(/\s+/)

@@ -1,7 +1,7 @@
 /** One axis of a chart: where a value lies, and what is written beside it. */
 export interface Axis {
   /** In pixels, rounded to a tenth. */
-  at(value: number): number
+  readonly at: (value: number) => number
   readonly ticks: readonly { readonly value: number; readonly label: string }[]
   readonly low: number
   readonly high: number

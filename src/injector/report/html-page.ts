@@ -10,8 +10,12 @@ export function htmlPage(title: string, body: string): string {
 }
 
 export function htmlTable(header: readonly string[], rows: readonly (readonly string[])[]): string {
+  // Words stand left, figures right.
+  const isText = header.map(
+    (_, column) => column === 0 || rows.some((cells) => /[a-z]{5,}/i.test(cells[column] ?? '')),
+  )
   const row = (cells: readonly string[], tag: string) =>
-    `<tr>${cells.map((cell) => `<${tag}>${escapeHtml(cell)}</${tag}>`).join('')}</tr>`
+    `<tr>${cells.map((cell, column) => `<${tag}${isText[column] ? ' class="text"' : ''}>${escapeHtml(cell)}</${tag}>`).join('')}</tr>`
   const head = header.some((cell) => cell !== '') ? `<thead>${row(header, 'th')}</thead>` : ''
   return `<div class="scroll"><table>${head}<tbody>${rows.map((cells) => row(cells, 'td')).join('')}</tbody></table></div>`
 }
@@ -51,8 +55,8 @@ const style = `
 main{max-width:1200px;margin:0 auto;padding:28px 24px 60px}h1{font-size:22px;margin:0 0 2px;letter-spacing:-.01em}h2{font-size:16px;margin:34px 0 10px}
 p.soft,.soft{color:var(--soft);margin:0 0 12px;font-size:13.5px}.scroll{overflow-x:auto}
 table{border-collapse:collapse;font-variant-numeric:tabular-nums;font-size:14px}th,td{padding:5px 18px 5px 0;text-align:right;border-bottom:1px solid var(--line);white-space:nowrap}
-th:first-child,td:first-child,td:last-child:not(:nth-child(2)):not(:only-child){text-align:left}th{color:var(--soft);font-weight:500}
-table.wide{width:100%}
+.text{text-align:left}th{color:var(--soft);font-weight:500}
+.scroll+.charts{margin-top:14px}
 .cards{display:grid;grid-template-columns:repeat(auto-fit,minmax(158px,1fr));gap:12px;margin:16px 0 4px}
 .card,figure{background:var(--card);border:1px solid var(--line);border-radius:10px}.card{padding:11px 14px}
 .card .name{color:var(--soft);font-size:12.5px}.card .value{font-size:22px;font-weight:600;letter-spacing:-.02em;font-variant-numeric:tabular-nums}.card small{font-size:12.5px;font-weight:400;color:var(--soft);letter-spacing:0}.card .note{color:var(--soft);font-size:12px;min-height:1.3em}

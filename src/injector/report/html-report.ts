@@ -56,7 +56,8 @@ function trustBanner({ summary: { validity, steadyState } }: InjectionReport): s
     return `<div class="banner bad"><b class="bad">✗ Not to be trusted</b><ul>${validity.problems.map((text) => `<li>${escapeHtml(text)}</li>`).join('')}</ul></div>`
   const state =
     steadyState.verdict === 'steady' ? '' : ` ${steadyState.verdict}: ${steadyState.reason}.`
-  return `<div class="banner good"><b class="good">✓ The client kept up:</b> these are figures of the server.${escapeHtml(state)}</div>`
+  const notes = validity.notes.map((note) => ` ${note}.`).join('')
+  return `<div class="banner good"><b class="good">✓ The client kept up:</b> these are figures of the server.${escapeHtml(state + notes)}</div>`
 }
 
 function cardsOf({ summary, spec }: InjectionReport): Card[] {

@@ -11,10 +11,10 @@ export interface FaultWindow {
   readonly note: string
 }
 
-/** Recovered: this share of requests is good again over the recovery time. */
+/** Recovered: this share of what was good before the fault is good again over the recovery time. */
 const recoveredShare = 0.95
 const recoveryMs = 5000
-/** So many in a row have to be good first: a few good ones within an outage are no recovery. */
+/** So many have to be that good first: a few good ones within an outage are no recovery. */
 const firstGood = 10
 
 /** What a fault did to users, from the records of the run alone. */
@@ -27,7 +27,11 @@ export function scoreFault(
   const seen = bad
     .filter(({ endedMs }) => endedMs >= fromMs)
     .reduce((first, { endedMs }) => Math.min(first, endedMs), Infinity)
-  const recoveredMs = recoveryOf(records, slo, fromMs)
+  const attainmentBefore = attainmentOf(
+    records.filter(({ endedMs }) => endedMs < fromMs),
+    slo,
+  )
+  const recoveredMs = recoveryOf(records, slo, fromMs, recoveredShare * (attainmentBefore ?? 1))
   const until = Math.max(recoveredMs ?? Infinity, toMs)
   const wasSeen = seen < until
   const hit = records.filter(({ intendedMs, endedMs }) => endedMs >= fromMs && intendedMs < until)
@@ -45,10 +49,7 @@ export function scoreFault(
     isUndone,
     lost: lost.length,
     lostBy,
-    attainmentBefore: attainmentOf(
-      records.filter(({ endedMs }) => endedMs < fromMs),
-      slo,
-    ),
+    attainmentBefore,
     attainmentDuring: attainmentOf(hit, slo),
     detectedAfterMs: wasSeen ? seen - fromMs : null,
     recoveredAfterMs: recoveredMs === null ? null : Math.max(0, recoveredMs - fromMs),
@@ -65,7 +66,12 @@ const attainmentOf = (records: readonly RequestRecord[], slo: Slo): number | nul
  * The first moment after the onset from which on, for the recovery time, requests were good again. Requests that were
  * under way at the onset count for what became of them. Null: not within the run.
  */
-function recoveryOf(records: readonly RequestRecord[], slo: Slo, fromMs: number): number | null {
+function recoveryOf(
+  records: readonly RequestRecord[],
+  slo: Slo,
+  fromMs: number,
+  target: number,
+): number | null {
   const later = records
     .filter(({ endedMs, intendedMs }) => endedMs >= fromMs || intendedMs >= fromMs)
     .toSorted((a, b) => a.intendedMs - b.intendedMs)
@@ -79,12 +85,13 @@ function recoveryOf(records: readonly RequestRecord[], slo: Slo, fromMs: number)
       ({ intendedMs }) => (intendedMs >= atMs || atMs === fromMs) && intendedMs < atMs + recoveryMs,
     )
     const good = window.filter((record) => isGood(record, slo)).length
-    const beginsWell = window.slice(0, firstGood).every((record) => isGood(record, slo))
+    const first = window.slice(0, firstGood).filter((record) => isGood(record, slo)).length
+    const beginsWell = first >= Math.floor(target * Math.min(firstGood, window.length))
     if (
       window.length > 0 &&
       beginsWell &&
       atMs + recoveryMs <= lastMs + 1000 &&
-      good / window.length >= recoveredShare
+      good / window.length >= target
     )
       // Between the last bad request and the next nobody looked: it is known to be well when somebody did.
       return atMs === fromMs ? atMs : window[0]!.intendedMs
