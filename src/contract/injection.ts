@@ -335,6 +335,9 @@ const injectionSummary = z.object({
   e2eServiceMs: metricSummary,
   /** Longest gap of each request. */
   maxStallMs: metricSummary,
+  /** Tokens of a prompt and of an answer, of those answered; null in reports of older versions. */
+  promptTokens: metricSummary.nullable().default(null),
+  outputTokens: metricSummary.nullable().default(null),
   /** Content events over tokens: below 0.95 gaps are between events, not tokens. */
   eventCoverage: figure,
   requests: z.int(),
@@ -423,6 +426,8 @@ export const injectionReport = z.object({
       begun: z.int(),
       /** Every call was answered. */
       whole: z.int(),
+      /** A call failed; what is neither was cut short by the end of the run. */
+      failed: z.int().default(0),
       /** From the first call to the last answer, of the whole ones. */
       durationMs: metricSummary,
     })

@@ -124,7 +124,7 @@ export async function runInjection(
       series: secondBySecond(result.records, endMs),
       faults: windows
         .toSorted((a, b) => a.fromMs - b.fromMs)
-        .map((fault) => scoreFault(fault, result.records, spec.slo)),
+        .map((fault, _, [first]) => scoreFault(fault, result.records, spec.slo, first!.fromMs)),
     }
     return { report, records: result.records, schedule }
   } finally {

@@ -55,7 +55,7 @@ export function createLiveView(
         drawn = lines.length
       } else if (progress.atMs - lastPlainMs >= plainEveryMs) {
         lastPlainMs = progress.atMs
-        output.note(lines.map((line) => line.trim()).join('  ·  '))
+        output.note(lines.map((line) => line.trim().replace(/^.*[━─]\S*\s+/, '')).join('  ·  '))
       }
     },
     end: erase,
@@ -65,7 +65,7 @@ export function createLiveView(
     const dim = (text: string) => style('dim', text)
     const share = Math.min(1, Math.max(0, now.atMs / of.durationMs))
     const filled = Math.round(share * barWidth)
-    const bar = '━'.repeat(filled) + dim('━'.repeat(barWidth - filled))
+    const bar = '━'.repeat(filled) + dim('─'.repeat(barWidth - filled))
     const phase =
       now.atMs < of.warmupMs
         ? style('yellow', '  warming up')
@@ -84,7 +84,7 @@ export function createLiveView(
     const figures = (name: string, { p50, p90, p99 }: Reading['ttftMs']) =>
       `${dim(name)} p50 ${formatMs(p50)}  p90 ${formatMs(p90)}  p99 ${formatMs(p99)} ms`
     return [
-      `${bar} ${style('bold', formatDurationMs(Math.max(0, Math.round(now.atMs / 1000) * 1000)))} of ${formatDurationMs(of.durationMs)}${phase}`,
+      `${bar} ${style('bold', formatDurationMs(Math.min(of.durationMs, Math.max(0, Math.round(now.atMs / 1000) * 1000))))} of ${formatDurationMs(of.durationMs)}${phase}`,
       `  ${dim('sent')} ${formatRate(now.sentPerSecond)}/s of ${asked}   ${dim('answered')} ${formatRate(now.answeredPerSecond)}/s   ${dim('in flight')} ${now.inFlight}   ${dim('tokens')} ${formatRate(now.outputTokensPerSecond)}/s`,
       `  ${figures('TTFT', now.ttftMs)}   ${figures('TPOT', now.tpotMs)}`,
       `  ${now.ok} ok  ${failed}   ${trust}  ${dim(`delay p99 ${formatMs(now.clientDelayMsP99)} ms`)}`,

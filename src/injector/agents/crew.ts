@@ -2,8 +2,15 @@ import { request as requestHttp } from 'node:http'
 import type { ClientRequest, IncomingMessage } from 'node:http'
 import { AppError, toAppError } from '../../core/errors.ts'
 import type { InjectionSpec } from '../../contract/injection.ts'
-import { mergeResults, type Fleet, type FleetProgress, type FleetResult } from '../drive/fleet.ts'
-import { createLatencyHistogram, decodeLatencyHistogram } from '../drive/latency-histogram.ts'
+import {
+  emptyLatencies,
+  latencies,
+  mergeResults,
+  type Fleet,
+  type FleetProgress,
+  type FleetResult,
+} from '../drive/fleet.ts'
+import { decodeLatencyHistogram } from '../drive/latency-histogram.ts'
 import { createRunClock } from '../drive/run-clock.ts'
 import type { FaultWindow } from '../policy/faults/score-fault.ts'
 import type { RequestRecord } from '../policy/measurement/record.ts'
@@ -79,13 +86,15 @@ export function startCrew(options: CrewOptions): Crew {
   const clock = createRunClock()
   let startMs = Infinity
   const latest = new Map<string, Progress>()
-  const counts = new Map<string, Progress>()
+  /** Agents that have reported since the last report of all. */
+  const waitedFor = new Set<string>()
+  let recent = emptyLatencies()
 
   const members = agents.map((url, index) =>
     joinAgent(url, options, index * spec.workers, (progress) => {
       latest.set(url, progress)
-      counts.set(url, progress)
-      if (latest.size >= alive.size) report()
+      for (const name of latencies) recent[name].merge(decodeLatencyHistogram(progress[name]))
+      if (waitedFor.add(url).size >= alive.size) report()
     }),
   )
   const alive = new Set(members)
@@ -96,14 +105,9 @@ export function startCrew(options: CrewOptions): Crew {
     )
 
   function report(): void {
-    const all = [...counts.values()]
+    const all = [...latest.values()]
     const sum = (key: 'handed' | 'ok' | 'failed' | 'inFlight' | 'outputTokens') =>
       all.reduce((total, progress) => total + progress[key], 0)
-    const pooled = (key: 'ttftMs' | 'tpotMs' | 'clientDelayMs') => {
-      const histogram = createLatencyHistogram()
-      for (const progress of latest.values()) histogram.merge(decodeLatencyHistogram(progress[key]))
-      return histogram
-    }
     options.onProgress({
       atMs: clock() - startMs,
       handed: sum('handed'),
@@ -111,11 +115,10 @@ export function startCrew(options: CrewOptions): Crew {
       failed: sum('failed'),
       inFlight: sum('inFlight'),
       outputTokens: sum('outputTokens'),
-      ttftMs: pooled('ttftMs'),
-      tpotMs: pooled('tpotMs'),
-      clientDelayMs: pooled('clientDelayMs'),
+      ...recent,
     })
-    latest.clear()
+    recent = emptyLatencies()
+    waitedFor.clear()
   }
 
   const started = Promise.all(members.map(({ ready }) => ready)).then((all) => {
@@ -138,6 +141,7 @@ export function startCrew(options: CrewOptions): Crew {
     )
     await started
     const ended = await Promise.all(members.map(({ done }) => done))
+    if (waitedFor.size > 0) report()
     const results = ended.filter((one) => one !== null)
     const lost = members.filter((_, index) => ended[index] === null)
     if (results.length === 0)

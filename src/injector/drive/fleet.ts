@@ -51,6 +51,14 @@ export interface FleetResult {
   readonly stoppedAtMs: number
 }
 
+/** Latencies of one report. */
+export const latencies = ['ttftMs', 'tpotMs', 'clientDelayMs'] as const
+export const emptyLatencies = (): Record<(typeof latencies)[number], LatencyHistogram> => ({
+  ttftMs: createLatencyHistogram(),
+  tpotMs: createLatencyHistogram(),
+  clientDelayMs: createLatencyHistogram(),
+})
+
 /** So that every thread has heard of the start before it comes. */
 const startLeadMs = 50
 
@@ -61,6 +69,9 @@ export function startFleet(options: FleetOptions): Fleet {
   const latest = new Map<number, DriverProgress>()
   const started = Promise.withResolvers<number>()
   const waits = Array.from({ length: workers }, () => Promise.withResolvers<DriverResult>())
+  /** Threads that have reported since the last report of all. */
+  const waitedFor = new Set<number>()
+  let recent = emptyLatencies()
   let readyCount = 0
   let startMs = Infinity
 
@@ -75,7 +86,8 @@ export function startFleet(options: FleetOptions): Fleet {
       if (message.kind === 'done') wait.resolve(message.result)
       else if (message.kind === 'progress') {
         latest.set(index, message.progress)
-        if (latest.size === workers) report()
+        for (const name of latencies) recent[name].add(message.progress[name])
+        if (waitedFor.add(index).size === workers) report()
       } else if (++readyCount === workers) void start()
     })
     const fail = (cause: unknown) => {
@@ -97,29 +109,26 @@ export function startFleet(options: FleetOptions): Fleet {
   /** One report for all, when every thread has sent its own. */
   function report(): void {
     const parts = [...latest.values()]
-    const sum = (value: (part: DriverProgress) => number) =>
-      parts.reduce((total, part) => total + value(part), 0)
-    const pooled = (values: (part: DriverProgress) => readonly number[]) => {
-      const histogram = createLatencyHistogram()
-      for (const part of parts) histogram.add(values(part))
-      return histogram
-    }
+    const sum = (key: 'handed' | 'ok' | 'failed' | 'inFlight' | 'outputTokens') =>
+      parts.reduce((total, part) => total + part[key], 0)
     onProgress({
       atMs: clock() - startMs,
-      handed: sum(({ handed }) => handed),
-      ok: sum(({ ok }) => ok),
-      failed: sum(({ failed }) => failed),
-      inFlight: sum(({ inFlight }) => inFlight),
-      outputTokens: sum(({ outputTokens }) => outputTokens),
-      ttftMs: pooled(({ ttftMs }) => ttftMs),
-      tpotMs: pooled(({ tpotMs }) => tpotMs),
-      clientDelayMs: pooled(({ clientDelayMs }) => clientDelayMs),
+      handed: sum('handed'),
+      ok: sum('ok'),
+      failed: sum('failed'),
+      inFlight: sum('inFlight'),
+      outputTokens: sum('outputTokens'),
+      ...recent,
     })
-    latest.clear()
+    recent = emptyLatencies()
+    waitedFor.clear()
   }
 
   const done = Promise.all(waits.map(({ promise }) => promise))
-    .then(mergeResults)
+    .then((results) => {
+      if (waitedFor.size > 0) report()
+      return mergeResults(results)
+    })
     .finally(() => Promise.all(threads.map((thread) => thread.terminate())))
   started.promise.catch(() => {})
   return {

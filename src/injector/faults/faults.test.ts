@@ -38,15 +38,15 @@ async function golden(): Promise<GoldenServer> {
 /** A run with one fault over all of it, or in its middle. */
 async function runWith(
   action: { kind: string } & Record<string, unknown>,
-  { atMs = 0, forMs = 60_000, durationMs = 400 } = {},
+  { atMs = 0, forMs = 60_000, durationMs = 400, timeoutMs = 20_000 } = {},
 ): Promise<InjectionReport> {
   const server = await golden()
   const spec = completeSpec({
     url: server.url,
     load: { kind: 'open', arrivals: 'constant', ratePerS: 50 },
     durationMs,
-    graceMs: 2000,
-    timeouts: { stallMs: 300, ttftMs: 300 },
+    graceMs: 25_000,
+    timeouts: { stallMs: timeoutMs, ttftMs: timeoutMs },
     faults: [faultSpec.parse({ name: action.kind, atMs, forMs, action })],
   })
   const interrupt = new AbortController().signal
@@ -64,7 +64,8 @@ describe('faults of connections have the outcome they ought to have', () => {
     [{ kind: 'stall', afterEvents: 2 }, 'timeout_stall'],
     [{ kind: 'garble', afterEvents: 1 }, 'malformed'],
   ] as const)('%j: %s', async (action, outcome) => {
-    const { summary, faults } = await runWith(action)
+    const timeoutMs = outcome.startsWith('timeout') ? 1500 : 20_000
+    const { summary, faults } = await runWith(action, { timeoutMs })
     const bad = summary.outcomes[outcome] ?? 0
     // The first requests may be under way before the fault stands.
     expect(bad).toBeGreaterThan(10)

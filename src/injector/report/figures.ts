@@ -64,10 +64,19 @@ export function resultRows({ summary, sessions, stoppedBy }: InjectionReport): [
     ['attainment', formatShare(summary.attainment)],
     ['steady state', `${summary.steadyState.verdict}: ${summary.steadyState.reason}`],
   ]
+  for (const [name, metric] of [
+    ['prompt tokens', summary.promptTokens],
+    ['answer tokens', summary.outputTokens],
+  ] as const)
+    if (metric && metric.count > 0)
+      rows.push([
+        name,
+        `mean ${formatRate(metric.mean)}, p50 ${metric.p50}, p90 ${metric.p90}, max ${metric.max}`,
+      ])
   if (sessions !== null)
     rows.push([
       'sessions',
-      `${sessions.whole} of ${sessions.begun} to their end${sessions.durationMs.count > 0 ? `, p50 ${formatMs(sessions.durationMs.p50)} ms, p90 ${formatPercentile(sessions.durationMs, 'p90')} ms` : ''}`,
+      `${sessions.whole} of ${sessions.begun} to their end, ${sessions.failed} failed${sessions.durationMs.count > 0 ? `, p50 ${formatMs(sessions.durationMs.p50)} ms, p90 ${formatPercentile(sessions.durationMs, 'p90')} ms` : ''}`,
     ])
   if (stoppedBy !== 'schedule') rows.push(['stopped by', stopTexts[stoppedBy]])
   if (summary.lengthMismatches > 0)

@@ -22,13 +22,15 @@ export function scoreFault(
   { spec, fromMs, toMs, isUndone, note }: FaultWindow,
   records: readonly RequestRecord[],
   slo: Slo,
+  /** Onset of the first fault of the run: until then nothing was broken. */
+  firstOnsetMs = fromMs,
 ): FaultRecord {
   const bad = records.filter((record) => !isGood(record, slo))
   const seen = bad
     .filter(({ endedMs }) => endedMs >= fromMs)
     .reduce((first, { endedMs }) => Math.min(first, endedMs), Infinity)
   const attainmentBefore = attainmentOf(
-    records.filter(({ endedMs }) => endedMs < fromMs),
+    records.filter(({ endedMs }) => endedMs < firstOnsetMs),
     slo,
   )
   const recoveredMs = recoveryOf(records, slo, fromMs, recoveredShare * (attainmentBefore ?? 1))

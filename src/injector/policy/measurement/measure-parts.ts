@@ -46,16 +46,19 @@ export function measureSessions(
     return Math.floor(index / timesMs.length) * count + sessionOf(sessionStarts, entry)
   })
   let whole = 0
+  let failed = 0
   const durations: number[] = []
   for (const [number, calls] of sessions) {
     const session = number % count
     const size = sessionStarts[session + 1]! - sessionStarts[session]!
-    if (calls.filter(({ outcome }) => outcome === 'ok').length < size) continue
+    const answered = calls.filter(({ outcome }) => outcome === 'ok').length
+    if (answered < calls.length) failed++
+    if (answered < size) continue
     whole++
     const startMs = calls.reduce((first, { intendedMs }) => Math.min(first, intendedMs), Infinity)
     durations.push(calls.reduce((last, { doneMs }) => Math.max(last, doneMs), 0) - startMs)
   }
-  return { begun: sessions.size, whole, durationMs: summarise(sortSamples(durations)) }
+  return { begun: sessions.size, whole, failed, durationMs: summarise(sortSamples(durations)) }
 }
 
 /** The session that an entry belongs to. */

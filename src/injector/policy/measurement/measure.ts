@@ -58,6 +58,8 @@ export function measure(
     e2eMs: of(answered, e2eMs),
     e2eServiceMs: of(answered, e2eServiceMs),
     maxStallMs: of(inside, maxStallMs),
+    promptTokens: of(answered, ({ promptTokens }) => promptTokens ?? NaN),
+    outputTokens: of(answered, ({ outputTokens }) => outputTokens ?? NaN),
     eventCoverage: coverageOf(answered),
     requests: inside.length,
     requestsPerSecond: completed.length / windowS,
