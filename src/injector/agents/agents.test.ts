@@ -1,6 +1,8 @@
 import { spawn, type ChildProcess } from 'node:child_process'
 import { createInterface } from 'node:readline'
 import { join } from 'node:path'
+import { Readable } from 'node:stream'
+import fc from 'fast-check'
 import { afterEach, describe, expect, it } from 'vitest'
 import { chatStream } from '../../../test/golden-server/golden-script.ts'
 import { startGoldenServer, type GoldenServer } from '../../../test/golden-server/golden-server.ts'
@@ -8,6 +10,7 @@ import { createLatencyHistogram, decodeLatencyHistogram } from '../drive/latency
 import { completeSpec } from '../policy/default-spec.ts'
 import { runInjection } from '../run-injection.ts'
 import { startAgent, type Agent } from './agent.ts'
+import { fromAgent, readLines } from './protocol.ts'
 
 const token = 'a token of 16 characters or more'
 const agents: Agent[] = []
@@ -155,6 +158,30 @@ describe('agents', () => {
     while (server.arrivals.length < 5) await new Promise((resolve) => setTimeout(resolve, 10))
     await expect(runInjection(specOf(server), options([url]))).rejects.toThrow(/busy/)
     expect((await first).report.summary.outcomes).toEqual({ ok: 90 })
+  })
+})
+
+describe('what comes over the wire', () => {
+  it('is a message, or fails with a code', async () => {
+    const line = fc.oneof(
+      fc.string(),
+      fc.json(),
+      fc.constantFrom('{"kind":"alive"}', '{"kind":"pong","sentMs":1}'),
+    )
+    await fc.assert(
+      fc.asyncProperty(fc.array(line), fc.nat(7), async (lines, size) => {
+        const bytes = Buffer.from(lines.map((text) => `${text.replaceAll('\n', '')}\n`).join(''))
+        const pieces = Array.from({ length: Math.ceil(bytes.length / (size + 1)) }, (_, at) =>
+          bytes.subarray(at * (size + 1), (at + 1) * (size + 1)),
+        )
+        try {
+          for await (const message of readLines(Readable.from(pieces), fromAgent))
+            expect(['alive', 'pong']).toContain(message.kind)
+        } catch (thrown) {
+          expect(thrown).toMatchObject({ code: 'injection/agent' })
+        }
+      }),
+    )
   })
 })
 

@@ -2,6 +2,7 @@ import { spawn, type ChildProcess } from 'node:child_process'
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import fc from 'fast-check'
 import { afterEach, describe, expect, it } from 'vitest'
 import { chatStream } from '../../../test/golden-server/golden-script.ts'
 import { startGoldenServer, type GoldenServer } from '../../../test/golden-server/golden-server.ts'
@@ -190,7 +191,75 @@ faults:
       { kind: 'throttle', bytesPerS: 10_240, share: 1 },
     ])
   })
+  it('has shares, repeats, and what touches machine and network', async () => {
+    const plan = await read(`
+faults:
+  - { at: 1s, for: 1s, repeat: 3, every: 5s, status: { code: 429, share: 20% } }
+  - { at: 1s, for: 1s, slow: { deployment: small, to: 0.3 } }
+  - { at: 1s, for: 1s, skew: { by: -5m } }
+  - { at: 1s, for: 1s, limit-files: { pid: 5, files: 64 } }
+  - { at: 1s, for: 1s, fill-disk: { path: /data, leave: 1MiB } }
+  - { at: 1s, for: 1s, cut-path: { interface: veth0, netns: a } }
+  - { at: 1s, for: 1s, degrade-path: { interface: veth0, delay: 50ms, loss: 1% } }
+`)
+    expect(plan.slice(0, 3).map(({ name, atMs }) => [name, atMs])).toEqual([
+      ['status at 1s (1)', 1000],
+      ['status at 1s (2)', 6000],
+      ['status at 1s (3)', 11_000],
+    ])
+    expect(plan.slice(2).map(({ action }) => action)).toEqual([
+      { kind: 'status', code: 429, share: 0.2 },
+      { kind: 'slow', pid: 77, share: 0.3 },
+      { kind: 'skew', byMs: -300_000, file: null },
+      { kind: 'limit-files', pid: 5, files: 64 },
+      { kind: 'fill-disk', path: '/data', leaveBytes: 1_048_576 },
+      { kind: 'cut-path', interface: 'veth0', netns: 'a' },
+      {
+        kind: 'degrade-path',
+        interface: 'veth0',
+        netns: null,
+        delayMs: 50,
+        jitterMs: 0,
+        lossShare: 0.01,
+        bytesPerS: null,
+      },
+    ])
+  })
+  it('fails with a code whatever stands in it', async () => {
+    const names = fc.constantFrom(
+      'at',
+      'for',
+      'stop',
+      'delay',
+      'status',
+      'share',
+      'by',
+      'pid',
+      'cut-path',
+      'interface',
+    )
+    const value = fc.oneof(
+      fc.jsonValue({ maxDepth: 1 }),
+      fc.constantFrom('1s', '20%', '-5m', '../x', '; rm'),
+      fc.dictionary(names, fc.jsonValue({ maxDepth: 0 })),
+    )
+    await fc.assert(
+      fc.asyncProperty(fc.array(fc.dictionary(names, value)), async (faults) => {
+        try {
+          for (const { forMs } of await read(JSON.stringify({ faults })))
+            expect(forMs).toBeLessThanOrEqual(600_000)
+        } catch (thrown) {
+          expect(thrown).toMatchObject({ code: expect.stringMatching(/^[a-z]+\/[a-z-]+$/) })
+        }
+      }),
+      { numRuns: 200 },
+    )
+  })
   it.each([
+    ['faults: [{ at: 1s, for: 1s, stopp: { pid: 1 } }]', /did you mean stop\?/],
+    ['faults: [{ at: 1s, for: 1s, repeat: 2, every: 1s, reset: {} }]', /longer than its for/],
+    ['faults: [{ at: 1s, for: 1s, cut-path: { interface: "a b" } }]', /interface/],
+    ['faults: [{ at: 1s, for: 1s, status: { code: 503, share: 200% } }]', /is no share/],
     ['faults: []', /faults/],
     ['faults: [{ at: 1s, for: 1s }]', /needs one action, it has none/],
     ['faults: [{ at: 1s, for: 1s, reset: {}, stop: { pid: 1 } }]', /reset and stop/],

@@ -55,7 +55,7 @@ const style = `
 main{max-width:1200px;margin:0 auto;padding:28px 24px 60px}h1{font-size:22px;margin:0 0 2px;letter-spacing:-.01em}h2{font-size:16px;margin:34px 0 10px}
 p.soft,.soft{color:var(--soft);margin:0 0 12px;font-size:13.5px}.scroll{overflow-x:auto}
 table{border-collapse:collapse;font-variant-numeric:tabular-nums;font-size:14px}th,td{padding:5px 18px 5px 0;text-align:right;border-bottom:1px solid var(--line);white-space:nowrap}
-.text{text-align:left}th{color:var(--soft);font-weight:500}
+.text{text-align:left}td.text:last-child{white-space:normal;min-width:220px}th{color:var(--soft);font-weight:500}
 .scroll+.charts{margin-top:14px}
 .cards{display:grid;grid-template-columns:repeat(auto-fit,minmax(158px,1fr));gap:12px;margin:16px 0 4px}
 .card,figure{background:var(--card);border:1px solid var(--line);border-radius:10px}.card{padding:11px 14px}
@@ -67,7 +67,7 @@ svg .grid{stroke:var(--line)}svg .band{fill:var(--band);fill-opacity:.2}svg line
 svg .cross{stroke:var(--soft);stroke-opacity:.6}
 ${[0, 1, 2, 3, 4, 5].map((n) => `.stroke${n}{stroke:var(--c${n})}.fill${n},.key${n}{fill:var(--c${n})}`).join('')}
 .tip{position:absolute;pointer-events:none;background:var(--card);border:1px solid var(--line);border-radius:6px;padding:4px 8px;font-size:12px;line-height:1.4;white-space:nowrap;box-shadow:0 2px 8px #0003;z-index:1}
-.banner{border-radius:10px;padding:10px 14px;margin:14px 0}.banner.bad{background:var(--badback)}.banner.good{background:var(--goodback)}.bad{color:var(--bad)}.good{color:var(--good)}
+.banner{border-radius:10px;padding:10px 14px;margin:14px 0;border:1px solid var(--line);background:var(--card)}.banner.bad{background:var(--badback)}.banner.good{background:var(--goodback)}.bad{color:var(--bad)}.good{color:var(--good)}
 .banner ul{margin:4px 0 0;padding-left:22px}
 .bar{display:flex;height:14px;border-radius:7px;overflow:hidden;margin:14px 0 6px;background:var(--line)}.bar i{display:block;min-width:2px}
 .legend{color:var(--soft);font-size:13px}.legend b{color:var(--text);font-weight:600}.dot{display:inline-block;width:9px;height:9px;border-radius:50%;margin:0 5px 0 12px}.dot:first-child{margin-left:0}
