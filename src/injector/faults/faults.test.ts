@@ -3,13 +3,16 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import fc from 'fast-check'
-import { afterEach, describe, expect, it } from 'vitest'
+import { afterEach, describe, expect, it, vi } from 'vitest'
 import { chatStream } from '../../../test/golden-server/golden-script.ts'
 import { startGoldenServer, type GoldenServer } from '../../../test/golden-server/golden-server.ts'
 import { faultSpec, type InjectionReport } from '../../contract/injection.ts'
 import { completeSpec } from '../policy/default-spec.ts'
 import { runInjection } from '../run-injection.ts'
 import { readFaultPlan } from './read-plan.ts'
+
+// Processes and sockets: on a machine that is busy with other tests they take their time.
+vi.setConfig({ testTimeout: 120_000 })
 
 const children: ChildProcess[] = []
 const servers: GoldenServer[] = []
@@ -21,7 +24,7 @@ afterEach(async () => {
 const stateOf = (pid: number): string =>
   /\) (\S)/.exec(readFileSync(`/proc/${pid}/stat`, 'utf8'))?.[1] ?? ''
 
-async function until(holds: () => boolean, deadlineMs = 15_000): Promise<void> {
+async function until(holds: () => boolean, deadlineMs = 60_000): Promise<void> {
   const endMs = performance.now() + deadlineMs
   while (!holds()) {
     if (performance.now() > endMs) throw new Error('it never came to that')

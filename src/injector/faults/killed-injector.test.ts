@@ -10,8 +10,11 @@ import {
 } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
 import { mendLeftFaults } from './open-faults.ts'
+
+// Processes and sockets: on a machine that is busy with other tests they take their time.
+vi.setConfig({ testTimeout: 120_000 })
 
 /** A fault made by an injector that is then killed, and what shows that it stands. */
 interface Case {
@@ -231,7 +234,7 @@ function readText(path: string): string {
   return existsSync(path) ? readFileSync(path, 'utf8') : ''
 }
 
-async function until(holds: () => boolean, deadlineMs = 15_000): Promise<void> {
+async function until(holds: () => boolean, deadlineMs = 60_000): Promise<void> {
   const endMs = performance.now() + deadlineMs
   while (!holds()) {
     if (performance.now() > endMs) throw new Error('it never came to that')
