@@ -8,7 +8,12 @@ import {
   writeFileSync,
 } from 'node:fs'
 import { join } from 'node:path'
-import { injectionSpec, type InjectionSpec } from '../../contract/injection.ts'
+import {
+  injectionReport,
+  injectionSpec,
+  type InjectionReport,
+  type InjectionSpec,
+} from '../../contract/injection.ts'
 import { AppError } from '../../core/errors.ts'
 import { createSuffix } from '../../core/id.ts'
 
@@ -19,6 +24,7 @@ export interface RunFolder {
   pathOf(id: string): string
   /** Written whole or not at all. */
   write(id: string, file: string, text: string): void
+  report(id: string): InjectionReport
   /** Of a run that may have been killed before it had a report. Error: `injection/not-found`. */
   spec(id: string): InjectionSpec
   remove(id: string): void
@@ -58,6 +64,7 @@ export function createRunFolder(dataDirectory: string): RunFolder {
       writeFileSync(`${path}.part`, text, { mode: 0o600 })
       renameSync(`${path}.part`, path)
     },
+    report: (id) => injectionReport.parse(read(named(id, 'report.json'), 'report.json')),
     spec: (id) => injectionSpec.parse(read(named(id, 'spec.json'), 'spec.json')),
     remove: (id) => rmSync(pathOf(named(id, '')), { recursive: true, force: true }),
   }
