@@ -2,7 +2,7 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { runCommand, type RunOptions } from '../cli.fixture.ts'
+import { deploymentOf, runCommand, type RunOptions, startFakeControl } from '../cli.fixture.ts'
 
 const data = mkdtempSync(join(tmpdir(), 'baleen calibrate '))
 const runs = join(data, 'runs.csv')
@@ -35,6 +35,28 @@ afterAll(() => rmSync(data, { recursive: true }))
 const predicted = async (...flags: string[]) => {
   const { stdout } = await run(['predict', '--rows', runs, ...flags])
   return JSON.parse(stdout.split('\n')[1]!)
+}
+
+const served = {
+  clientId: null,
+  key: 'k',
+  route: 'support',
+  endpoint: 'chat',
+  stream: true,
+  deployment: 'support',
+  replica: null,
+  outcome: 'ok',
+  status: 200,
+  error: null,
+  promptTokens: 800,
+  completionTokens: 120,
+  cachedTokens: 0,
+  isEstimated: false,
+  holdMs: 0,
+  itlMsMean: 48,
+  attempts: 1,
+  requestBytes: 1,
+  responseBytes: 1,
 }
 
 describe('baleen calibrate', () => {
@@ -85,6 +107,34 @@ describe('baleen calibrate', () => {
     const { code, stderr } = await run(argv)
     expect(code).not.toBe(0)
     expect(stderr).toMatch(message)
+  })
+
+  it('learns from what the gateway saw of a deployment', async () => {
+    const control = await startFakeControl()
+    const view = deploymentOf({ name: 'support', engine: 'vllm' })
+    // Three stretches of traffic, each busier and slower than the one before.
+    const requests = [1000, 500, 250].flatMap((gapMs, stretch) =>
+      Array.from({ length: 16 }, (_, at) => ({
+        ...served,
+        id: `${stretch}-${at}`,
+        atMs: 1e12 + stretch * 1e6 + at * gapMs,
+        ttftMs: 150 + 30 * stretch,
+        e2eMs: 6000 + 600 * stretch,
+      })),
+    )
+    control.routes.set('GET /api/v1/deployments/support', () => view)
+    control.routes.set('GET /api/v1/requests', () => ({ requests }))
+    const subject = ['--model', 'llama-3.1-8b', '--gpu', 'l40s:1', '--weights', 'bf16']
+    const { code, stdout } = await run(
+      ['calibrate', '--deployment', 'support', ...subject, '--dry-run', '--json'],
+      { variables: { BALEEN_DATA: control.dataDirectory } },
+    )
+    await control.close()
+    expect(code).toBe(0)
+    expect(JSON.parse(stdout)).toMatchObject({
+      calibration: { engine: 'vllm', device: 'L40S', weights: 'bf16' },
+      evidence: { runs: 3, conditions: 3, sources: ['deployment support'] },
+    })
   })
 
   it('refuses a table without results', async () => {

@@ -57,9 +57,9 @@ export const calibrate = defineCommand({
       const control = await connect(flags, io)
       const { spec } = await control.deployment(flags.deployment)
       const { resolveModel } = await import('../../models/library.ts')
-      const model = await resolveModel(spec.model, join(directory, 'models'))
+      const model = flags.model ?? (await resolveModel(spec.model, join(directory, 'models'))).path
       const requests = await control.requests({ route: spec.route ?? spec.name, limit: 1000 })
-      observations.push(...(await fromDeployment(spec, model.path, requests, gathering)))
+      observations.push(...(await fromDeployment(spec, model, requests, gathering)))
     }
     const { calibration, ...evidence } = fit(observations)
     const file: CalibrationFile = {
