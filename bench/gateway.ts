@@ -1,5 +1,5 @@
 /**
- * The gateway beside what it is measured against: `node bench/gateway.ts [--requests] [--streams] [--prompts]
+ * The gateway beside what it is measured against: `node bench/gateway.ts [--requests] [--streams] [--first] [--prompts]
  * [--memory MINUTES] [--portkey DIR] [--rounds 3] [--seconds 5]`. See bench/README.md.
  */
 import { join } from 'node:path'
@@ -24,6 +24,7 @@ const { values } = parseArgs({
   options: {
     requests: { type: 'boolean', default: false },
     streams: { type: 'boolean', default: false },
+    first: { type: 'boolean', default: false },
     prompts: { type: 'boolean', default: false },
     memory: { type: 'string' },
     portkey: { type: 'string' },
@@ -36,7 +37,13 @@ const rounds = Number(values.rounds)
 const seconds = Number(values.seconds)
 const paceMs = 20
 const frames = 64
-const isAll = !values.requests && !values.streams && !values.prompts && values.memory === undefined
+const shortFrames = 4
+const isAll =
+  !values.requests &&
+  !values.streams &&
+  !values.first &&
+  !values.prompts &&
+  values.memory === undefined
 
 const median = (figures: readonly number[]): number =>
   figures.toSorted((a, b) => a - b)[Math.floor(figures.length / 2)] ?? NaN
@@ -159,6 +166,35 @@ async function readStreams(
   return { ...result, cpuUs: (cpuUs(one.pids) - before) / result.frames }
 }
 
+/** Short streams, many a second, on processes whose code is compiled: what a proxy adds before the first frame. */
+async function benchFirstFrame(): Promise<void> {
+  const streams = 8
+  const upstream = await startUpstream(paceMs, shortFrames)
+  console.log(
+    `\nfirst frame of streams of ${shortFrames} frames, ${streams} at a time: added delay`,
+  )
+  const direct: Contender = { name: 'direct', url: upstream, pids: [], headers: {} }
+  const bare = await startBare(upstream)
+  const others = [await startNginx(upstream), await startHaproxy(upstream)]
+  const contenders = [await startBaleen(upstream), bare, ...others.filter((one) => one !== null)]
+  for (const one of contenders) await warm(one)
+  const all = [direct, ...contenders]
+  const delays = new Map(all.map((one) => [one, { p50: [] as number[], p99: [] as number[] }]))
+  for (let round = 0; round < rounds; round++)
+    for (const one of all) {
+      const { firstMsP50, firstMsP99 } = await readStreams(one, streams)
+      delays.get(one)!.p50.push(firstMsP50)
+      delays.get(one)!.p99.push(firstMsP99)
+    }
+  const own = delays.get(direct)!
+  for (const one of contenders) {
+    const { p50, p99 } = delays.get(one)!
+    console.log(
+      `  ${one.name.padEnd(22)} +p50 ${(median(p50) - median(own.p50)).toFixed(3)} ms  +p99 ${(median(p99) - median(own.p99)).toFixed(3)} ms (rounds ${p99.map((ms) => ms.toFixed(2)).join(' ')})`,
+    )
+  }
+}
+
 async function benchStreams(contenders: readonly Contender[], direct: Contender): Promise<void> {
   const most = Number(values.concurrency)
   for (const streams of [16, most]) {
@@ -218,6 +254,7 @@ try {
   if (isAll || values.requests) await benchRequests([baleen, bare, ...others], direct)
   if (isAll || values.prompts) await benchPrompts([baleen, bare, ...others])
   if (isAll || values.streams) await benchStreams([baleen, bare, ...others.slice(0, 2)], direct)
+  if (isAll || values.first) await benchFirstFrame()
 } finally {
   close()
 }

@@ -76,7 +76,7 @@ const heapFlags: readonly string[] = []
 /** The real process with keys, both limits and metering on, and this process as its supervisor. */
 export async function startBaleen(upstream: string): Promise<Contender> {
   const port = await freePort()
-  const directory = join(folder, 'data')
+  const directory = join(folder, `data-${port}`)
   for (const name of ['run', 'journal']) mkdirSync(join(directory, name), { recursive: true })
   writeFileSync(join(directory, 'run', 'snapshot.json'), JSON.stringify(snapshotFor(upstream)))
   const boot = {
@@ -173,7 +173,7 @@ export async function startNginx(upstream: string): Promise<Contender | null> {
   const path = join(folder, 'nginx.conf')
   writeFileSync(
     path,
-    `worker_processes 1; daemon off; master_process off; pid ${folder}/nginx.pid; error_log /dev/null;
+    `worker_processes 1; daemon off; master_process off; pid ${folder}/nginx-${port}.pid; error_log /dev/null;
 events { worker_connections 4096; }
 http { access_log off; client_body_temp_path ${folder}; proxy_temp_path ${folder}; client_max_body_size 16m; client_body_buffer_size 512k;
   keepalive_requests 1000000000;

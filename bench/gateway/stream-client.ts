@@ -3,7 +3,8 @@ import { parseArgs } from 'node:util'
 
 /**
  * Reads many paced streams over raw sockets and prints what it saw as JSON: a process of its own, on the upstream's
- * core. Every frame carries the nanosecond it was written at, so delays need no second clock.
+ * core. Every frame carries the nanosecond it was written at, so delays need no second clock; the first counts from the
+ * moment the request was written.
  */
 const { values } = parseArgs({
   options: {
@@ -39,7 +40,9 @@ function open(): void {
   socket.setNoDelay(true)
   let lastAtMs = 0
   let seen = 0
+  let askedNs = 0n
   const ask = () => {
+    askedNs = process.hrtime.bigint()
     lastAtMs = 0
     seen = 0
     socket.write(request)
@@ -51,8 +54,8 @@ function open(): void {
     const nowMs = performance.now()
     const text = chunk.toString('latin1')
     for (const [, stamp] of text.matchAll(/"content":" (\d+)"/g)) {
-      const delayMs = Number(nowNs - BigInt(stamp!)) / 1e6
-      ;(seen === 0 ? firstDelays : delays).push(delayMs)
+      if (seen === 0) firstDelays.push(Number(nowNs - askedNs) / 1e6)
+      else delays.push(Number(nowNs - BigInt(stamp!)) / 1e6)
       seen++
       frames++
     }
