@@ -20,7 +20,7 @@ const { samples } = sampleRows(rows)
 const fits = fitEngines(samples)
 const isRefreshed = process.argv.includes('--bars')
 const seen = isRefreshed ? samples.map((sample) => ({ sample, ...known(sample) })) : []
-const held = isRefreshed ? predictUnseen(samples, fits) : null
+const held = isRefreshed ? predictUnseen(samples, fits, 10) : null
 
 for (const engine of engineModels) {
   const own = samples.filter(({ scenario }) => scenario.engine.name === engine.name)
@@ -31,7 +31,7 @@ for (const engine of engineModels) {
   const learnt = own.filter(({ row }) => row.unfitReason === null)
   const written: FittedEngine = {
     ...fitted,
-    provenance: `bench/planner/fit.ts: ${learnt.length} published runs of ${fitted.measured.length} (model, accelerator) pairs; error bars from leaving out pairs, and whole models and accelerators.`,
+    provenance: `bench/planner/fit.ts: ${learnt.length} published runs of ${fitted.measured.length} (model, accelerator) pairs; error bars from leaving out tenths of the pairs, and of whole models and accelerators.`,
     errorBars: isRefreshed
       ? {
           tpot: errorBar(engine.name, 'tpot'),
@@ -58,7 +58,7 @@ function errorBar(engine: string, figure: keyof Measured): ErrorBar {
   const bar = (held: readonly Pick<HeldOut, 'sample' | 'predicted'>[], fallback: number) => {
     const errors = held.flatMap(({ sample, predicted }) => {
       const measured = sample.row.measured[figure]
-      const isOwn = sample.scenario.engine.name === engine
+      const isOwn = sample.scenario.engine.name === engine && sample.row.unfitReason === null
       if (!isOwn || measured === null || !(predicted[figure] > 0)) return []
       return [Math.abs(Math.log(predicted[figure] / measured))]
     })
@@ -66,7 +66,11 @@ function errorBar(engine: string, figure: keyof Measured): ErrorBar {
   }
   const ofPairs = bar(held?.pair ?? [], 0.5)
   const unseen = [...(held?.accelerator ?? []), ...(held?.model ?? [])]
-  return { known: bar(seen, ofPairs), partly: ofPairs, unknown: bar(unseen, ofPairs * 1.3) }
+  return {
+    known: bar(seen, ofPairs),
+    partly: ofPairs,
+    unknown: Math.max(ofPairs, bar(unseen, ofPairs * 1.3)),
+  }
 }
 
 if (held) printUnseen(held, loadBaselines(dataFile('perf'), rows))

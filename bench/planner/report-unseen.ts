@@ -13,9 +13,9 @@ const percent = (share: number): string => `${(share * 100).toFixed(1)} %`
 export type Unseen = Readonly<Record<Fold, readonly HeldOut[]>>
 
 /** Every row by a fit that has not seen its pair, its accelerator, its model. */
-export const predictUnseen = (samples: readonly Sample[], fits: Fits): Unseen =>
+export const predictUnseen = (samples: readonly Sample[], fits: Fits, parts?: number): Unseen =>
   Object.fromEntries(
-    (Object.keys(folds) as Fold[]).map((fold) => [fold, crossValidate(samples, fits, fold)]),
+    (Object.keys(folds) as Fold[]).map((fold) => [fold, crossValidate(samples, fits, fold, parts)]),
   ) as Record<Fold, HeldOut[]>
 
 export function reportUnseen(directory: string, rows: readonly BenchRow[]): void {
@@ -61,7 +61,10 @@ function barOf(
   const known = bars.get(key)
   if (known !== undefined) return known
   const errors = all.flatMap((one) => {
-    const isOther = one.fold !== fold && one.sample.scenario.engine.name === engine
+    const isOther =
+      one.fold !== fold &&
+      one.sample.scenario.engine.name === engine &&
+      one.sample.row.unfitReason === null
     const error = isOther ? logError(one, figure) : null
     return error === null ? [] : [error]
   })
