@@ -80,10 +80,12 @@ function simulated({ workload }: Case, seed: number): Figures {
 function measured({ inject }: Case, seed: number): Figures {
   const { summary } = JSON.parse(
     run(
-      ...['inject', 'rehearsal', ...inject, '--duration', `${durationS}s`],
-      ...['--warmup', `${warmupS}s`, '--ignore-eos', '--exact-tokens', '--seed', String(seed)],
-      ...['--input-tokens', String(lengths.inputTokens)],
-      ...['--output-tokens', String(lengths.outputTokens), '--data', data, '--json'],
+      ...'inject rehearsal --ignore-eos --exact-tokens --json'.split(' '),
+      ...inject,
+      ...`--duration ${durationS}s --warmup ${warmupS}s --seed ${seed}`.split(' '),
+      ...`--input-tokens ${lengths.inputTokens} --output-tokens ${lengths.outputTokens}`.split(' '),
+      '--data',
+      data,
     ),
   ) as { summary: Figures }
   return summary
@@ -91,12 +93,10 @@ function measured({ inject }: Case, seed: number): Figures {
 
 /** Proportional set size, kB, and CPU time, s, of the simulated engines. */
 function cost(): { count: number; memoryMb: number; cpuS: number } {
-  const pids = execFileSync('pgrep', ['-f', 'server/simulated/process.ts'], { encoding: 'utf8' })
-    .trim()
-    .split('\n')
-  const own = pids.filter((pid) =>
-    readFileSync(`/proc/${pid}/cmdline`, 'utf8').includes('process.ts'),
-  )
+  const [deployment] = JSON.parse(run('ps', '--json', '--data', data)) as {
+    replicas: { pid: number | null }[]
+  }[]
+  const own = deployment!.replicas.flatMap(({ pid }) => pid ?? [])
   const memoryKb = own.map((pid) =>
     Number(/^Pss:\s+(\d+)/m.exec(readFileSync(`/proc/${pid}/smaps_rollup`, 'utf8'))?.[1]),
   )
