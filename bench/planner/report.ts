@@ -45,7 +45,10 @@ export function reportQuoted(judged: readonly Judged[]): void {
   for (const { model, named, quoted, why } of quotes) {
     const around = judged
       .filter(({ row }) => named.test(row.input.model) && isQuotedRow(row))
-      .map(({ row }) => `v${row.input.version} ${Math.round(row.measured.throughput ?? 0)}`)
+      .map(
+        ({ row }) =>
+          `v${row.input.version} ${row.input.gpu.slice(0, 4)} ${Math.round(row.measured.throughput ?? 0)}`,
+      )
     const ours = maxLoad(model, 'h100', 'trtllm', 'fp8')
     console.log(
       `  ${model}: ours ${Math.round(ours)} tok/s, quoted ${quoted}; tables: ${around.join(', ')}\n    ${why}`,
@@ -73,7 +76,7 @@ const quotes = [
   },
   {
     model: 'meta-llama/Meta-Llama-3-8B',
-    named: /^llama v3 8b/i,
+    named: /^llama v3(\.1)? 8b/i,
     quoted: 16_708,
     why: 'v0.10 gives H100 and H200 the same figure to four digits, so that host or batch limit bound it, not the GPU; v0.14 and later measure Llama 3.1 8B at 26,900 to 28,800.',
   },
@@ -106,7 +109,7 @@ function maxLoad(model: string, gpu: string, engine: string, precision: string):
 }
 
 const isQuotedRow = ({ input, measured }: BenchRow): boolean =>
-  /h100/i.test(input.gpu) &&
+  /^h[12]00/i.test(input.gpu) &&
   input.precision === 'FP8' &&
   input.isl === 128 &&
   input.osl === 128 &&
