@@ -5,6 +5,9 @@ import {
   keyList,
   keyView,
   requestList,
+  nodeList,
+  nodeView,
+  revisionList,
   statusView,
   usageList,
   type KeyCreated,
@@ -12,6 +15,10 @@ import {
   type KeyPatch,
   type KeyView,
   type RequestView,
+  type NodeView,
+  type RevisionView,
+  type RollbackInput,
+  type RolloutAction,
   type StatusView,
   type UsageRow,
 } from '../contract/api.ts'
@@ -32,7 +39,14 @@ export interface ControlClient {
   deployments(): Promise<readonly DeploymentView[]>
   deployment(name: string): Promise<DeploymentView>
   /** Creates it, or replaces what is there under that name. */
-  putDeployment(spec: DeploymentSpec): Promise<DeploymentView>
+  putDeployment(spec: DeploymentSpec, why?: string): Promise<DeploymentView>
+  /** Newest first. */
+  history(name: string): Promise<readonly RevisionView[]>
+  rollback(name: string, input: RollbackInput): Promise<DeploymentView>
+  rollout(name: string, action: RolloutAction): Promise<DeploymentView>
+  nodes(): Promise<readonly NodeView[]>
+  drainNode(name: string, why?: string): Promise<NodeView>
+  restoreNode(name: string): Promise<NodeView>
   scale(name: string, replicas: number): Promise<DeploymentView>
   removeDeployment(name: string): Promise<void>
   /** Log lines of a replica or of all replicas of a deployment, as they come. */
@@ -89,7 +103,19 @@ export function createControlClient(options: ControlOptions): ControlClient {
     status: () => ask(statusView, 'GET', '/status'),
     deployments: async () => (await ask(deploymentList, 'GET', '/deployments')).deployments,
     deployment: (name) => ask(deploymentView, 'GET', named('deployments', name)),
-    putDeployment: (spec) => ask(deploymentView, 'PUT', named('deployments', spec.name), spec),
+    putDeployment: (spec, why) => {
+      const query = why === undefined ? '' : `?why=${encodeURIComponent(why)}`
+      return ask(deploymentView, 'PUT', named('deployments', spec.name) + query, spec)
+    },
+    history: async (name) =>
+      (await ask(revisionList, 'GET', `${named('deployments', name)}/revisions`)).revisions,
+    rollback: (name, input) =>
+      ask(deploymentView, 'POST', `${named('deployments', name)}/rollback`, input),
+    rollout: (name, action) =>
+      ask(deploymentView, 'POST', `${named('deployments', name)}/rollout`, { action }),
+    nodes: async () => (await ask(nodeList, 'GET', '/nodes')).nodes,
+    drainNode: (name, why) => ask(nodeView, 'POST', `${named('nodes', name)}/drain`, { why }),
+    restoreNode: (name) => ask(nodeView, 'DELETE', `${named('nodes', name)}/drain`),
     scale: (name, replicas) =>
       ask(deploymentView, 'POST', `${named('deployments', name)}/scale`, { replicas }),
     async removeDeployment(name) {

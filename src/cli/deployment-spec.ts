@@ -32,8 +32,24 @@ export function specFromFlags(model: string, flags: SpecFlags): DeploymentSpec {
   throw usageError(`${issue?.path.join('.')}: ${issue?.message}`, 'See `baleen deploy --help`.')
 }
 
-/** One spec, a list of them, or a config's `deployments`. Error: `config/invalid` with file and line. */
+/**
+ * One spec, a list of them, a config's `deployments`, or several documents of such. Error: `config/invalid` with file
+ * and line.
+ */
 export function specsFromYaml(text: string, file: string): readonly DeploymentSpec[] {
+  // Lines before a document are kept as blanks, so that an error names the line of the file.
+  const starts = [0, ...[...text.matchAll(/^---.*$/gm)].map(({ index }) => index)]
+  const documents = starts.map((from, at) => {
+    const before = text.slice(0, from).replace(/[^\n]+/g, '')
+    return before + text.slice(from, starts[at + 1]).replace(/^---/, '   ')
+  })
+  const said = documents.filter((document) => /^\s*[^#\s]/m.test(document))
+  return said.length <= 1
+    ? specsOfDocument(said[0] ?? text, file)
+    : said.flatMap((document) => specsOfDocument(document, file))
+}
+
+function specsOfDocument(text: string, file: string): readonly DeploymentSpec[] {
   const shape = parseYaml(text, file, z.unknown())
   if (Array.isArray(shape)) return parseYaml(text, file, z.array(deploymentSpec).min(1))
   if (typeof shape === 'object' && shape !== null && 'deployments' in shape)

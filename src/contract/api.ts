@@ -60,8 +60,57 @@ export const revisionView = z.object({
   by: z.string(),
   why: z.string(),
   atMs: z.number(),
+  /** Null: it is still taking over, or is from before outcomes were kept. */
+  outcome: z
+    .object({
+      kind: z.enum(['promoted', 'rolled-back', 'superseded']),
+      reason: z.string(),
+      atMs: z.number(),
+    })
+    .nullable(),
 })
+export type RevisionView = z.infer<typeof revisionView>
 export const revisionList = z.object({ revisions: z.array(revisionView) })
+
+const why = z.string().min(1).max(500)
+
+/** Of any change: why, for the history. */
+export const changeQuery = z.strictObject({ why: why.optional() })
+
+export const rollbackInput = z.strictObject({
+  /** Absent: what serves while a change takes over, or else what served before. */
+  revision: z.int().min(1).optional(),
+  why: why.optional(),
+})
+export type RollbackInput = z.infer<typeof rollbackInput>
+
+/** `promote` leaves out the steps that are left; `pause` takes the traffic off the new revision and keeps it. */
+export const rolloutInput = z.strictObject({ action: z.enum(['promote', 'pause', 'resume']) })
+export type RolloutAction = z.infer<typeof rolloutInput>['action']
+
+export const nodeView = z.object({
+  name: z.string(),
+  runtime: z.string(),
+  zone: z.string().nullable(),
+  state: z.enum(['ready', 'cordoned', 'gone', 'drained']),
+  reason: z.string(),
+  isSpot: z.boolean(),
+  pricePerHourUsd: z.number().nullable(),
+  devices: z.array(
+    z.object({
+      id: z.string(),
+      model: z.string(),
+      memoryBytes: z.number(),
+      /** Replicas that hold it, or a part of it. */
+      replicas: z.array(z.string()),
+    }),
+  ),
+  replicas: z.array(z.string()),
+})
+export type NodeView = z.infer<typeof nodeView>
+export const nodeList = z.object({ nodes: z.array(nodeView) })
+
+export const drainInput = z.strictObject({ why: why.default('maintenance') })
 
 export const logQuery = z.strictObject({
   lines: z.coerce.number().int().min(0).max(100_000).default(100),

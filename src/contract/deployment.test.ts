@@ -57,6 +57,7 @@ describe('deploymentSpec', () => {
     ['a hardware of nothing', { hardware: 'h100:0' }],
     ['a time without a unit', { rollout: { steps: [{ share: 0.1, bakeTime: '5' }] } }],
     ['a share above all', { rollout: { steps: [{ share: 1.1 }] } }],
+    ['a rollout that could never move', { rollout: { surge: 0 } }],
     ['a cohort of nobody', { rollout: { cohort: {} } }],
     ['a header that HTTP would not carry', { rollout: { cohort: { header: { name: 'X Beta' } } } }],
     ['bounds the wrong way round', { scaling: { min: 3, max: 2 } }],

@@ -47,7 +47,7 @@ export const deploymentSpec = z.strictObject({
 })
 export type DeploymentSpec = z.infer<typeof deploymentSpec>
 
-export const replicaState = z.enum(['starting', 'ready', 'draining', 'failed', 'stopped'])
+export const replicaState = z.enum(['starting', 'ready', 'draining', 'failed', 'stopped', 'lost'])
 export type ReplicaState = z.infer<typeof replicaState>
 
 /** One engine instance as seen by control. */
@@ -59,10 +59,26 @@ export const replicaView = z.object({
   reason: z.string(),
   pid: z.int().nullable(),
   url: z.string().nullable(),
+  /** Null: not placed yet, or there is only one place. */
+  node: z.string().nullable(),
+  devices: z.array(z.string()),
+  revision: z.int(),
   startedAtMs: z.number(),
   restarts: z.int(),
 })
 export type ReplicaView = z.infer<typeof replicaView>
+
+/** A revision that is taking over. */
+export const rolloutView = z.object({
+  /** What serves until then; null: nothing has served yet. */
+  from: z.int().nullable(),
+  step: z.int(),
+  steps: z.int(),
+  /** Of the traffic; null: by the number of replicas. */
+  share: z.number().nullable(),
+  paused: z.string().nullable(),
+  status: z.string(),
+})
 
 export const deploymentView = z.object({
   spec: deploymentSpec,
@@ -75,6 +91,8 @@ export const deploymentView = z.object({
   updated: z.int(),
   /** Starts of the newest spec that failed in a row. */
   failures: z.int(),
+  /** Null: the newest revision has taken over. */
+  rollout: rolloutView.nullable(),
   /** Settings that the engine can't honour, each with what to do instead. */
   warnings: z.array(z.string()),
   /** Desired against ready, in one sentence. */

@@ -24,11 +24,18 @@ export type ChildMessage =
     }
   | LimitAsk
   | LimitReturn
+  | Wake
 
 /** Supervisor → child. */
 export type SupervisorMessage =
   /** Finish what is in flight, then end. */
-  { readonly type: 'drain' } | LimitGrant | LimitRecall
+  { readonly type: 'drain' } | LimitGrant | LimitRecall | Wake
+
+/** Requests wait for a model that sleeps: from a gateway over the supervisor to control, again while they wait. */
+export interface Wake {
+  readonly type: 'wake'
+  readonly route: string
+}
 
 /**
  * What a gateway has used of a key's limit since its last message about it. Rides along with every ask and return,

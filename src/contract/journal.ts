@@ -51,6 +51,8 @@ export interface JournalClose {
   /** Mean gap between content chunks. Null below two chunks. */
   readonly itlMsMean: number | null
   readonly attempts: number
+  /** Replicas that it failed on before. Absent: none. */
+  readonly failedOn?: readonly string[] | undefined
   readonly requestBytes: number
   readonly responseBytes: number
 }

@@ -33,7 +33,7 @@ const step = z.strictObject({
 })
 
 /** How a change takes over. */
-export const rolloutSpec = z.strictObject({
+const rolloutShape = z.strictObject({
   /** One after another. Empty: replica by replica, each new one that is ready replaces an old one. */
   steps: z.array(step).max(20).default([]),
   /** Soft launch: who gets the new revision from the first step on. Null: nobody in particular. */
@@ -62,3 +62,9 @@ export const rolloutSpec = z.strictObject({
   /** What happens when the gate or the starts say no. */
   onFailure: z.enum(['roll-back', 'pause']).default('roll-back'),
 })
+
+export const rolloutSpec = rolloutShape.refine(
+  ({ surge, unavailable }) => surge + unavailable > 0,
+  'allow a surge, or a replica that is missing: else nothing can move',
+)
+export type RolloutSpec = z.infer<typeof rolloutSpec>

@@ -30,3 +30,4 @@ export const sloSpec = z.strictObject({
   /** Share of requests that are answered, 0 to 1. */
   availability: z.number().min(0).max(1).optional(),
 })
+export type SloSpec = z.infer<typeof sloSpec>

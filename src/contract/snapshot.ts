@@ -8,6 +8,8 @@ export interface Snapshot {
   readonly createdAtMs: number
   readonly keys: readonly SnapshotKey[]
   readonly routes: readonly SnapshotRoute[]
+  /** Replicas on nodes that can't be reached: what waits for them there will wait for ever. */
+  readonly lost?: readonly string[]
 }
 
 export interface SnapshotKey {
@@ -30,15 +32,28 @@ export interface SnapshotRoute {
   /** Seconds since 1970, for `/v1/models`. */
   readonly createdS: number
   readonly targets: readonly SnapshotTarget[]
+  /** A request that finds nothing ready here makes it start. Then it may wait so long, instead of as the config says. */
+  readonly wakeMs?: number | null
 }
 
 export interface SnapshotTarget {
   readonly deployment: string
   readonly weight: number
+  /** Requests that go here, whatever the weight says. */
+  readonly cohort?: SnapshotCohort | null
   /** Only those a request may go to. A draining replica is not listed. */
   readonly replicas: readonly SnapshotReplica[]
   /** Why none is ready, for the 503: "loading the model". */
   readonly reason: string
+}
+
+export interface SnapshotCohort {
+  /** Ids or names. */
+  readonly keys: readonly string[]
+  /** Lower case. No values: whatever it says. */
+  readonly header: { readonly name: string; readonly values: readonly string[] } | null
+  /** Share of the users, 0 to 1. */
+  readonly users: number
 }
 
 export interface SnapshotReplica {

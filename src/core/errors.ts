@@ -136,6 +136,8 @@ export const catalogue = {
   'deployment/conflict': conflict(
     'Read the deployment again and apply the change to what is there now.',
   ),
+  'deployment/no-revision': missing('`baleen history NAME` shows the revisions.'),
+  'node/not-found': missing('`baleen node list` shows the nodes.'),
   'replica/not-found': missing('`baleen ps` shows the replicas.'),
 
   'runtime/unknown': bad('Name one that the config file has under `runtimes`, or `process`.'),

@@ -39,6 +39,8 @@ interface Bench {
   readonly snapshots: (readonly SnapshotRoute[])[]
   /** What a replica answers when it is asked, by id; `ready` unless set. */
   readonly answers: Map<string, ProbeAnswer | null>
+  /** What was written about rollouts. */
+  readonly moves: readonly object[]
   readonly readyIds: (route?: string) => string[]
 }
 
@@ -51,6 +53,7 @@ function open(
   const runtime = createFakeRuntime(options.world)
   const snapshots: (readonly SnapshotRoute[])[] = []
   const answers = new Map<string, ProbeAnswer | null>()
+  const moves: object[] = []
   let count = 0
   const generation = Math.random().toString(36).slice(2, 5)
   const deployer = createDeployer({
@@ -73,6 +76,13 @@ function open(
         ? answers.get(replica.id)!
         : { state: 'ready', reason: 'ready' }
     },
+    warm: async () => null,
+    namesOf: (model) => [model.toLowerCase()],
+    ledger: {
+      setProgress: async (_, __, progress) => void moves.push(progress),
+      promote: async (name) => void moves.push({ promoted: name }),
+      rollBack: async (name, _, reason) => void moves.push({ back: name, reason }),
+    },
     clock: systemClock,
     log: silentLog,
     createSuffix: () => `${generation}${++count}`,
@@ -85,14 +95,18 @@ function open(
     (snapshots.at(-1) ?? [])
       .filter((one) => one.name === route)
       .flatMap((one) => one.targets.flatMap((target) => target.replicas.map(({ id }) => id)))
-  return { deployer, runtime, snapshots, answers, readyIds }
+  return { deployer, runtime, snapshots, answers, moves, readyIds }
 }
 
 const wantedOf = (name: string, changes: Partial<DeploymentSpec> = {}, revision = 1): Wanted => ({
-  spec: { ...deploymentSpec.parse({ name, model: 'm', engine: 'test' }), ...changes },
+  spec: {
+    ...deploymentSpec.parse({ name, model: 'm', engine: 'test', runtime: 'fake' }),
+    ...changes,
+  },
   revision,
   createdAtMs: 5000,
   updatedAtMs: 5000,
+  rollout: null,
 })
 
 describe('deployer', () => {

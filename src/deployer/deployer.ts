@@ -1,33 +1,31 @@
-import type { DeploymentSpec, DeploymentView, ReplicaView } from '../contract/deployment.ts'
+import type { DeploymentView, ReplicaView } from '../contract/deployment.ts'
+import type { JournalClose } from '../contract/journal.ts'
 import type { SnapshotRoute } from '../contract/snapshot.ts'
 import type { Clock } from '../core/clock.ts'
 import { toAppError } from '../core/errors.ts'
 import type { Log } from '../core/log.ts'
+import type { Node } from '../core/node.ts'
 import type { Engine } from '../engines/engine.ts'
 import type { EndedReplica, Runtime } from '../runtimes/runtime.ts'
+import { createActivities } from './activities.ts'
+import { createConditions, type Known, type Wanted } from './conditions.ts'
 import { failureText } from './failure-text.ts'
-import { launchOf, referenceOf, type Launch } from './launch.ts'
+import { createNodes } from './nodes.ts'
+import { assign, type StartWish } from './policy/assign.ts'
+import { restartKey } from './policy/back-off.ts'
+import { wakeMsOf } from './policy/idle.ts'
+import type { Claim } from './policy/placement/node.ts'
+import { demandOf } from './policy/placement/demand.ts'
 import { reconcile, type Action } from './policy/reconcile.ts'
-import type { ProbeAnswer, Replica } from './policy/replica.ts'
+import { isReady, type ProbeAnswer, type Replica } from './policy/replica.ts'
 import { snapshotRoutes } from './policy/snapshot.ts'
-import {
-  failuresOf,
-  replicaView,
-  statusOf,
-  updatedOf,
-  type DeploymentCondition,
-} from './policy/status.ts'
+import { deploymentViewOf, replicaView } from './policy/status.ts'
 import type { Preparations } from './preparation.ts'
-import type { Probe } from './probe.ts'
+import type { Probe, Warm } from './probe.ts'
 import { createReplicaSet } from './replica-set.ts'
+import { createRollouts, type RolloutLedger } from './rollouts.ts'
 
-/** A deployment as the store has it. */
-export interface Wanted {
-  readonly spec: DeploymentSpec
-  readonly revision: number
-  readonly createdAtMs: number
-  readonly updatedAtMs: number
-}
+export type { Wanted } from './conditions.ts'
 
 export interface DeployerDeps {
   readonly runtime: Runtime
@@ -35,13 +33,34 @@ export interface DeployerDeps {
   engineOf(name: string): Engine
   createPreparations(onChange: () => void): Preparations
   readonly probe: Probe
+  readonly warm: Warm
+  readonly ledger: RolloutLedger
+  /** Names that a demand may call a device by, lower case. */
+  namesOf(model: string): readonly string[]
   readonly clock: Clock
   readonly log: Log
   /** What tells the replicas of a deployment apart. */
   createSuffix(): string
   /** Makes routes known to the gateways. May throw: it is called again. */
-  publish(routes: readonly SnapshotRoute[]): void
+  publish(routes: readonly SnapshotRoute[], lost: readonly string[]): void
   readonly meter: DeployerMeter
+  readonly schedule?: Schedule
+}
+
+/** Timers, so that a test can have its own time. */
+export interface Schedule {
+  /** Returns what ends it. */
+  every(ms: number, work: () => void): () => void
+  /** Once this turn is over. */
+  soon(work: () => void): void
+}
+
+const realSchedule: Schedule = {
+  every(ms, work) {
+    const timer = setInterval(work, ms)
+    return () => clearInterval(timer)
+  },
+  soon: (work) => void setImmediate(work),
 }
 
 interface DeployerMeter {
@@ -55,8 +74,16 @@ export interface Deployer {
   start(): Promise<void>
   /** Replaces what is wanted; once started, the snapshot shows it when this returns. */
   setWanted(wanted: readonly Wanted[]): void
+  /** Nodes that a person has taken out, and why: nothing starts there and what runs moves away. */
+  setDrained(nodes: ReadonlyMap<string, string>): void
+  /** A request was admitted; somebody who waits for a model that sleeps wakes it. */
+  noteOpened(route: string): void
+  /** A request has ended: it tells how its revision does, and that the model is in use. */
+  noteClosed(request: JournalClose): void
+  wake(route: string): void
   deployments(): readonly DeploymentView[]
   replicas(): readonly ReplicaView[]
+  nodes(): readonly Node[]
   /** The replica of a deployment that ended last, for its log. Null: none since this control started. */
   lastEnded(deployment: string): string | null
   /** Ends all replicas, each with its time to drain. */
@@ -68,183 +95,275 @@ export interface Deployer {
 const tickMs = 500
 /** How soon it is noticed that a model has loaded. */
 const probeMs = 100
+/** Nodes come and go seldom, and runtimes tell when one does. */
+const nodesMs = 5000
 /** Replicas that a new control finds are ready or dead; it does not wait long to learn which. */
 const firstProbeTimeoutMs = 1000
 const drainMsUnknown = 30_000
-
-/** A deployment and what came of it so far. */
-interface Known {
-  readonly wanted: Wanted
-  readonly launch: Launch | null
-  readonly condition: DeploymentCondition
-}
+/** Replicas that one look finds places for. */
+const startsMax = 100
 
 export function createDeployer(deps: DeployerDeps): Deployer {
-  const { clock, log } = deps
-  let wanted: readonly Wanted[] = []
-  let timer: NodeJS.Timeout | undefined
-  let probeTimer: NodeJS.Timeout | undefined
+  const { clock, log, runtime, schedule = realSchedule } = deps
+  const timers: (() => void)[] = []
+  let isStarted = false
   let isAwake = false
   let trouble: string | null = null
+  const noRoom = new Map<string, string>()
 
   const preparations = deps.createPreparations(wake)
-  const specOf = (name: string): DeploymentSpec | undefined =>
-    wanted.find((one) => one.spec.name === name)?.spec
+  const nodes = createNodes({ runtime, clock, log, namesOf: (model) => deps.namesOf(model) })
+  const rollouts = createRollouts(deps.ledger, log)
+  const activities = createActivities(clock)
   const set = createReplicaSet({
-    runtime: deps.runtime,
+    runtime,
     clock,
     log,
     createSuffix: () => deps.createSuffix(),
     probe,
-    drainMsOf: (name) => lookUp(specOf(name)).launch?.drainMs ?? drainMsUnknown,
-    explain: (name, ended) => explain(specOf(name)?.engine, ended),
-    onFailure: (name) => preparations.recheck(specOf(name)?.model ?? ''),
+    warm,
+    explain,
+    drainMsOf: (name) => conditions.launchOf(name)?.drainMs ?? drainMsUnknown,
+    onFailure: (name) => preparations.recheck(conditions.specOf(name)?.model ?? ''),
     onChange: wake,
+  })
+  const conditions = createConditions({ ...deps, preparations, set, activities, noRoom })
+
+  runtime.watch((event) => {
+    if (event.kind === 'node-gone') {
+      nodes.noteGone(event.node, event.reason)
+      set.lose(event.node, event.reason)
+    }
+    if (event.kind === 'node-back') {
+      nodes.noteBack(event.node)
+      set.find(event.node)
+    }
   })
 
   return {
     async start() {
-      await set.observe()
+      await Promise.all([set.observe(), nodes.refresh()])
       await set.probe(firstProbeTimeoutMs)
+      isStarted = true
       tick()
-      timer = setInterval(() => {
+      const every = (ms: number, work: () => void) => timers.push(schedule.every(ms, work))
+      every(tickMs, () => {
         void set.observe()
         tick()
-      }, tickMs)
-      probeTimer = setInterval(() => void set.probe(), probeMs)
+      })
+      every(probeMs, () => void set.probe())
+      every(nodesMs, () => void nodes.refresh().then(followNodes))
     },
     setWanted(next) {
-      wanted = next
-      if (timer) tick()
+      conditions.setWanted(next)
+      for (const { spec, rollout } of next) if (!rollout) rollouts.forget(spec.name)
+      if (isStarted) tick()
     },
-    deployments: () =>
-      look().map(({ wanted: { spec, revision, createdAtMs, updatedAtMs }, launch, condition }) => {
-        const replicas = condition.replicas.map((one) => replicaView(one, condition.restarts))
-        return {
-          spec,
-          revision,
-          createdAtMs,
-          updatedAtMs,
-          replicas,
-          updated: updatedOf(condition),
-          failures: failuresOf(condition),
-          warnings: [...(launch?.warnings ?? [])],
-          status: statusOf(condition),
-        }
+    setDrained(drained) {
+      nodes.setDrained(drained)
+      wake()
+    },
+    noteOpened: (route) => activities.open(route),
+    noteClosed(request) {
+      activities.close(request.route)
+      noteEvidence(request)
+    },
+    wake(route) {
+      if (activities.wake(route)) wake()
+    },
+    deployments: () => conditions.look().map(deploymentViewOf),
+    replicas: () =>
+      set.all().map((one) => {
+        const history = set.restarts.get(restartKey(one.deployment, one.specHash))
+        return replicaView(one, history)
       }),
-    replicas: () => set.all().map((one) => replicaView(one, set.restarts.get(one.deployment))),
+    nodes: () => nodes.all(),
     lastEnded: (name) => set.lastEnded.get(name) ?? null,
     async stopAll() {
       close()
       await set.stopAll()
-      publish()
+      publish(conditions.look())
     },
     close,
   }
 
   function close(): void {
-    clearInterval(timer)
-    clearInterval(probeTimer)
-    timer = undefined
+    for (const end of timers.splice(0)) end()
+    isStarted = false
     preparations.close()
   }
 
   function tick(): void {
-    const known = look()
-    const desired = known.map((one) => one.condition.deployment)
-    const nowMs = clock.monotonicMs()
-    const { restarts } = set
-    for (const action of reconcile({ desired, replicas: set.all(), restarts, nowMs })) {
+    const startedMs = clock.monotonicMs()
+    activities.settle(conditions.wanted(), set.all())
+    const known = conditions.look()
+    const wishes: (StartWish & { readonly known: Known })[] = []
+    const byName = new Map(known.map((one) => [one.wanted.spec.name, one]))
+    const actions = reconcile({
+      desired: known.map((one) => one.condition.deployment),
+      replicas: set.all(),
+      restarts: set.restarts,
+      emptying: nodes.emptying(),
+      nowMs: startedMs,
+    })
+    for (const action of actions) {
       deps.meter.acted(action.kind)
       if (action.kind === 'leave') set.leave(action.id, action.reason)
       else if (action.kind === 'stop') set.stop(action.id, action.reason, action.isFailure)
       else {
-        const found = known.find((one) => one.wanted.spec.name === action.deployment)
-        if (found?.launch)
-          set.start(action.deployment, found.wanted.revision, found.launch, action.reason)
+        const one = byName.get(action.deployment)!
+        const { spec } =
+          action.of === 'newest' ? one.wanted : (one.wanted.rollout?.from ?? one.wanted)
+        wishes.push({ start: action, spec, known: one })
       }
     }
-    publish()
-    deps.meter.reconciled(clock.monotonicMs() - nowMs)
+    startAll(wishes)
+    advanceAll(known)
+    publish(conditions.look())
+    deps.meter.reconciled(clock.monotonicMs() - startedMs)
+  }
+
+  function startAll(wishes: readonly (StartWish & { readonly known: Known })[]): void {
+    noRoom.clear()
+    if (wishes.length === 0) return
+    const held = new Set(set.all().flatMap(({ devices }) => devices))
+    const places = nodes.places(held)
+    const runtimeOf = new Map(places.map(({ name, cluster }) => [name, cluster]))
+    // What matters most first; the rest comes with the next look, so that no look takes long.
+    const now = wishes.toSorted((a, b) => b.spec.priority - a.spec.priority).slice(0, startsMax)
+    if (now.length < wishes.length) wake()
+    const { placed, refused, evicted } = assign(now, places, claims())
+    for (const { wish, node, devices, reason } of placed) {
+      const { wanted, launch, previous } = wish.known
+      const chosen = wish.start.of === 'newest' ? launch : previous
+      if (!chosen) continue
+      set.start({
+        deployment: wish.start.deployment,
+        revision:
+          wish.start.of === 'newest' ? wanted.revision : (wanted.rollout?.from?.revision ?? 0),
+        launch: chosen,
+        place: { runtime: runtimeOf.get(node) ?? null, node },
+        devices,
+        reason: `${wish.start.reason}; ${reason}`,
+      })
+    }
+    for (const [name, reason] of refused) noRoom.set(name, reason)
+    for (const [id, reason] of evicted) set.leave(id, reason)
+  }
+
+  /** What each replica holds until it is gone. */
+  function claims(): Claim[] {
+    return set.all().flatMap(({ id, deployment, node, devices }) => {
+      if (node === null) return []
+      const spec = conditions.specOf(deployment)
+      const share = spec ? demandOf(spec, id).share : null
+      return [{ replica: id, deployment, priority: spec?.priority ?? 0, node, devices, share }]
+    })
+  }
+
+  function advanceAll(known: readonly Known[]): void {
+    for (const { wanted, launch, previous, condition } of known) {
+      const { spec, revision, rollout } = wanted
+      const { replicas } = condition.deployment
+      // What is scaled to 0 has nothing to take over from, and no launch either.
+      const isKnown = launch !== null && (rollout?.from == null || previous !== null)
+      if (!rollout || (replicas > 0 && !isKnown)) continue
+      const newest = launch?.specHash ?? ''
+      const serving = condition.replicas.filter(({ phase }) => phase === 'serving')
+      const isNext = (replica: Replica): boolean => replica.specHash === newest
+      const status = rollouts.advance({
+        deployment: spec,
+        revision,
+        newest,
+        replicas,
+        progress: rollout,
+        isSame: newest === previous?.specHash,
+        hasPrevious: previous !== null,
+        readyNext: serving.filter((one) => isNext(one) && isReady(one)).length,
+        others: serving.filter((one) => !isNext(one)).length,
+        failures: condition.restarts?.failures ?? 0,
+        failureReason: condition.restarts?.reason ?? '',
+        nowMs: clock.nowMs(),
+      })
+      conditions.setProgress(spec.name, status)
+    }
+  }
+
+  function noteEvidence(request: JournalClose): void {
+    const { replica, deployment, outcome, failedOn = [] } = request
+    if (outcome === 'ok' || outcome === 'failed' || outcome === 'timeout')
+      if (replica !== null && deployment !== null) {
+        const side = conditions.sideOf(deployment, replica)
+        if (side)
+          rollouts.note(deployment, side.newest, side.revision, {
+            ...request,
+            isFailed: outcome !== 'ok',
+          })
+      }
+    for (const id of failedOn) {
+      if (deployment === null || (id === replica && outcome !== 'ok')) continue
+      const side = conditions.sideOf(deployment, id)
+      if (side)
+        rollouts.note(deployment, side.newest, side.revision, { ...request, isFailed: true })
+    }
+  }
+
+  /** An event may have been lost. */
+  function followNodes(): void {
+    for (const { name, state, reason } of nodes.all())
+      if (state === 'gone') set.lose(name, reason)
+      else set.find(name)
   }
 
   /** Soon, and once for all that changes in one turn. */
   function wake(): void {
-    if (isAwake || !timer) return
+    if (isAwake || !isStarted) return
     isAwake = true
-    setImmediate(() => {
+    schedule.soon(() => {
       isAwake = false
-      if (timer) tick()
+      if (isStarted) tick()
     })
   }
 
-  function look(): readonly Known[] {
-    const replicas = set.all()
-    return wanted.map((one) => {
-      const { spec, revision } = one
-      const { launch, reason } = lookUp(spec)
-      const deployment = {
-        name: spec.name,
-        revision,
-        replicas: spec.replicas,
-        specHash: launch?.specHash ?? null,
-        loadTimeoutMs: launch?.loadTimeoutMs ?? Infinity,
-      }
-      const condition = {
-        deployment,
-        replicas: replicas.filter((replica) => replica.deployment === spec.name),
-        restarts: set.restarts.get(spec.name),
-        preparation: reason,
-        nowMs: clock.monotonicMs(),
-      }
-      return { wanted: one, launch, condition }
-    })
-  }
-
-  function lookUp(spec: DeploymentSpec | undefined): {
-    launch: Launch | null
-    reason: string | null
-  } {
-    if (!spec || spec.replicas === 0) return { launch: null, reason: null }
-    try {
-      const engine = deps.engineOf(spec.engine)
-      if (engine.takes === 'reference')
-        return { launch: launchOf(engine, spec, referenceOf(spec.model)), reason: null }
-      const preparation = preparations.of(spec.model)
-      return preparation.state === 'ready'
-        ? { launch: launchOf(engine, spec, preparation.path), reason: null }
-        : { launch: null, reason: preparation.reason }
-    } catch (thrown) {
-      return { launch: null, reason: toAppError(thrown).message }
-    }
+  function engineAndLaunch({ deployment, specHash }: Replica) {
+    const found = conditions.launchWith(deployment, specHash)
+    return found && { engine: deps.engineOf(found.spec.engine), ...found }
   }
 
   async function probe(replica: Replica, timeoutMs: number): Promise<ProbeAnswer | null> {
-    const spec = specOf(replica.deployment)
-    if (!spec) return null
     try {
-      const engine = deps.engineOf(spec.engine)
-      // The path does not depend on the model, which may still be in the making after a restart.
-      const { probePath } = launchOf(engine, spec, '')
-      return await deps.probe(engine, replica.url, probePath, timeoutMs)
+      const known = engineAndLaunch(replica)
+      if (!known) return null
+      return await deps.probe(known.engine, replica.url, known.probePath, timeoutMs)
     } catch {
       return null
     }
   }
 
-  function explain(engine: string | undefined, ended: EndedReplica): string | null {
-    const failure = engine === undefined ? null : deps.engineOf(engine).explainFailure(ended)
+  async function warm(replica: Replica): Promise<string | null> {
+    const known = engineAndLaunch(replica)
+    return known ? deps.warm(replica.url, known.spec) : null
+  }
+
+  function explain(name: string, ended: EndedReplica): string | null {
+    const spec = conditions.specOf(name)
+    const failure = spec ? deps.engineOf(spec.engine).explainFailure(ended) : null
     return failure && failureText(failure)
   }
 
-  function publish(): void {
-    const routed = look().map((one) => ({
-      spec: one.wanted.spec,
-      createdAtMs: one.wanted.createdAtMs,
-      condition: one.condition,
+  function publish(known: readonly Known[]): void {
+    const routed = known.map(({ wanted: { spec, createdAtMs }, condition }) => ({
+      spec,
+      createdAtMs,
+      condition,
+      wakeMs: wakeMsOf(spec),
     }))
+    const lost = set.all().filter(({ phase }) => phase === 'lost')
     try {
-      deps.publish(snapshotRoutes(routed))
+      deps.publish(
+        snapshotRoutes(routed),
+        lost.map(({ id }) => id),
+      )
       if (trouble !== null) log.info({}, 'the snapshot is written again')
       trouble = null
     } catch (thrown) {

@@ -1,5 +1,7 @@
 import { createHash } from 'node:crypto'
+import { sameValue } from '../core/same-value.ts'
 import type { DeploymentSpec } from '../contract/deployment.ts'
+import { placementSpec } from '../contract/placement.ts'
 import type { Engine, LaunchPlan } from '../engines/engine.ts'
 
 /** How one replica of a deployment is run, as far as it is the same for all of them. */
@@ -10,24 +12,34 @@ export interface Launch {
   readonly probePath: string
   /** What of the spec its engine can't honour. */
   readonly warnings: readonly string[]
-  plan(id: string, port: number): LaunchPlan
+  plan(id: string, at: Endpoint): LaunchPlan
 }
 
-const host = '127.0.0.1'
+/** Where it shall listen. */
+export interface Endpoint {
+  readonly host: string
+  readonly port: number
+}
+
+const nowhere: Endpoint = { host: '127.0.0.1', port: 0 }
+const anyPlacement = placementSpec.parse({})
 
 /** What engines that fetch models themselves call a model: `hf:ORG/REPO` is `ORG/REPO` to them. */
 export const referenceOf = (model: string): string => model.replace(/^hf:/, '')
 
 /**
  * Asks the engine. The hash is of what it would start, so that exactly the changes that need a new process cause one:
- * how many replicas run and their share of the traffic don't.
+ * how many replicas run and their share of the traffic don't. Other devices or other places need one, too.
  */
 export function launchOf(engine: Engine, spec: DeploymentSpec, modelPath: string): Launch {
   const deployment = { ...spec, replicas: 1, weight: 1 }
-  const plan = (id: string, port: number): LaunchPlan =>
-    engine.launch({ id, deployment, modelPath, host, port })
-  const { argv, env, secrets, files, image, url, probes, drain, warnings } = plan('', 0)
-  const started = JSON.stringify([argv, env, secrets, files, image, url])
+  const plan = (id: string, at: Endpoint): LaunchPlan =>
+    engine.launch({ id, deployment, modelPath, ...at })
+  const { argv, env, secrets, files, image, url, probes, drain, warnings } = plan('', nowhere)
+  const { hardware, placement, runtime } = spec
+  const isAnywhere = sameValue(placement, anyPlacement) && runtime === 'process'
+  const place = hardware === undefined && isAnywhere ? [] : [hardware, runtime, placement]
+  const started = JSON.stringify([argv, env, secrets, files, image, url, ...place])
   return {
     specHash: createHash('sha256').update(started).digest('hex').slice(0, 16),
     loadTimeoutMs: probes.startup.loadTimeoutMs,

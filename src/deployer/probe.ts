@@ -1,3 +1,4 @@
+import type { DeploymentSpec } from '../contract/deployment.ts'
 import type { Engine } from '../engines/engine.ts'
 import type { ProbeAnswer } from './policy/replica.ts'
 
@@ -8,6 +9,37 @@ export type Probe = (
   path: string,
   timeoutMs: number,
 ) => Promise<ProbeAnswer | null>
+
+/** Makes a replica bring a real token, so often as its rollout says. Null: it did; else why not. */
+export type Warm = (url: string, spec: DeploymentSpec) => Promise<string | null>
+
+const warmTimeoutMs = 120_000
+
+export const warmOverHttp: Warm = async (url, spec) => {
+  const { task, rollout } = spec
+  const model = spec.route ?? spec.name
+  const [path, body] =
+    task === 'embed'
+      ? ['/v1/embeddings', { model, input: 'Hello' }]
+      : ['/v1/completions', { model, prompt: 'Hello', max_tokens: 1, temperature: 0 }]
+  try {
+    for (let count = 0; count < rollout.warmup; count++) {
+      const response = await fetch(url + path, {
+        method: 'POST',
+        headers: { 'content-type': 'application/json' },
+        body: JSON.stringify(body),
+        signal: AbortSignal.timeout(warmTimeoutMs),
+      })
+      const text = await response.text()
+      // An engine without this endpoint can't be warmed up like that; that it is ready has to do.
+      if (response.status === 404 || response.status === 405) return null
+      if (!response.ok) return `status ${response.status}: ${text.slice(0, 200)}`
+    }
+    return null
+  } catch (thrown) {
+    return (thrown as Error).message
+  }
+}
 
 const answerBytesMax = 65_536
 

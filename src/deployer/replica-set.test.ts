@@ -16,7 +16,16 @@ const launch: Launch = {
   plan: () => launchPlan({ argv: [] }),
 }
 
-function bench(changes: Partial<Runtime> = {}) {
+const wish = {
+  deployment: 'ant',
+  revision: 1,
+  launch,
+  devices: [],
+  reason: 'a test',
+  place: { runtime: null, node: null },
+}
+
+function bench(changes: Partial<Runtime> = {}, explain?: () => string | null) {
   const fake = createFakeRuntime()
   const failures: string[] = []
   let count = 0
@@ -26,12 +35,13 @@ function bench(changes: Partial<Runtime> = {}) {
     log: silentLog,
     createSuffix: () => String(++count),
     probe: async () => ({ state: 'ready', reason: 'ready' }),
+    warm: async () => null,
     drainMsOf: () => 100,
-    explain: () => null,
+    explain: explain ?? (() => null),
     onFailure: (deployment) => void failures.push(deployment),
     onChange: () => {},
   })
-  const start = (): void => set.start('ant', 1, launch, 'a test')
+  const start = (): void => set.start(wish)
   const isUp = () => expect.poll(() => set.all().every(({ pid }) => pid !== null)).toBe(true)
   return { fake, set, failures, start, isUp, ids: () => set.all().map(({ id }) => id) }
 }
@@ -43,6 +53,14 @@ describe('replica set', () => {
     expect(set.all()).toMatchObject([{ id: 'ant-1', phase: 'serving', pid: null }])
     await isUp()
     expect([...fake.running.keys()]).toEqual(['ant-1'])
+  })
+
+  it('says why one ended as its engine reads it', async () => {
+    const { set, fake, start, isUp } = bench({}, () => 'out of GPU memory: lower contextTokens')
+    start()
+    await isUp()
+    fake.end('ant-1', 1)
+    expect(set.restarts.get('ant v1')?.reason).toBe('out of GPU memory: lower contextTokens')
   })
 
   it('starts nothing when the start is called off before it began', async () => {
@@ -92,7 +110,7 @@ describe('replica set', () => {
     await set.observe()
     await expect.poll(ids).toEqual([])
     expect(failures).toEqual(['ant'])
-    expect(set.restarts.get('ant')).toMatchObject({ failures: 1, reason: 'its process is gone' })
+    expect(set.restarts.get('ant v1')).toMatchObject({ failures: 1, reason: 'its process is gone' })
     expect(fake.running.size).toBe(0)
   })
 
@@ -117,7 +135,7 @@ describe('replica set', () => {
     begin()
     await expect.poll(ids).toEqual([])
     expect(failures).toEqual(['ant'])
-    expect(set.restarts.get('ant')?.reason).toBe('no such file')
+    expect(set.restarts.get('ant v1')?.reason).toBe('no such file')
     expect(set.lastEnded.get('ant')).toBe('ant-1')
   })
 

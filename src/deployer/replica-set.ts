@@ -4,7 +4,7 @@ import { anywhere } from '../core/node.ts'
 import type { Log } from '../core/log.ts'
 import type { EndedReplica, RunningReplica, Runtime } from '../runtimes/runtime.ts'
 import type { Launch } from './launch.ts'
-import { afterFailure, type Restarts } from './policy/back-off.ts'
+import { afterFailure, restartKey, type Restarts } from './policy/back-off.ts'
 import { firstSeen, withProbe, type ProbeAnswer, type Replica } from './policy/replica.ts'
 
 export interface ReplicaSetDeps {
@@ -14,6 +14,8 @@ export interface ReplicaSetDeps {
   createSuffix(): string
   /** Null: no answer in time. */
   probe(replica: Replica, timeoutMs: number): Promise<ProbeAnswer | null>
+  /** Makes it bring a real token. Null: it did; else why not. */
+  warm(replica: Replica): Promise<string | null>
   /** For a stop of a replica whose launch is no longer known. */
   drainMsOf(deployment: string): number
   /** Why its engine ended, where its log tells. */
@@ -23,13 +25,29 @@ export interface ReplicaSetDeps {
   onChange(): void
 }
 
+export interface StartWish {
+  readonly deployment: string
+  readonly revision: number
+  readonly launch: Launch
+  readonly place: { readonly runtime: string | null; readonly node: string | null }
+  readonly devices: readonly string[]
+  readonly reason: string
+}
+
 /** What control knows of its replicas, noted at the moment of each act, so that no look at it can act twice. */
 export interface ReplicaSet {
   all(): readonly Replica[]
+  /** By `restartKey`. */
   readonly restarts: ReadonlyMap<string, Restarts>
+  /** Of a replica that runs or ended lately: requests may still tell of it. Null: nobody knows. */
+  hashOf(id: string): string | null
   /** By deployment. */
   readonly lastEnded: ReadonlyMap<string, string>
-  start(deployment: string, revision: number, launch: Launch, reason: string): void
+  start(wish: StartWish): void
+  /** What is on that node is out of reach, and so is out of the snapshot. */
+  lose(node: string, reason: string): void
+  /** The node answers again: what runs there is asked how it is. */
+  find(node: string): void
   /** Takes it out of the snapshot. */
   leave(id: string, reason: string): void
   stop(id: string, reason: string, isFailure: boolean): void
@@ -46,18 +64,21 @@ const readyProbeMs = 1000
 /** A broken replica has nothing to finish. */
 const brokenGraceMs = 2000
 const endedMax = 1000
+/** Times that a replica may fail to bring its first token. */
+const warmTriesMax = 3
 
 export function createReplicaSet(deps: ReplicaSetDeps): ReplicaSet {
   const { runtime, clock, log } = deps
   const replicas = new Map<string, Replica>()
   const restarts = new Map<string, Restarts>()
   const lastEnded = new Map<string, string>()
-  /** Ids that ended: a list taken before may still name them. */
-  const ended = new Set<string>()
+  /** Those that ended, with the hash of what they ran: a list taken before may still name them. */
+  const ended = new Map<string, string>()
   /** The start or stop under way of each replica: they follow each other. */
   const operations = new Map<string, Promise<void>>()
   const probing = new Set<string>()
   const probedAtMs = new Map<string, number>()
+  const coldTries = new Map<string, number>()
   let isObserving = false
 
   const change = (id: string, changes: Partial<Replica>): void => {
@@ -65,19 +86,21 @@ export function createReplicaSet(deps: ReplicaSetDeps): ReplicaSet {
     if (replica) replicas.set(id, { ...replica, ...changes })
   }
   const forget = (id: string): void => {
-    const deployment = replicas.get(id)?.deployment
-    if (deployment !== undefined) lastEnded.set(deployment, id)
+    const replica = replicas.get(id)
+    if (replica) lastEnded.set(replica.deployment, id)
     replicas.delete(id)
     probedAtMs.delete(id)
-    ended.add(id)
-    if (ended.size > endedMax) for (const oldest of ended.values().take(1)) ended.delete(oldest)
+    coldTries.delete(id)
+    ended.set(id, replica?.specHash ?? '')
+    if (ended.size > endedMax) for (const oldest of ended.keys().take(1)) ended.delete(oldest)
   }
   const fail = (replica: Replica, reason: string): void => {
     const { deployment, specHash, health, healthSinceMs } = replica
     const nowMs = clock.monotonicMs()
     const readyMs = health === 'ready' ? nowMs - healthSinceMs : 0
-    const history = afterFailure(restarts.get(deployment), { specHash, readyMs, reason }, nowMs)
-    restarts.set(deployment, history)
+    const key = restartKey(deployment, specHash)
+    const history = afterFailure(restarts.get(key), { specHash, readyMs, reason }, nowMs)
+    restarts.set(key, history)
     log.warn({ replica: replica.id, deployment, failures: history.failures }, reason)
     deps.onFailure(deployment)
   }
@@ -103,13 +126,14 @@ export function createReplicaSet(deps: ReplicaSetDeps): ReplicaSet {
     deps.onChange()
   })
 
-  const start = async (replica: Replica, launch: Launch): Promise<void> => {
+  const start = async (replica: Replica, { launch, place, devices }: StartWish): Promise<void> => {
     const { id, deployment, revision, specHash } = replica
     try {
-      const { port } = await runtime.endpoint(anywhere)
+      const at = await runtime.endpoint(place)
       if (replicas.get(id)?.phase !== 'serving') return // called off before it began
-      const identity = { id, deployment, revision, specHash, port }
-      const running = await runtime.start(identity, launch.plan(id, port), anywhere)
+      const identity = { id, deployment, revision, specHash, port: at.port }
+      const assignment = { ...anywhere, ...place, devices }
+      const running = await runtime.start(identity, launch.plan(id, at), assignment)
       change(id, { pid: running.pid, url: running.url, startedAtMs: running.startedAtMs })
       log.info({ replica: id, deployment, pid: running.pid, url: running.url }, 'started')
     } catch (thrown) {
@@ -133,15 +157,47 @@ export function createReplicaSet(deps: ReplicaSetDeps): ReplicaSet {
     all: () => [...replicas.values()],
     restarts,
     lastEnded,
-    start(deployment, revision, launch, reason) {
-      const { specHash } = launch
+    hashOf: (id) => replicas.get(id)?.specHash ?? ended.get(id) ?? null,
+    start(wish) {
+      const { deployment, revision, place, devices, reason } = wish
+      const { specHash } = wish.launch
       const id = `${deployment}-${deps.createSuffix()}`
-      const running = { id, deployment, revision, specHash, pid: null, url: '' }
+      const { node } = place
+      const running = {
+        id,
+        deployment,
+        revision,
+        specHash,
+        pid: null,
+        url: '',
+        node,
+        devices,
+        isWarm: false,
+      }
       const startedAtMs = clock.nowMs()
       const replica = firstSeen({ ...running, startedAtMs }, 'starting', clock.monotonicMs())
       replicas.set(id, replica)
-      log.info({ replica: id, deployment, revision, reason }, 'starts')
-      void operate(id, () => start(replica, launch))
+      log.info({ replica: id, deployment, revision, node, reason }, 'starts')
+      void operate(id, () => start(replica, wish))
+    },
+    lose(node, reason) {
+      const reached = on(node).filter(({ phase }) => phase === 'serving' || phase === 'leaving')
+      for (const { id } of reached)
+        change(id, { phase: 'lost', phaseSinceMs: clock.monotonicMs(), reason })
+      if (reached.length > 0) deps.onChange()
+    },
+    find(node) {
+      const nowMs = clock.monotonicMs()
+      const missedProbes = Number.MAX_SAFE_INTEGER
+      const lost = on(node).filter(({ phase }) => phase === 'lost')
+      for (const { id, health } of lost)
+        change(id, {
+          phase: 'serving',
+          phaseSinceMs: nowMs,
+          answeredAtMs: nowMs,
+          ...(health === 'ready' ? { health: 'silent', healthSinceMs: nowMs, missedProbes } : {}),
+        })
+      if (lost.length > 0) deps.onChange()
     },
     leave(id, reason) {
       change(id, { phase: 'leaving', phaseSinceMs: clock.monotonicMs(), reason })
@@ -162,7 +218,13 @@ export function createReplicaSet(deps: ReplicaSetDeps): ReplicaSet {
       try {
         const before = set.all().filter(({ id, url }) => url !== '' && !operations.has(id))
         const listed = await runtime.list()
-        for (const one of listed) if (!replicas.has(one.id) && !ended.has(one.id)) adopt(one)
+        for (const one of listed) {
+          const known = replicas.get(one.id)
+          if (!known && !ended.has(one.id)) adopt(one)
+          // Where the runtime chooses the place, it says so later.
+          if (known && one.node !== null && known.node !== one.node)
+            change(one.id, { node: one.node, devices: one.devices })
+        }
         const ids = new Set(listed.map((one) => one.id))
         // Gone without a word, it seems. Stopping it makes sure: a look at processes can miss one.
         for (const { id } of before)
@@ -198,6 +260,10 @@ export function createReplicaSet(deps: ReplicaSetDeps): ReplicaSet {
     deps.onChange()
   }
 
+  function on(node: string): Replica[] {
+    return set.all().filter((replica) => replica.node === node)
+  }
+
   function isDue({ id, phase, url, health }: Replica): boolean {
     const sinceMs = clock.monotonicMs() - (probedAtMs.get(id) ?? -Infinity)
     const isPatient = health === 'ready' && sinceMs < readyProbeMs
@@ -208,15 +274,30 @@ export function createReplicaSet(deps: ReplicaSetDeps): ReplicaSet {
     const { id } = replica
     probing.add(id)
     probedAtMs.set(id, clock.monotonicMs())
-    const answer = await deps.probe(replica, timeoutMs)
+    const said = await deps.probe(replica, timeoutMs)
+    const answer = await warmed(replica, said)
     probing.delete(id)
     const now = replicas.get(id)
     if (now?.phase !== 'serving') return
-    const probed = withProbe(now, answer, clock.monotonicMs())
+    const isWarm = answer?.state === 'ready' || (now.isWarm ?? false)
+    const probed = { ...withProbe(now, answer, clock.monotonicMs()), isWarm }
     replicas.set(id, probed)
     if (probed.health === now.health) return
     log.info({ replica: id, health: probed.health, reason: probed.reason }, 'changed')
     deps.onChange()
+  }
+
+  /** One that says it is ready has to show it before it gets any traffic. One that was found so has shown it before. */
+  async function warmed(replica: Replica, said: ProbeAnswer | null): Promise<ProbeAnswer | null> {
+    const { id, isWarm } = replica
+    if (said?.state !== 'ready' || isWarm !== false) return said
+    change(id, { reason: 'warming up' })
+    const fault = await deps.warm(replica)
+    if (fault === null) return said
+    const tries = (coldTries.get(id) ?? 0) + 1
+    coldTries.set(id, tries)
+    const reason = `brings no token: ${fault}`
+    return { state: tries < warmTriesMax ? 'loading' : 'failed', reason }
   }
 }
 

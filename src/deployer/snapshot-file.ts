@@ -4,22 +4,22 @@ import type { Snapshot } from '../contract/snapshot.ts'
 
 export interface SnapshotFile {
   /** Replaces the file as a whole where something changed. Throws where it can't be written: call again. */
-  write(content: Pick<Snapshot, 'keys' | 'routes'>): void
+  write(content: Pick<Snapshot, 'keys' | 'routes' | 'lost'>): void
 }
 
 /** The file that gateways read. Its version goes on where an earlier control stopped. */
 export function createSnapshotFile(path: string, clock: Clock): SnapshotFile {
   const last = read(path)
   let version = last?.version ?? 0
-  let written = last && JSON.stringify([last.keys, last.routes])
+  let written = last && JSON.stringify([last.keys, last.routes, last.lost ?? []])
 
   return {
-    write({ keys, routes }) {
-      const content = JSON.stringify([keys, routes])
+    write({ keys, routes, lost = [] }) {
+      const content = JSON.stringify([keys, routes, lost])
       if (content === written) return
       // The wall clock keeps the version growing even when the file was lost: gateways may still hold the old one.
       const next = Math.max(version + 1, clock.nowMs())
-      const snapshot: Snapshot = { version: next, createdAtMs: clock.nowMs(), keys, routes }
+      const snapshot: Snapshot = { version: next, createdAtMs: clock.nowMs(), keys, routes, lost }
       replaceFile(path, JSON.stringify(snapshot))
       version = next
       written = content

@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import { systemClock } from '../core/clock.ts'
 import type { Log } from '../core/log.ts'
 import type { Config } from '../contract/config.ts'
-import type { LimitAsk, LimitGrant, LimitRecall, LimitReturn } from '../contract/ipc.ts'
+import type { LimitAsk, LimitGrant, LimitRecall, LimitReturn, Wake } from '../contract/ipc.ts'
 import { createGatewayServer, type PublicPages } from './http/server.ts'
 import { createHoldQueue } from './hold-queue.ts'
 import { createJournal } from './journal.ts'
@@ -26,13 +26,14 @@ export interface GatewayOptions {
   readonly config: Config['gateway']
   /** Longest silence in the middle of a request body. */
   readonly bodySilenceMs?: number
+  readonly heartbeatMs?: number
 }
 
 export interface GatewayDeps {
   readonly log: Log
   readonly meter: GatewayMeter
   readonly pages: PublicPages
-  sendToSupervisor(message: LimitAsk | LimitReturn): void
+  sendToSupervisor(message: LimitAsk | LimitReturn | Wake): void
 }
 
 /** Figures of the moment, for the metric table. */
@@ -59,6 +60,10 @@ export interface Gateway {
 }
 
 const loopWindowTicks = 5
+/** SDKs and proxies give up after 60 s of silence or more. The first beat settles the status: not too early. */
+const heartbeatMs = 5000
+/** A control that has just been restarted has not heard it. */
+const wakeEveryMs = 1000
 /** For what is cut off to be recorded, and for a full disk to take it. */
 const cutMs = 1000
 
@@ -83,7 +88,11 @@ export function createGateway(options: GatewayOptions, deps: GatewayDeps): Gatew
   const shell: Shell = {
     clock: systemClock,
     random: Math.random,
-    times: { holdTimeoutMs: config.holdTimeout, idleTimeoutMs: config.idleTimeout },
+    times: {
+      holdTimeoutMs: config.holdTimeout,
+      idleTimeoutMs: config.idleTimeout,
+      heartbeatMs: options.heartbeatMs ?? heartbeatMs,
+    },
     table,
     limiter,
     journal,
@@ -99,6 +108,7 @@ export function createGateway(options: GatewayOptions, deps: GatewayDeps): Gatew
     shedding,
     meter: deps.meter,
     log,
+    wake: createWaker((route) => deps.sendToSupervisor({ type: 'wake', route })),
     isDraining: false,
     active: 0,
   }
@@ -156,6 +166,17 @@ export function createGateway(options: GatewayOptions, deps: GatewayDeps): Gatew
       journal.close()
       await table.close()
     },
+  }
+}
+
+/** Tells once in a while, however many wait. */
+function createWaker(tell: (route: string) => void): (route: string) => void {
+  const toldAtMs = new Map<string, number>()
+  return (route) => {
+    const now = systemClock.monotonicMs()
+    if (now - (toldAtMs.get(route) ?? -Infinity) < wakeEveryMs) return
+    toldAtMs.set(route, now)
+    tell(route)
   }
 }
 

@@ -1,6 +1,12 @@
 import { Pool } from 'undici'
 import type { Clock } from '../core/clock.ts'
-import type { Snapshot, SnapshotKey, SnapshotReplica, SnapshotRoute } from '../contract/snapshot.ts'
+import type {
+  Snapshot,
+  SnapshotCohort,
+  SnapshotKey,
+  SnapshotReplica,
+  SnapshotRoute,
+} from '../contract/snapshot.ts'
 import { createBreaker, isAvailable, type Breaker } from './policy/breaker.ts'
 import type { ReplicaView, RouteView, TargetView } from './policy/policy.ts'
 
@@ -16,12 +22,21 @@ export interface Replica extends ReplicaView {
   readonly breaker: Breaker
 }
 
+interface Target extends TargetView {
+  readonly deployment: string
+  readonly cohort: SnapshotCohort | null
+}
+
 export interface Route extends RouteView {
   readonly name: string
   readonly task: 'generate' | 'embed'
   readonly createdS: number
   readonly replicas: readonly Replica[]
-  readonly targets: readonly TargetView[]
+  readonly targets: readonly Target[]
+  /** Some requests belong to one target of it. */
+  readonly hasCohorts: boolean
+  /** A request that finds nothing ready makes it start, and may wait so long. Null: as the config says. */
+  readonly wakeMs: number | null
   /** Why nothing is ready, for the 503. */
   readonly reason: string
 }
@@ -65,11 +80,21 @@ export function createRouteTable(clock: Clock): RouteTable {
         next.set(replica.id, shared)
         replicas.push(shared)
       }
-      return { weight: target.weight, from, to: replicas.length }
+      const { deployment, weight, cohort = null } = target
+      return { deployment, weight, cohort, from, to: replicas.length }
     })
     const reason = listed.targets.map(({ reason: text }) => text).find((text) => text !== '')
-    const { name, task, createdS } = listed
-    return { name, task, createdS, replicas, targets, reason: reason ?? 'no replica is running' }
+    const { name, task, createdS, wakeMs = null } = listed
+    return {
+      name,
+      task,
+      createdS,
+      wakeMs,
+      replicas,
+      targets,
+      hasCohorts: targets.some(({ cohort }) => cohort !== null),
+      reason: reason ?? 'no replica is running',
+    }
   }
 
   return {
@@ -92,8 +117,12 @@ export function createRouteTable(clock: Clock): RouteTable {
       version = snapshot.version
       const gone = [...known.values()].filter((replica) => next.get(replica.id) !== replica)
       known = next
-      // Graceful: what is in flight there goes on to its end.
-      for (const { pool } of gone) void pool.close()
+      const lost = new Set(snapshot.lost)
+      for (const { id, pool } of gone)
+        // Nothing will ever come from there: who waits is sent elsewhere while nothing has come yet.
+        if (lost.has(id)) void pool.destroy(new Error('the node is lost'))
+        // Graceful: what is in flight there goes on to its end.
+        else void pool.close()
     },
     async close() {
       await Promise.all([...known.values()].map(({ pool }) => pool.destroy()))

@@ -23,6 +23,8 @@ export interface GatewayMeter {
 interface GatewayTimes {
   readonly holdTimeoutMs: number
   readonly idleTimeoutMs: number
+  /** How often a stream that waits for a replica gets a sign of life. */
+  readonly heartbeatMs: number
 }
 
 /** What every request of the process shares. */
@@ -40,6 +42,8 @@ export interface Shell {
   readonly shedding: Shedding
   readonly meter: GatewayMeter
   readonly log: Log
+  /** Asks control to start a model that sleeps. */
+  wake(route: string): void
   isDraining: boolean
   /** Requests between their head and their last byte. */
   active: number

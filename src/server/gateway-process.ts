@@ -58,7 +58,7 @@ async function end(graceMs: number, why: string): Promise<void> {
 
 process.on('message', (message: SupervisorMessage) => {
   if (message.type === 'drain') void end(config.gateway.drainTimeout, 'the supervisor asked')
-  else gateway.receive(message)
+  else if (message.type !== 'wake') gateway.receive(message)
 })
 process.on('disconnect', () => void end(orphanGraceMs, 'the supervisor is gone'))
 process.on('SIGTERM', () => void end(config.gateway.drainTimeout, 'SIGTERM'))

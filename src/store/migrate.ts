@@ -2,11 +2,13 @@ import { sql, type Kysely } from 'kysely'
 import { Migrator, type Migration } from 'kysely/migration'
 import { AppError } from '../core/errors.ts'
 import { first } from './migrations/0001-first.ts'
+import { rollouts } from './migrations/0002-rollouts.ts'
 import { injections } from './migrations/0003-injections.ts'
 
 /** In order for ever: a new one goes to the end. */
 const migrations: Record<string, Migration> = {
   '0001-first': first,
+  '0002-rollouts': rollouts,
   '0003-injections': injections,
 }
 

@@ -7,6 +7,9 @@ import type { JournalClose } from '../contract/journal.ts'
 export interface Schema {
   deployments: DeploymentTable
   deployment_revisions: RevisionTable
+  rollouts: RolloutTable
+  revision_outcomes: OutcomeTable
+  drained_nodes: DrainedNodeTable
   config_entries: ConfigEntryTable
   keys: KeyTable
   requests: RequestTable
@@ -29,6 +32,31 @@ interface RevisionTable {
   deployment: string
   revision: number
   spec: string | null
+  changed_by: string
+  why: string
+  at_ms: number
+}
+
+/** Deployments whose newest revision has not taken over yet. */
+interface RolloutTable {
+  deployment: string
+  /** Null: no revision has proven itself yet. */
+  from_revision: number | null
+  step: number
+  baking_since_ms: number | null
+  paused: string | null
+}
+
+interface OutcomeTable {
+  deployment: string
+  revision: number
+  outcome: 'promoted' | 'rolled-back' | 'superseded'
+  reason: string
+  at_ms: number
+}
+
+interface DrainedNodeTable {
+  name: string
   changed_by: string
   why: string
   at_ms: number

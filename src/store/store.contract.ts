@@ -10,6 +10,9 @@ export interface StoreBench {
   destroy(): Promise<void>
 }
 
+/** Of a deployment that nothing has proven yet. */
+const first = { from: null, step: 0, bakingSinceMs: null, paused: null }
+
 /** What every store promises. */
 export function storeContract(name: string, prepare: () => Promise<StoreBench>): void {
   describe(`${name} store`, () => {
@@ -64,8 +67,14 @@ export function storeContract(name: string, prepare: () => Promise<StoreBench>):
         await store.deployments.create(spec('ant', { replicas: 3 }), change(1))
         const stored = await (await reopen()).deployments.list()
         expect(stored).toEqual([
-          { spec: spec('zebra'), revision: 1, createdAtMs: 1, updatedAtMs: 1 },
-          { spec: spec('ant', { replicas: 3 }), revision: 1, createdAtMs: 1, updatedAtMs: 1 },
+          { spec: spec('zebra'), revision: 1, createdAtMs: 1, updatedAtMs: 1, rollout: first },
+          {
+            spec: spec('ant', { replicas: 3 }),
+            revision: 1,
+            createdAtMs: 1,
+            updatedAtMs: 1,
+            rollout: first,
+          },
         ])
       })
 
@@ -82,7 +91,7 @@ export function storeContract(name: string, prepare: () => Promise<StoreBench>):
         await store.deployments.remove('ant', change(3, 'key_1', 'no longer needed'))
         const again = await store.deployments.create(spec('ant'), change(4))
         expect(again.revision).toBe(4)
-        expect(await store.deployments.history('ant')).toEqual([
+        expect(await store.deployments.history('ant')).toMatchObject([
           { revision: 4, spec: spec('ant'), ...change(4) },
           { revision: 3, spec: null, ...change(3, 'key_1', 'no longer needed') },
           { revision: 2, spec: spec('ant', { replicas: 2 }), ...change(2) },
@@ -121,6 +130,77 @@ export function storeContract(name: string, prepare: () => Promise<StoreBench>):
         )
       })
 
+      describe('rollouts', () => {
+        const rollout = async () => (await (await reopen()).deployments.list())[0]?.rollout
+        const outcomes = async () =>
+          (await store.deployments.history('ant')).map(({ revision, outcome }) => [
+            revision,
+            outcome?.kind ?? null,
+          ])
+
+        it('begins with each change of the engine, from what has proven itself', async () => {
+          await store.deployments.create(spec('ant'), change(1))
+          expect(await rollout()).toEqual(first)
+          // Nothing to go back to: revision 1 has never been ready.
+          await store.deployments.update(spec('ant', { model: 'm2' }), change(2), null)
+          expect(await rollout()).toEqual(first)
+          await store.deployments.promote('ant', 2, 'ready', 3)
+          expect(await rollout()).toBe(null)
+          const changed = spec('ant', { model: 'm3' })
+          const updated = await store.deployments.update(changed, change(4), null)
+          const from = { revision: 2, spec: spec('ant', { model: 'm2' }) }
+          expect(updated.rollout).toEqual({ ...first, from })
+          expect(await rollout()).toEqual({ ...first, from })
+          expect(await outcomes()).toEqual([
+            [3, null],
+            [2, 'promoted'],
+            [1, 'superseded'],
+          ])
+        })
+
+        it('keeps its step over a restart, also when the number of replicas changes', async () => {
+          await store.deployments.create(spec('ant'), change(1))
+          await store.deployments.promote('ant', 1, 'ready', 1)
+          await store.deployments.update(spec('ant', { model: 'm2' }), change(2), null)
+          const state = { step: 2, bakingSinceMs: 77, paused: 'too slow' }
+          await store.deployments.setRollout('ant', 2, state)
+          await store.deployments.setRollout('ant', 1, { ...state, step: 9 })
+          expect(await rollout()).toMatchObject(state)
+          await store.deployments.update(spec('ant', { model: 'm2', replicas: 5 }), change(3), null)
+          expect(await rollout()).toMatchObject({ ...state, from: { revision: 1 } })
+          await store.deployments.update(spec('ant', { model: 'm4' }), change(4), null)
+          expect(await rollout()).toMatchObject({ step: 0, paused: null, from: { revision: 1 } })
+        })
+
+        it('goes back to what served, with the number of replicas of today and the reason', async () => {
+          await store.deployments.create(spec('ant'), change(1))
+          await expect(store.deployments.rollBack('ant', 1, change(1))).rejects.toMatchObject({
+            code: 'deployment/conflict',
+          })
+          await store.deployments.promote('ant', 1, 'ready', 1)
+          const canary = spec('ant', { model: 'm2', replicas: 3 })
+          await store.deployments.update(canary, change(2), null)
+          const why = change(3, 'rollout', '9 of 80 requests failed')
+          const late = store.deployments.rollBack('ant', 1, why)
+          await expect(late).rejects.toMatchObject({ code: 'deployment/conflict' })
+          const back = await store.deployments.rollBack('ant', 2, why)
+          expect(back).toMatchObject({ spec: spec('ant', { replicas: 3 }), revision: 3 })
+          expect(await rollout()).toBe(null)
+          const [newest, failed] = await store.deployments.history('ant')
+          expect(newest).toMatchObject({ by: 'rollout', outcome: { kind: 'promoted' } })
+          expect(failed?.outcome).toEqual({ kind: 'rolled-back', reason: why.why, atMs: 3 })
+        })
+
+        it('ends with its deployment', async () => {
+          await store.deployments.create(spec('ant'), change(1))
+          await store.deployments.promote('ant', 1, 'ready', 1)
+          await store.deployments.update(spec('ant', { model: 'm2' }), change(2), null)
+          await store.deployments.remove('ant', change(3))
+          await store.deployments.create(spec('ant'), change(4))
+          expect(await rollout()).toEqual(first)
+        })
+      })
+
       it('applies the config file as a whole or not at all', async () => {
         await store.deployments.create(spec('old'), change(1))
         expect(await store.deployments.configEntries()).toEqual([])
@@ -148,6 +228,19 @@ export function storeContract(name: string, prepare: () => Promise<StoreBench>):
         expect(await store.deployments.list()).toHaveLength(2)
         expect(await (await reopen()).deployments.configEntries()).toEqual(entries)
       })
+    })
+
+    it('remembers which nodes are drained', async () => {
+      await store.nodes.drain('gpu-2', change(1))
+      await store.nodes.drain('gpu-1', change(2, 'admin', 'a new power supply'))
+      await store.nodes.drain('gpu-1', change(3, 'admin', 'still'))
+      expect(await (await reopen()).nodes.drained()).toEqual([
+        { name: 'gpu-1', ...change(3, 'admin', 'still') },
+        { name: 'gpu-2', ...change(1) },
+      ])
+      await store.nodes.restore('gpu-2')
+      await store.nodes.restore('never-there')
+      expect(await store.nodes.drained()).toMatchObject([{ name: 'gpu-1' }])
     })
 
     describe('keys', () => {

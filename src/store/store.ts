@@ -9,6 +9,7 @@ import type { JournalClose } from '../contract/journal.ts'
 export interface Store {
   readonly kind: 'sqlite' | 'postgres'
   readonly deployments: DeploymentQueries
+  readonly nodes: NodeQueries
   readonly keys: KeyQueries
   readonly requests: RequestQueries
   readonly injections: InjectionQueries
@@ -28,12 +29,34 @@ export interface StoredDeployment {
   readonly revision: number
   readonly createdAtMs: number
   readonly updatedAtMs: number
+  /** Null: the newest revision has taken over. */
+  readonly rollout: StoredRollout | null
+}
+
+/** How far the newest revision of a deployment has come. */
+export interface StoredRollout {
+  /** What serves until then, and what is gone back to. Null: no revision has proven itself yet. */
+  readonly from: { readonly revision: number; readonly spec: DeploymentSpec } | null
+  /** Index into the spec's steps; their number: it takes over. */
+  readonly step: number
+  /** Since when the step has what it needs. Null: not yet. */
+  readonly bakingSinceMs: number | null
+  /** Why it does not go on by itself. Null: it does. */
+  readonly paused: string | null
+}
+
+interface RevisionOutcome {
+  readonly kind: 'promoted' | 'rolled-back' | 'superseded'
+  readonly reason: string
+  readonly atMs: number
 }
 
 export interface StoredRevision extends Change {
   readonly revision: number
   /** Null: this revision deleted the deployment. */
   readonly spec: DeploymentSpec | null
+  /** Null: it is still taking over. */
+  readonly outcome: RevisionOutcome | null
 }
 
 /** An entry of the config file and the hash it was last applied with. */
@@ -55,6 +78,19 @@ export interface DeploymentQueries {
   update(spec: DeploymentSpec, change: Change, ifRevision: number | null): Promise<StoredDeployment>
   /** Error: `deployment/not-found`. */
   remove(name: string, change: Change): Promise<void>
+  /** Changes how far the revision has come; nothing where it is no longer the newest. */
+  setRollout(
+    name: string,
+    revision: number,
+    state: Pick<StoredRollout, 'step' | 'bakingSinceMs' | 'paused'>,
+  ): Promise<void>
+  /** The revision has taken over; nothing where it is no longer the newest. */
+  promote(name: string, revision: number, reason: string, atMs: number): Promise<void>
+  /**
+   * Goes back to what served before, as a revision of its own that has proven itself. Errors: `deployment/not-found`;
+   * `deployment/conflict` where there is nothing to go back to or the revision is no longer the newest.
+   */
+  rollBack(name: string, revision: number, change: Change): Promise<StoredDeployment>
   /** Newest first; also of a deleted deployment. */
   history(name: string): Promise<readonly StoredRevision[]>
   /** Entries of the config file as last applied. */
@@ -65,6 +101,18 @@ export interface DeploymentQueries {
     entries: readonly ConfigEntry[],
     change: Change,
   ): Promise<void>
+}
+
+/** A node that a person has taken out: nothing new starts there and what runs moves away. */
+export interface DrainedNode extends Change {
+  readonly name: string
+}
+
+export interface NodeQueries {
+  drained(): Promise<readonly DrainedNode[]>
+  drain(name: string, change: Change): Promise<void>
+  /** Nothing where it is not drained. */
+  restore(name: string): Promise<void>
 }
 
 export interface StoredKey {

@@ -12,7 +12,12 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { config, type ConfigInput } from '../../src/contract/config.ts'
 import type { JournalClose, JournalOpen, JournalRecord } from '../../src/contract/journal.ts'
-import type { Snapshot, SnapshotKey, SnapshotRoute } from '../../src/contract/snapshot.ts'
+import type {
+  Snapshot,
+  SnapshotKey,
+  SnapshotRoute,
+  SnapshotTarget,
+} from '../../src/contract/snapshot.ts'
 import { silentLog } from '../../src/core/log.ts'
 import { createGateway, type Gateway } from '../../src/gateway/gateway.ts'
 import { createLimitAuthority, type Outgoing } from '../../src/gateway/policy/limit-authority.ts'
@@ -26,6 +31,8 @@ export interface StartedGateway {
   readonly directory: string
   readonly gateway: Gateway
   readonly refused: readonly string[]
+  /** Routes that control was asked to start. */
+  readonly woken: readonly string[]
   /** Replaces the snapshot as control does. */
   publish(world: World): void
   post(path: string, body: unknown, options?: PostOptions): Promise<Response>
@@ -42,6 +49,10 @@ export interface World {
   readonly keys?: readonly (Partial<SnapshotKey> & { readonly secret: string })[]
   readonly servedName?: string
   readonly reason?: string
+  /** The new revision's share and cohort, with replicas of its own, in front of the routes' others. */
+  readonly canary?: Pick<SnapshotTarget, 'weight' | 'cohort'> & { readonly urls: readonly string[] }
+  readonly wakeMs?: number
+  readonly lost?: readonly string[]
 }
 
 interface PostOptions {
@@ -53,7 +64,7 @@ interface PostOptions {
 /** A gateway in this process, with its own limit authority in place of a supervisor. */
 export async function startGateway(
   world: World | null,
-  options: { config?: ConfigInput['gateway']; bodySilenceMs?: number } = {},
+  options: { config?: ConfigInput['gateway']; bodySilenceMs?: number; heartbeatMs?: number } = {},
 ): Promise<StartedGateway> {
   const directory = createDataDirectory()
   if (world) publish(directory, world)
@@ -63,6 +74,7 @@ export async function startGateway(
     for (const { message } of outgoing) setImmediate(() => gateway.receive(message))
   }
   const refused: string[] = []
+  const woken: string[] = []
   const gateway: Gateway = createGateway(
     {
       index: 0,
@@ -71,6 +83,7 @@ export async function startGateway(
       startedAtMs: Date.now(),
       config: config.parse({ gateway: { port: 0, ...options.config } }).gateway,
       ...(options.bodySilenceMs === undefined ? {} : { bodySilenceMs: options.bodySilenceMs }),
+      ...(options.heartbeatMs === undefined ? {} : { heartbeatMs: options.heartbeatMs }),
     },
     {
       log: silentLog,
@@ -79,12 +92,14 @@ export async function startGateway(
         metrics: () => Promise.resolve({ type: 'text/plain', text: 'a_metric 1\n' }),
         metricsNeedKey: false,
       },
-      sendToSupervisor: (message) =>
+      sendToSupervisor: (message) => {
+        if (message.type === 'wake') return void woken.push(message.route)
         deliver(
           message.type === 'limit-ask'
             ? authority.ask(0, message, nowMs())
             : authority.giveBack(0, message, nowMs()),
-        ),
+        )
+      },
     },
   )
   const port = await gateway.listen()
@@ -96,6 +111,7 @@ export async function startGateway(
     directory,
     gateway,
     refused,
+    woken,
     publish: (changed) => publish(directory, changed),
     post: (path, body, { key: secret = key, headers = {}, signal } = {}) =>
       fetch(`${url}${path}`, {
@@ -147,27 +163,31 @@ function snapshotOf(world: World): Snapshot {
       ...rest,
     }),
   )
+  const { canary, lost = [] } = world
+  const target = (urls: readonly string[]): SnapshotTarget => ({
+    deployment: 'ant',
+    weight: 1,
+    reason: world.reason ?? '',
+    replicas: urls.map((url) => ({
+      id: `ant-${new URL(url).port}`,
+      url,
+      servedName: world.servedName ?? null,
+    })),
+  })
   const routes = Object.entries(world.routes ?? {}).map(([name, urls]): SnapshotRoute => {
     const isEmbedding = name.startsWith('embed:')
     return {
       name: isEmbedding ? name.slice(6) : name,
       task: isEmbedding ? 'embed' : 'generate',
       createdS: 1_700_000_000,
+      ...(world.wakeMs === undefined ? {} : { wakeMs: world.wakeMs }),
       targets: [
-        {
-          deployment: 'ant',
-          weight: 1,
-          reason: world.reason ?? '',
-          replicas: urls.map((url) => ({
-            id: `ant-${new URL(url).port}`,
-            url,
-            servedName: world.servedName ?? null,
-          })),
-        },
+        ...(canary ? [{ ...target(canary.urls), ...canary }] : []),
+        { ...target(urls), weight: 1 - (canary?.weight ?? 0) },
       ],
     }
   })
-  return { version: ++versions, createdAtMs: Date.now(), keys, routes }
+  return { version: ++versions, createdAtMs: Date.now(), keys, routes, lost }
 }
 
 export function readJournal(directory: string): JournalRecord[] {

@@ -1,11 +1,8 @@
-import { resolve } from 'node:path'
 import type { DeploymentView } from '../../contract/deployment.ts'
 import { awaitReady } from '../await-ready.ts'
 import { defineCommand, usageError } from '../command.ts'
 import { connect, connectionFlags } from '../connection.ts'
-import type { Io } from '../io.ts'
 import { createProgress } from '../progress.ts'
-import { readText } from '../read-text.ts'
 
 /** Loading a large model from a slow disk takes its time. */
 const readyTimeoutMs = 600_000
@@ -31,7 +28,13 @@ export const deploy = defineCommand({
     },
   ],
   flags: {
-    file: { kind: 'text', short: 'f', hint: 'FILE', summary: 'Deployments as YAML; - is stdin' },
+    file: {
+      kind: 'text',
+      short: 'f',
+      hint: 'FILE',
+      summary: 'Deployments as YAML, a directory of such, or - for stdin',
+    },
+    why: { kind: 'text', hint: 'TEXT', summary: 'Why, for the history' },
     name: { kind: 'text', summary: "Name of the deployment (from the model's)" },
     replicas: { kind: 'integer', hint: 'N', summary: 'Engines to run (1)' },
     route: { kind: 'text', hint: 'MODEL', summary: 'Model name that clients write (the name)' },
@@ -48,17 +51,18 @@ export const deploy = defineCommand({
     const { model } = positionals
     if ((model === undefined) === (flags.file === undefined))
       throw usageError('name a MODEL, or give --file')
-    const { specFromFlags, specsFromYaml } = await import('../deployment-spec.ts')
+    const { specFromFlags } = await import('../deployment-spec.ts')
+    const { absoluteModel, readSpecs } = await import('../deploy/spec-files.ts')
     const specs =
       flags.file === undefined
-        ? [specFromFlags(absolute(model ?? '', io), flags)]
-        : specsFromYaml(await readText(flags.file, io), flags.file)
+        ? [specFromFlags(absoluteModel(model ?? '', io), flags)]
+        : await readSpecs(flags.file, io)
 
     const control = await connect(flags, io)
     const progress = createProgress(io, output)
     const deployed: DeploymentView[] = []
     for (const spec of specs) {
-      const recorded = await control.putDeployment(spec)
+      const recorded = await control.putDeployment(spec, flags.why)
       deployed.push(recorded)
       if (flags['no-wait']) output.note(`${spec.name}: ${recorded.status}`)
     }
@@ -73,9 +77,3 @@ export const deploy = defineCommand({
     if (output.json) output.data(flags.file === undefined ? ready[0] : ready, () => '')
   },
 })
-
-/** Control has another working directory. */
-const absolute = (model: string, io: Io): string =>
-  /^\.{0,2}\//.test(model) || (/\.gguf$/i.test(model) && !/^[a-z]+:/.test(model))
-    ? resolve(io.workingDirectory, model)
-    : model

@@ -10,6 +10,10 @@ export interface Restarts {
   readonly reason: string
 }
 
+/** Each spec of a deployment has a history of its own: a change may be the cure, and the old one may still be needed. */
+export const restartKey = (deployment: string, specHash: string): string =>
+  `${deployment} ${specHash}`
+
 const delayMsMin = 1000
 const delayMsMax = 60_000
 /** A replica that was ready this long has shown that the spec works. */

@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { afterFailure, type Restarts } from './back-off.ts'
+import { afterFailure, restartKey, type Restarts } from './back-off.ts'
 import { reconcile, settleMs, type Action, type DesiredDeployment } from './reconcile.ts'
 import { firstSeen, isReady, withProbe, type Replica } from './replica.ts'
 
@@ -123,11 +123,13 @@ describe('reconcile', () => {
       nowMs = restarts.retryAtMs
     }
     expect(waits).toEqual([1000, 2000, 4000, 8000, 16_000, 32_000, 60_000, 60_000])
-    const early = decide([desiredOf()], [], nowMs - 1, [['ant', restarts!]])
+    const early = decide([desiredOf()], [], nowMs - 1, [[restartKey('ant', 'v1'), restarts!]])
     expect(early).toEqual([])
-    const due = decide([desiredOf()], [], nowMs, [['ant', restarts!]])
+    const due = decide([desiredOf()], [], nowMs, [[restartKey('ant', 'v1'), restarts!]])
     expect(due).toMatchObject([{ kind: 'start', reason: 'another try: ended with code 1' }])
-    const changed = decide([desiredOf({ specHash: 'v2' })], [], nowMs - 1, [['ant', restarts!]])
+    const changed = decide([desiredOf({ specHash: 'v2' })], [], nowMs - 1, [
+      [restartKey('ant', 'v1'), restarts!],
+    ])
     expect(brief(changed)).toEqual(['start ant'])
   })
 
@@ -314,7 +316,8 @@ class Simulation {
   fail({ deployment, specHash, health, healthSinceMs }: Replica): void {
     const readyMs = health === 'ready' ? this.nowMs - healthSinceMs : 0
     const failure = { specHash, readyMs, reason: 'failed' }
-    this.restarts.set(deployment, afterFailure(this.restarts.get(deployment), failure, this.nowMs))
+    const key = restartKey(deployment, failure.specHash)
+    this.restarts.set(key, afterFailure(this.restarts.get(key), failure, this.nowMs))
   }
 
   check(): void {

@@ -9,8 +9,17 @@ export interface Replica {
   readonly pid: number | null
   readonly url: string
   readonly startedAtMs: number
-  /** `leaving`: no longer in the snapshot, gateways are given time to notice. `stopping`: told to end. */
-  readonly phase: 'serving' | 'leaving' | 'stopping'
+  /** Null: not placed yet, or where there is only one place. */
+  readonly node: string | null
+  /** Ids of the devices that it holds. */
+  readonly devices: readonly string[]
+  /** Whether it has brought a token of its own. Null: it was found running, and is so if it is ready. */
+  readonly isWarm: boolean | null
+  /**
+   * `leaving`: no longer in the snapshot, gateways are given time to notice. `stopping`: told to end. `lost`: on a node
+   * that can't be reached; it may go on there unseen.
+   */
+  readonly phase: 'serving' | 'leaving' | 'stopping' | 'lost'
   readonly phaseSinceMs: number
   /** `silent`: it was ready and has missed probes since. */
   readonly health: 'loading' | 'ready' | 'silent' | 'failed'
@@ -37,10 +46,14 @@ export const firstSeen = (
   running: Pick<
     Replica,
     'id' | 'deployment' | 'revision' | 'specHash' | 'pid' | 'url' | 'startedAtMs'
-  >,
+  > &
+    Partial<Pick<Replica, 'node' | 'devices' | 'isWarm'>>,
   reason: string,
   nowMs: number,
 ): Replica => ({
+  node: null,
+  devices: [],
+  isWarm: null,
   ...running,
   phase: 'serving',
   phaseSinceMs: nowMs,

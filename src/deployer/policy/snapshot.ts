@@ -7,6 +7,8 @@ export interface RoutedDeployment {
   readonly spec: DeploymentSpec
   readonly createdAtMs: number
   readonly condition: DeploymentCondition
+  /** Of a model that sleeps or could: how long a request may wait for it. Null: as the config says. */
+  readonly wakeMs: number | null
 }
 
 export const routeOf = (spec: DeploymentSpec): string => spec.route ?? spec.name
@@ -24,7 +26,8 @@ export function snapshotRoutes(deployments: readonly RoutedDeployment[]): readon
       name,
       task,
       createdS: Math.floor((all[0]?.createdAtMs ?? 0) / 1000),
-      targets: all.filter(({ spec }) => spec.task === task).map(target),
+      targets: all.filter(({ spec }) => spec.task === task).flatMap(targetsOf),
+      ...wakeOf(all),
     }
   })
 }
@@ -40,13 +43,35 @@ export const snapshotKey = (key: SnapshotKey): SnapshotKey => ({
   expiresAtMs: key.expiresAtMs,
 })
 
-function target({ spec, condition }: RoutedDeployment): SnapshotTarget {
-  return {
+const wakeOf = (all: readonly RoutedDeployment[]): { wakeMs?: number } => {
+  const waits = all.flatMap(({ wakeMs }) => (wakeMs === null ? [] : [wakeMs]))
+  return waits.length === 0 ? {} : { wakeMs: Math.max(...waits) }
+}
+
+/** One, or two while a step gives the new revision its share. */
+function targetsOf({ spec, condition }: RoutedDeployment): SnapshotTarget[] {
+  const { deployment } = condition
+  const ready = condition.replicas.filter(isReady)
+  const reason = unreadyReason(condition)
+  const target = (replicas: readonly Replica[], weight: number): SnapshotTarget => ({
     deployment: spec.name,
-    weight: spec.weight,
-    replicas: condition.replicas.filter(isReady).map(toSnapshot),
-    reason: unreadyReason(condition),
-  }
+    weight,
+    replicas: replicas.map(toSnapshot),
+    reason,
+  })
+  const split = deployment.split ?? null
+  const next = ready.filter(({ specHash }) => specHash === deployment.specHash)
+  if (split === null || split.share === null || next.length === 0)
+    return [target(ready, spec.weight)]
+  const before = ready.filter((replica) => !next.includes(replica))
+  const { cohort } = spec.rollout
+  return [
+    {
+      ...target(next, spec.weight * split.share),
+      ...(cohort && split.isCohortOn ? { cohort } : {}),
+    },
+    target(before, spec.weight * (1 - split.share)),
+  ]
 }
 
 const toSnapshot = ({ id, url }: Replica) => ({ id, url, servedName: null })

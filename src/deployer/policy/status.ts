@@ -1,7 +1,13 @@
-import type { ReplicaState, ReplicaView } from '../../contract/deployment.ts'
+import type {
+  DeploymentSpec,
+  DeploymentView,
+  ReplicaState,
+  ReplicaView,
+} from '../../contract/deployment.ts'
 import { formatDurationMs } from '../../core/units.ts'
 import { waitMs, type Restarts } from './back-off.ts'
 import type { DesiredDeployment } from './reconcile.ts'
+import type { Progress } from './rollout/advance.ts'
 import { isReady, type Replica } from './replica.ts'
 
 export interface DeploymentCondition {
@@ -11,6 +17,11 @@ export interface DeploymentCondition {
   readonly restarts: Restarts | undefined
   /** "preparing the model, 40 %" or why that failed. Null: the model is there. */
   readonly preparation: string | null
+  /** Why there is no room for another replica. Null: there is. */
+  readonly noRoom: string | null
+  /** How a new revision gets on. Null: none is taking over. */
+  readonly progress: string | null
+  readonly isAsleep: boolean
   readonly nowMs: number
 }
 
@@ -18,10 +29,12 @@ export interface DeploymentCondition {
 export function statusOf(condition: DeploymentCondition): string {
   const { deployment, replicas } = condition
   const ready = replicas.filter(isReady).length
-  if (deployment.replicas === 0 && replicas.length === 0) return 'scaled to 0'
+  if (deployment.replicas === 0 && replicas.length === 0) return restReason(condition)
   const counts = `${ready} of ${deployment.replicas} ready`
   const leaving = replicas.filter((replica) => replica.phase !== 'serving').length
   if (ready < deployment.replicas) return `${counts}: ${unreadyReason(condition)}`
+  const { progress } = condition
+  if (deployment.split && progress !== null) return `${counts}: updating, ${progress}`
   if (updatedOf(condition) < deployment.replicas)
     return `${counts}: updating, ${unreadyReason(condition)}`
   return leaving > 0 ? `${counts}, ${leaving} leaving` : counts
@@ -41,17 +54,56 @@ export const updatedOf = ({ deployment, replicas }: DeploymentCondition): number
 export const failuresOf = ({ deployment, restarts }: DeploymentCondition): number =>
   restarts?.specHash === deployment.specHash ? (restarts?.failures ?? 0) : 0
 
+const restReason = ({ isAsleep }: DeploymentCondition): string =>
+  isAsleep ? 'asleep: the first request wakes it' : 'scaled to 0'
+
 /** Why nothing, or not enough, is ready. */
 export function unreadyReason(condition: DeploymentCondition): string {
   const { deployment, replicas, restarts, preparation, nowMs } = condition
-  if (deployment.replicas === 0) return 'scaled to 0'
+  if (deployment.replicas === 0) return restReason(condition)
   if (preparation !== null) return preparation
+  if (condition.noRoom !== null) return condition.noRoom
   const coming = replicas.find((replica) => replica.phase === 'serving' && !isReady(replica))
   if (coming) return coming.reason
   const pauseMs = waitMs(restarts, deployment.specHash ?? '', nowMs)
   if (restarts && pauseMs > 0)
     return `${restarts.reason}; next try in ${formatDurationMs(Math.ceil(pauseMs / 1000) * 1000)}`
   return 'starting'
+}
+
+interface Known {
+  readonly wanted: {
+    readonly spec: DeploymentSpec
+    readonly revision: number
+    readonly createdAtMs: number
+    readonly updatedAtMs: number
+    readonly rollout: (Progress & { readonly from: { readonly revision: number } | null }) | null
+  }
+  readonly launch: { readonly warnings: readonly string[] } | null
+  readonly condition: DeploymentCondition
+}
+
+export function deploymentViewOf({ wanted, launch, condition }: Known): DeploymentView {
+  const { spec, revision, createdAtMs, updatedAtMs, rollout } = wanted
+  return {
+    spec,
+    revision,
+    createdAtMs,
+    updatedAtMs,
+    replicas: condition.replicas.map((one) => replicaView(one, condition.restarts)),
+    updated: updatedOf(condition),
+    failures: failuresOf(condition),
+    rollout: rollout && {
+      from: rollout.from?.revision ?? null,
+      step: rollout.step,
+      steps: spec.rollout.steps.length,
+      share: condition.deployment.split?.share ?? null,
+      paused: rollout.paused,
+      status: condition.progress ?? 'begins',
+    },
+    warnings: [...(launch?.warnings ?? [])],
+    status: statusOf(condition),
+  }
 }
 
 export function replicaView(replica: Replica, restarts: Restarts | undefined): ReplicaView {
@@ -63,12 +115,16 @@ export function replicaView(replica: Replica, restarts: Restarts | undefined): R
     reason: replica.reason,
     pid,
     url: url === '' ? null : url,
+    node: replica.node,
+    devices: [...replica.devices],
+    revision: replica.revision,
     startedAtMs,
     restarts: restarts?.total ?? 0,
   }
 }
 
 function stateOf({ phase, health }: Replica): ReplicaState {
+  if (phase === 'lost') return 'lost'
   if (phase !== 'serving') return 'draining'
   if (health === 'loading') return 'starting'
   return health === 'ready' ? 'ready' : 'failed'

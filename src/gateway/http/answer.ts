@@ -46,6 +46,13 @@ export class Answer {
     response.chunkedEncoding = false
   }
 
+  /** A comment, which clients skip: it shows them and whatever is between that the request is not forgotten. */
+  comment(text: string): void {
+    const part = Buffer.from(`: ${text}\n\n`)
+    this.bytes += part.length
+    this.#target().write(this.#isChunked ? frameChunk(part, false) : part)
+  }
+
   /** Holds the engine back while the client is slower. */
   relay(source: Attempt, part: Buffer): void {
     this.bytes += part.length
@@ -96,6 +103,10 @@ export class Answer {
     this.#response.destroy()
   }
 }
+
+/** One event of a stream. */
+export const asEvent = (data: Buffer): Buffer =>
+  Buffer.concat([Buffer.from('data: '), data, Buffer.from('\n\n')])
 
 const lastChunk = Buffer.from('0\r\n\r\n')
 

@@ -18,6 +18,7 @@ export const scannedKeys = [
   'messages',
   'prompt',
   'input',
+  'user',
 ] as const
 export type ScannedKey = (typeof scannedKeys)[number]
 

@@ -6,17 +6,20 @@ import type { Held } from '../hold-queue.ts'
 import type { JournalWaiter } from '../journal.ts'
 import type { LimitAccount, LimitWaiter } from '../limiter.ts'
 import { estimateTokens } from '../policy/estimate.ts'
+import type { Choice } from '../policy/policy.ts'
 import { isConnectionLost, mayRetry, tellNoRetry, type AttemptFailure } from '../policy/retry.ts'
-import type { Replica } from '../route-table.ts'
+import type { Replica, Route } from '../route-table.ts'
 import type { Shell } from '../shell.ts'
 import type { Timed } from '../timing-wheel.ts'
 import * as admission from './admission.ts'
-import { Answer } from './answer.ts'
+import { Answer, asEvent } from './answer.ts'
+import { targetOf } from './asker.ts'
 import { Attempt, type AttemptListener } from './attempt.ts'
 import { authenticate } from './authenticate.ts'
 import { BodyReader, type BodyListener } from './body-reader.ts'
 import { scanBody, type ScannedBody } from './body-scan.ts'
 import { EventStream } from './event-stream.ts'
+import * as holding from './holding.ts'
 import { explainFailure, normaliseError, readEngineError } from './foreign-error.ts'
 import { refuse } from './refuse.ts'
 import { errorJson, reject, statusOf, type Rejection } from './rejection.ts'
@@ -62,6 +65,7 @@ export class Exchange
   #checked: CheckedRequest | null = null
   #attempt: Attempt | null = null
   #attempts = 0
+  #holdUntilMs = 0
   #replica: Replica | null = null
   #stream: EventStream | null = null
   /** How it ends; sent when the closing record is on disk. */
@@ -152,29 +156,19 @@ export class Exchange
     const { clock, journal } = this.#shell
     this.#phase = 'held'
     this.#times.admittedAtMs = clock.monotonicMs()
-    journal.note(
-      openLine({
-        id: this.#id,
-        atMs: clock.nowMs(),
-        key: this.#key!.id,
-        route: this.#checked!.model,
-        endpoint: this.#endpoint,
-        stream: this.#checked!.stream,
-        estimatedTokens: this.reservedTokens,
-      }),
-    )
+    journal.note(openLine({ ...this.#facts(clock.nowMs()), estimatedTokens: this.reservedTokens }))
     if (!this.onWake() && !this.#hold(this.#times.admittedAtMs)) this.#fail(this.#notReady())
   }
 
   onWake(): boolean {
-    const { table, policy, random } = this.#shell
+    const { table } = this.#shell
     if (this.#phase === 'early') {
       if (table.isLoaded) this.#endHold()
       if (table.isLoaded) this.#begin()
       return table.isLoaded
     }
     const route = table.routes.get(this.#checked!.model)
-    const choice = route ? policy(route, this.#tried, random) : null
+    const choice = route ? this.#choose(route) : null
     if (route && !choice) return false
     this.#endHold()
     if (route && choice) this.#send(route.replicas[choice.replica]!)
@@ -182,17 +176,25 @@ export class Exchange
     return true
   }
 
-  /** Waits for a replica, at most so long since then as the config and the client allow. */
+  #choose(route: Route): Choice | null {
+    const { policy, random } = this.#shell
+    const target = targetOf(route, this.#key!, this.#request, this.#body, this.#scanned)
+    return policy(route, this.#tried, random, target)
+  }
+
+  /** Waits for a replica, at most so long since then as it may. */
   #hold(sinceMs: number): boolean {
     const { holds, wheel, clock, times } = this.#shell
     const now = clock.monotonicMs()
-    const asked = Number(this.#request.headers['x-baleen-timeout-ms'] ?? Infinity)
-    const patienceMs = Math.min(times.holdTimeoutMs, asked >= 0 ? asked : Infinity)
-    const leftMs = patienceMs - (now - sinceMs)
+    const model = this.#checked?.model
+    const asked = this.#request.headers['x-baleen-timeout-ms']
+    const leftMs = holding.patienceMs(this.#shell, model, asked) - (now - sinceMs)
     if (leftMs <= 0 || !holds.add(this)) return false
     if (this.#phase !== 'early') this.#phase = 'held'
     this.#times.heldSinceMs = now
-    wheel.set(this, leftMs)
+    this.#holdUntilMs = now + leftMs
+    holding.wake(this.#shell, model)
+    wheel.set(this, Math.min(leftMs, times.heartbeatMs))
     return true
   }
 
@@ -257,7 +259,7 @@ export class Exchange
     this.#releaseBody()
     // Nothing of an answer leaves while its opening record is only in memory.
     this.#shell.journal.flush()
-    this.#answer.startStream(this.#headers())
+    if (!this.#answer.isStreaming) this.#answer.startStream(this.#headers())
   }
 
   #endStream(last: Buffer | null): void {
@@ -282,8 +284,8 @@ export class Exchange
     const message = explainFailure(failure, attempt.replica.id)
     if (this.#phase === 'streaming') {
       // The client has had a part: it gets an error frame and no `[DONE]`.
-      const frame = `data: ${errorJson(reject(code, message))}\n\n`
-      return this.#finish(outcome, 200, Buffer.from(frame), code)
+      const frame = asEvent(Buffer.from(errorJson(reject(code, message))))
+      return this.#finish(outcome, 200, frame, code)
     }
     this.#stream = null
     if (mayRetry(failure, this.#attempts) && this.#tryAgain(failure)) return
@@ -297,9 +299,9 @@ export class Exchange
 
   /** Elsewhere; or, where the connection was lost, at the same replica or when one becomes ready. */
   #tryAgain(failure: AttemptFailure): boolean {
-    const { table, policy, random } = this.#shell
+    const { table } = this.#shell
     const route = table.routes.get(this.#checked!.model)
-    const choice = route ? policy(route, this.#tried, random) : null
+    const choice = route ? this.#choose(route) : null
     if (!route || !choice) return isConnectionLost(failure) && this.#hold(this.#times.admittedAtMs)
     if (choice.reason === 'already-tried' && !isConnectionLost(failure)) return false
     this.#send(route.replicas[choice.replica]!)
@@ -322,9 +324,11 @@ export class Exchange
 
   /** Settles, records, and then sends what is left. */
   #finish(outcome: Outcome, status: number, last: Buffer | null, error: ErrorCode | null): void {
-    this.#status = status
-    this.#last = last
-    this.#answer.bytes += last?.length ?? 0
+    // The client of a stream that was kept alive while it waited has had its head.
+    const isLate = this.#answer.isStreaming && status !== 200
+    this.#status = isLate ? 200 : status
+    this.#last = isLate && last ? asEvent(last) : last
+    this.#answer.bytes += this.#last?.length ?? 0
     this.#phase = 'recording'
     this.#shell.journal.record(this.#close(outcome, error), this)
   }
@@ -336,6 +340,12 @@ export class Exchange
     const headers = this.#headers()
     headers.push('content-type', this.#type)
     this.#answer.sendWhole(this.#status, headers, this.#last!, this.#failure)
+  }
+
+  #facts(atMs: number) {
+    const { model, stream } = this.#checked!
+    const key = this.#key!.id
+    return { id: this.#id, atMs, key, route: model, endpoint: this.#endpoint, stream }
   }
 
   /** Ends the request's accounts. Returns its closing line. */
@@ -352,12 +362,7 @@ export class Exchange
     if (this.#account) limiter.settle(this.#account, this.reservedTokens, used, times.admittedAtMs)
     const event = {
       t: 'close' as const,
-      id: this.#id,
-      atMs: clock.nowMs(),
-      key: this.#key!.id,
-      route: this.#checked!.model,
-      endpoint: this.#endpoint,
-      stream: this.#checked!.stream,
+      ...this.#facts(clock.nowMs()),
       deployment: this.#replica?.deployment ?? null,
       replica: this.#replica?.id ?? null,
       outcome,
@@ -366,11 +371,9 @@ export class Exchange
       clientId: this.#clientId,
       ...usage,
       isEstimated: this.#usage === null,
-      ttftMs: times.ttftMs(),
-      e2eMs: clock.monotonicMs() - times.bodyAtMs,
-      holdMs: times.holdMs,
-      itlMsMean: times.itlMsMean(chunks),
+      ...times.figures(chunks, clock.monotonicMs()),
       attempts: this.#attempts,
+      ...(this.#tried.length > 1 ? { failedOn: this.#tried.slice(0, -1) } : {}),
       requestBytes: this.#bodyBytes,
       responseBytes: this.#answer.bytes,
     }
@@ -398,6 +401,11 @@ export class Exchange
     const { wheel, clock, times } = this.#shell
     const now = clock.monotonicMs()
     if (this.#phase === 'early' || this.#phase === 'held') {
+      const waitMs = this.#holdUntilMs - now
+      if (waitMs > 0) {
+        wheel.set(this, Math.min(waitMs, times.heartbeatMs))
+        return holding.beat(this.#shell, this.#checked, this.#answer, () => this.#headers())
+      }
       const refusal = this.#notReady()
       this.#endHold()
       return this.#phase === 'early' ? this.#refuse(refusal) : this.#fail(refusal)

@@ -6,15 +6,21 @@ import type { Choice, Policy, ReplicaView, RouteView, TargetView } from './polic
  * that forms when every gateway sends to the same least loaded replica (Mitzenmacher, "The power of two choices").
  * A deployment is drawn first, by weight among those that have an available replica.
  */
-export const choosePowerOfTwo: Policy = (view, tried, random) => {
-  const fresh = pick(view, tried, random)
+export const choosePowerOfTwo: Policy = (view, tried, random, target = -1) => {
+  const fresh = pick(view, tried, random, target)
   if (fresh || tried.length === 0) return fresh
-  const again = pick(view, [], random)
+  const again = pick(view, [], random, target)
   return again && { replica: again.replica, reason: 'already-tried' }
 }
 
-function pick(view: RouteView, tried: readonly string[], random: Random): Choice | null {
-  const target = drawTarget(view, tried, random)
+function pick(
+  view: RouteView,
+  tried: readonly string[],
+  random: Random,
+  wanted: number,
+): Choice | null {
+  const own = wanted < 0 ? undefined : view.targets[wanted]
+  const target = own && countUsable(view, own, tried) > 0 ? own : drawTarget(view, tried, random)
   if (!target) return null
   const count = countUsable(view, target, tried)
   const first = nthUsable(view, target, tried, Math.floor(random() * count))

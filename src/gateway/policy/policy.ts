@@ -32,6 +32,12 @@ export interface Choice {
 
 /**
  * Picks a replica for one request. `tried`: ids that this request has already failed on, to be avoided while there
- * is another. Null: none is available.
+ * is another. `target`: index of the target that the request belongs to, as long as one of it is available; −1: any.
+ * Null: none is available.
  */
-export type Policy = (view: RouteView, tried: readonly string[], random: Random) => Choice | null
+export type Policy = (
+  view: RouteView,
+  tried: readonly string[],
+  random: Random,
+  target?: number,
+) => Choice | null

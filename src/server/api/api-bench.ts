@@ -9,14 +9,17 @@ import { AppError } from '../../core/errors.ts'
 import { silentLog } from '../../core/log.ts'
 import { openSqliteStore } from '../../store/sqlite/sqlite.ts'
 import type { Store } from '../../store/store.ts'
-import { createRegistry } from '../control/registry.ts'
+import { createRegistry, type Registry } from '../control/registry.ts'
+import type { Node } from '../../core/node.ts'
 import { createApi, type Api } from './api.ts'
 
 /** The API over a store of its own and replicas that a test makes up. */
 export interface Bench {
   readonly api: Api
   readonly store: Store
+  readonly registry: Registry
   readonly replicas: ReplicaView[]
+  readonly nodes: Node[]
   readonly logLines: Map<string, string[]>
   readonly ask: (
     method: 'GET' | 'POST' | 'PUT' | 'PATCH' | 'DELETE',
@@ -32,6 +35,7 @@ export async function bench(): Promise<Bench> {
   const store = await openSqliteStore(join(directory, 'baleen.db'))
   const registry = await createRegistry(store)
   const replicas: ReplicaView[] = []
+  const nodes: Node[] = []
   const logLines = new Map<string, string[]>()
   const api = await createApi({
     registry,
@@ -42,10 +46,12 @@ export async function bench(): Promise<Bench> {
           replicas: replicas.filter((one) => one.deployment === stored.spec.name),
           updated: 0,
           failures: 0,
+          rollout: null,
           warnings: [],
           status: '0 of 1 ready',
         })),
       replicas: () => replicas,
+      nodes: () => nodes,
       lastEnded: () => null,
     },
     requests: store.requests,
@@ -102,5 +108,5 @@ export async function bench(): Promise<Bench> {
       headers: response.headers,
     }
   }
-  return { api, store, replicas, logLines, ask }
+  return { api, store, registry, replicas, nodes, logLines, ask }
 }

@@ -15,6 +15,9 @@ const replicaOf = (id: string, deployment: string): ReplicaView => ({
   reason: 'ready',
   pid: 1,
   url: null,
+  node: null,
+  devices: [],
+  revision: 1,
   startedAtMs: 1,
   restarts: 0,
 })

@@ -16,6 +16,8 @@ import { injectionRoutes } from './injection-routes.ts'
 import { keyRoutes } from './key-routes.ts'
 import { logRoutes } from './log-routes.ts'
 import type { ApiContext } from './context.ts'
+import { nodeRoutes } from './node-routes.ts'
+import { rolloutRoutes } from './rollout-routes.ts'
 import { registerSchemas } from './schemas.ts'
 import { statusRoutes } from './status-routes.ts'
 import { usageRoutes } from './usage-routes.ts'
@@ -92,6 +94,8 @@ export async function createApi(deps: ApiDeps): Promise<Api> {
       })
       scope.decorateRequest('by', '')
       deploymentRoutes(scope, deps)
+      rolloutRoutes(scope, deps)
+      nodeRoutes(scope, deps)
       logRoutes(scope, deps)
       keyRoutes(scope, deps)
       usageRoutes(scope, deps)

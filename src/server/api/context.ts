@@ -12,7 +12,7 @@ import type { Registry } from '../control/registry.ts'
 /** What the routes work on. */
 export interface ApiContext {
   readonly registry: Registry
-  readonly deployer: Pick<Deployer, 'deployments' | 'replicas' | 'lastEnded'>
+  readonly deployer: Pick<Deployer, 'deployments' | 'replicas' | 'nodes' | 'lastEnded'>
   readonly requests: Pick<RequestQueries, 'recent' | 'usage'>
   readonly injections: InjectionQueries
   readonly logs: Runtime['logs']

@@ -1,5 +1,12 @@
+import { sameValue } from '../../core/same-value.ts'
 import { z } from 'zod'
-import { deploymentList, replicaList, revisionList, scaleInput } from '../../contract/api.ts'
+import {
+  changeQuery,
+  deploymentList,
+  replicaList,
+  revisionList,
+  scaleInput,
+} from '../../contract/api.ts'
 import { deploymentSpec, deploymentView, type DeploymentSpec } from '../../contract/deployment.ts'
 import { AppError } from '../../core/errors.ts'
 import { routeOf } from '../../deployer/policy/snapshot.ts'
@@ -68,11 +75,12 @@ export function deploymentRoutes(scope: Scope, context: ApiContext): void {
         description: 'With `if-match: REVISION` only where that is still the current revision.',
         params: nameParams,
         headers: z.object({ 'if-match': z.coerce.number().int().optional() }),
+        querystring: changeQuery,
         body: deploymentSpec,
         response: { 200: deploymentView, 201: deploymentView, ...errors },
       },
     },
-    async ({ params, body, headers, by }, reply) => {
+    async ({ params, body, headers, query, by }, reply) => {
       if (body.name !== params.name)
         throw new AppError('request/invalid', {
           message: `the body names "${body.name}", the path "${params.name}"`,
@@ -80,9 +88,14 @@ export function deploymentRoutes(scope: Scope, context: ApiContext): void {
         })
       await check(body)
       const ifRevision = headers['if-match'] ?? null
-      const isNew = ifRevision === null && !registry.deployment(body.name)
-      if (isNew) await registry.createDeployment(body, change(by, 'created'))
-      else await registry.updateDeployment(body, change(by, 'replaced'), ifRevision)
+      const stored = registry.deployment(body.name)
+      const isSeen = ifRevision === null || ifRevision === stored?.revision
+      // Asked for again, it is no change: nobody finds a revision that differs in nothing.
+      if (stored && isSeen && sameValue(stored.spec, body)) return viewOf(body.name)
+      const isNew = ifRevision === null && !stored
+      const why = query.why ?? (isNew ? 'created' : 'replaced')
+      if (isNew) await registry.createDeployment(body, change(by, why))
+      else await registry.updateDeployment(body, change(by, why), ifRevision)
       return reply.code(isNew ? 201 : 200).send(viewOf(body.name))
     },
   )

@@ -1,6 +1,7 @@
 import { z } from 'zod'
 import {
   errorBody,
+  nodeView,
   keyCreated,
   keyInput,
   keyPatch,
@@ -19,6 +20,7 @@ const named = {
   Key: keyView,
   KeyCreated: keyCreated,
   NewKey: keyInput,
+  Node: nodeView,
   KeyChange: keyPatch,
   Replica: replicaView,
   Request: requestView,

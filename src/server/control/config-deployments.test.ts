@@ -58,7 +58,7 @@ describe('deployments of the config file', () => {
   it('are not edited by writing out a default, but by any setting that differs', async () => {
     const { apply } = await bench()
     await apply([ant])
-    const written = { ...ant, replicas: 1, engine: 'embedded', settings: { sequencesMax: 8 } }
+    const written = { ...ant, replicas: 1, engine: 'embedded', settings: { sequencesMax: 'auto' } }
     expect(await apply([written])).toEqual([])
     expect(await apply([{ ...ant, settings: { sequencesMax: 9 } }])).toEqual(['ant'])
     expect(await apply([{ ...ant, settings: { sequencesMax: 9 }, route: 'r' }])).toEqual(['ant'])

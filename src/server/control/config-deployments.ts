@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto'
-import { isDeepStrictEqual } from 'node:util'
+import { sameValue } from '../../core/same-value.ts'
 import { deploymentSpec, type DeploymentSpec } from '../../contract/deployment.ts'
 import { planConfig } from '../../deployer/policy/config-entries.ts'
 import type { Store } from '../../store/store.ts'
@@ -49,7 +49,7 @@ function hashOf(spec: DeploymentSpec): string {
 function withoutDefaults<Shape extends object>(value: Shape, defaults: Shape): Partial<Shape> {
   const said = Object.entries(value).flatMap(([key, entry]): [string, unknown][] => {
     const usual: unknown = defaults[key as keyof Shape]
-    if (isDeepStrictEqual(entry, usual)) return []
+    if (sameValue(entry, usual)) return []
     const isPart = isRecord(entry) && isRecord(usual)
     return [[key, isPart ? withoutDefaults(entry, usual) : entry]]
   })

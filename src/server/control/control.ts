@@ -8,7 +8,7 @@ import type { Log } from '../../core/log.ts'
 import { createDeployer } from '../../deployer/deployer.ts'
 import { snapshotKey } from '../../deployer/policy/snapshot.ts'
 import { createPreparations, type ModelSource } from '../../deployer/preparation.ts'
-import { probeOverHttp } from '../../deployer/probe.ts'
+import { probeOverHttp, warmOverHttp } from '../../deployer/probe.ts'
 import { createSnapshotFile } from '../../deployer/snapshot-file.ts'
 import type { DeploymentSpec } from '../../contract/deployment.ts'
 import type { Engine } from '../../engines/engine.ts'
@@ -16,6 +16,7 @@ import { createControlMetrics } from '../../observability/metrics/control.ts'
 import { createApi } from '../api/api.ts'
 import { isRunning } from '../process-table.ts'
 import { reachableUrl } from '../reachable-url.ts'
+import { deviceNames } from './device-names.ts'
 import { createUsageReplay } from '../usage/usage-replay.ts'
 import { readAdminToken } from './admin-token.ts'
 import { createApiKey } from './api-key.ts'
@@ -43,6 +44,8 @@ export interface ControlDeps {
 export interface Control {
   readonly url: string
   readonly port: number
+  /** Requests wait for a model that may be asleep. */
+  wake(route: string): void
   /** Ends the engines, each with its time to drain, then itself. */
   drain(): Promise<void>
   /** Ends itself; the engines go on for the next control. */
@@ -81,14 +84,29 @@ export async function startControl(boot: Boot, deps: ControlDeps): Promise<Contr
     createPreparations: (onChange) =>
       createPreparations({ source: deps.modelSource, clock, log, onChange }),
     probe: probeOverHttp,
+    warm: warmOverHttp,
+    ledger: {
+      setProgress: (name, revision, progress) => registry.setProgress(name, revision, progress),
+      promote: (name, revision, reason) => registry.promote(name, revision, reason, clock.nowMs()),
+      rollBack: async (name, revision, reason) => {
+        const why = `revision ${revision} was rolled back: ${reason}`
+        await registry.rollBack(name, revision, { by: 'rollout', why, atMs: clock.nowMs() })
+      },
+    },
+    namesOf: deviceNames,
     clock,
     log,
     createSuffix,
-    publish: (routes) => snapshot.write({ keys: registry.keys().map(snapshotKey), routes }),
+    publish: (routes, lost) =>
+      snapshot.write({ keys: registry.keys().map(snapshotKey), routes, lost }),
     meter: metrics,
   })
-  deployer.setWanted(registry.deployments())
-  registry.onChange(() => deployer.setWanted(registry.deployments()))
+  const tellWanted = (): void => {
+    deployer.setDrained(new Map(registry.drained().map(({ name, why }) => [name, why])))
+    deployer.setWanted(registry.deployments())
+  }
+  tellWanted()
+  registry.onChange(tellWanted)
   const replay = createUsageReplay({
     dataDirectory,
     requests: store.requests,
@@ -96,6 +114,8 @@ export async function startControl(boot: Boot, deps: ControlDeps): Promise<Contr
     clock,
     log,
     onReplayed: (count) => metrics.replayed(count),
+    onRecord: (record) =>
+      record.t === 'open' ? deployer.noteOpened(record.route) : deployer.noteClosed(record),
   })
   await deployer.start()
 
@@ -131,6 +151,7 @@ export async function startControl(boot: Boot, deps: ControlDeps): Promise<Contr
   return {
     port,
     url: reachableUrl(config.control.host, port),
+    wake: (route) => deployer.wake(route),
     async drain() {
       await deployer.stopAll()
       await replay.close()

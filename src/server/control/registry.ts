@@ -1,5 +1,6 @@
 import type {
   Change,
+  DrainedNode,
   DeploymentChange,
   ConfigEntry,
   Store,
@@ -9,6 +10,7 @@ import type {
   StoredRevision,
 } from '../../store/store.ts'
 import type { DeploymentSpec } from '../../contract/deployment.ts'
+import type { Progress } from '../../deployer/policy/rollout/advance.ts'
 
 /**
  * Deployments and keys in memory, as the store has them: what is read never waits for the database, and control goes
@@ -26,6 +28,12 @@ export interface Registry {
   ): Promise<StoredDeployment>
   removeDeployment(name: string, change: Change): Promise<void>
   history(name: string): Promise<readonly StoredRevision[]>
+  setProgress(name: string, revision: number, progress: Progress): Promise<void>
+  promote(name: string, revision: number, reason: string, atMs: number): Promise<void>
+  rollBack(name: string, revision: number, change: Change): Promise<StoredDeployment>
+  drained(): readonly DrainedNode[]
+  drain(node: string, change: Change): Promise<void>
+  restore(node: string): Promise<void>
   applyConfig(
     changes: readonly DeploymentChange[],
     entries: readonly ConfigEntry[],
@@ -40,10 +48,26 @@ export interface Registry {
 export async function createRegistry(store: Store): Promise<Registry> {
   let deployments = await store.deployments.list()
   let keys = await store.keys.list()
+  let drained = await store.nodes.drained()
   const listeners: (() => void)[] = []
 
   const setDeployments = (next: readonly StoredDeployment[]): void => {
     deployments = next
+    for (const listener of listeners) listener()
+  }
+  /** Where it is still at that revision. */
+  const adjust = (
+    name: string,
+    revision: number,
+    next: (one: StoredDeployment) => StoredDeployment,
+  ): void =>
+    setDeployments(
+      deployments.map((one) =>
+        one.spec.name === name && one.revision === revision ? next(one) : one,
+      ),
+    )
+  const setDrained = async (): Promise<void> => {
+    drained = await store.nodes.drained()
     for (const listener of listeners) listener()
   }
   const setKeys = (next: readonly StoredKey[]): void => {
@@ -70,6 +94,32 @@ export async function createRegistry(store: Store): Promise<Registry> {
       setDeployments(deployments.filter((one) => one.spec.name !== name))
     },
     history: (name) => store.deployments.history(name),
+    async setProgress(name, revision, { step, bakingSinceMs, paused }) {
+      const progress = { step, bakingSinceMs, paused }
+      await store.deployments.setRollout(name, revision, progress)
+      adjust(name, revision, (one) => ({
+        ...one,
+        rollout: one.rollout && { ...one.rollout, ...progress },
+      }))
+    },
+    async promote(name, revision, reason, atMs) {
+      await store.deployments.promote(name, revision, reason, atMs)
+      adjust(name, revision, (one) => ({ ...one, rollout: null }))
+    },
+    async rollBack(name, revision, change) {
+      const back = await store.deployments.rollBack(name, revision, change)
+      setDeployments(deployments.map((one) => (one.spec.name === name ? back : one)))
+      return back
+    },
+    drained: () => drained,
+    async drain(node, change) {
+      await store.nodes.drain(node, change)
+      await setDrained()
+    },
+    async restore(node) {
+      await store.nodes.restore(node)
+      await setDrained()
+    },
     async applyConfig(changes, entries, change) {
       await store.deployments.applyConfig(changes, entries, change)
       setDeployments(await store.deployments.list())

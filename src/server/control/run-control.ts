@@ -39,6 +39,7 @@ export async function runControl(
   }
   process.on('message', (message: SupervisorMessage) => {
     if (message.type === 'drain') void end('the supervisor asked', 'drain')
+    if (message.type === 'wake') void starting?.then((control) => control.wake(message.route))
   })
   // Engines end themselves when no other supervisor comes.
   process.on('disconnect', () => void end('the supervisor is gone', 'handOn'))

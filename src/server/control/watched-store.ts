@@ -15,6 +15,7 @@ export function watchStore(store: Store, onFailure: (code: string) => void): Sto
   return {
     kind: store.kind,
     deployments: guarded(store.deployments, guard),
+    nodes: guarded(store.nodes, guard),
     keys: guarded(store.keys, guard),
     requests: guarded(store.requests, guard),
     injections: guarded(store.injections, guard),

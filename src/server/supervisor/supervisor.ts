@@ -133,6 +133,8 @@ export class Supervisor {
       case 'limit-ask':
       case 'limit-return':
         return this.#limits.hear(child.plan.boot.index, message)
+      case 'wake':
+        return this.#control.send(message)
       case 'progress':
         return announcer.progress(message.topic, message.text, message.isDone)
       case 'key-created':

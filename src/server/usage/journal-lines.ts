@@ -31,6 +31,7 @@ const closeLine = z.object({
   holdMs: count,
   itlMsMean: count.nullable(),
   attempts: z.int(),
+  failedOn: z.array(z.string()).optional(),
   requestBytes: count,
   responseBytes: count,
 })

@@ -2,7 +2,12 @@ import { open, readdir, readFile, rm, stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
 import type { GatewayRecord } from '../../contract/boot.ts'
-import { parseJournalFileName, type JournalFile, type JournalOpen } from '../../contract/journal.ts'
+import {
+  parseJournalFileName,
+  type JournalFile,
+  type JournalOpen,
+  type JournalRecord,
+} from '../../contract/journal.ts'
 import type { Clock } from '../../core/clock.ts'
 import { toAppError } from '../../core/errors.ts'
 import type { Log } from '../../core/log.ts'
@@ -17,6 +22,8 @@ export interface UsageReplayDeps {
   readonly log: Log
   /** Requests that were stored. */
   onReplayed(count: number): void
+  /** Each line as it is read for the first time by this process. */
+  onRecord?(record: JournalRecord): void
 }
 
 /** Brings what gateways wrote to their journals into the store, each request once. */
@@ -90,7 +97,8 @@ export function createUsageReplay(deps: UsageReplayDeps): UsageReplay {
     const closes: StoredRequest[] = []
     const after = new Map(opens)
     let damaged = 0
-    for (const { record, offset } of lines)
+    for (const { record, offset } of lines) {
+      if (record !== null) deps.onRecord?.(record)
       if (record === null) damaged++
       else if (record.t === 'open') after.set(record.id, { record, file, offset })
       else {
@@ -98,6 +106,7 @@ export function createUsageReplay(deps: UsageReplayDeps): UsageReplay {
         const { t: _, ...request } = record
         closes.push(request)
       }
+    }
     // A new control has to read again from the oldest request that is still open.
     const stillOpen = [...after.values()].filter((one) => one.file === file)
     const offset = Math.min(until, ...stillOpen.map((one) => one.offset))

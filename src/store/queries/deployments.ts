@@ -1,15 +1,27 @@
 import type { Selectable } from 'kysely'
+import { runsAlike } from '../../contract/deployment-change.ts'
 import { deploymentSpec, type DeploymentSpec } from '../../contract/deployment.ts'
 import { AppError } from '../../core/errors.ts'
 import type { Schema } from '../schema.ts'
 import type { Change, DeploymentQueries, StoredDeployment } from '../store.ts'
 import { nextPosition, type Database, type Write } from './database.ts'
+import {
+  beginRollout,
+  endRollout,
+  noteOutcome,
+  rolloutRows,
+  toRollout,
+  type RolloutRow,
+} from './rollouts.ts'
 
 export function createDeploymentQueries(db: Database, write: Write): DeploymentQueries {
   return {
     async list() {
       const rows = await db.selectFrom('deployments').selectAll().orderBy('position').execute()
-      return rows.map(toDeployment)
+      const rollouts = new Map(
+        (await rolloutRows(db).execute()).map((row) => [row.deployment, row]),
+      )
+      return rows.map((row) => toDeployment(row, rollouts.get(row.name)))
     },
     create: (spec, change) =>
       write(async (transaction) => {
@@ -35,12 +47,70 @@ export function createDeploymentQueries(db: Database, write: Write): DeploymentQ
         await findOrThrow(transaction, name)
         await remove(transaction, name, change)
       }),
+    setRollout: (name, revision, { step, bakingSinceMs, paused }) =>
+      write(async (transaction) => {
+        const stored = await find(transaction, name)
+        if (stored?.revision !== revision) return
+        await transaction
+          .updateTable('rollouts')
+          .set({ step, baking_since_ms: bakingSinceMs, paused })
+          .where('deployment', '=', name)
+          .execute()
+      }),
+    promote: (name, revision, reason, atMs) =>
+      write(async (transaction) => {
+        const stored = await find(transaction, name)
+        if (stored?.revision !== revision || !stored.rollout) return
+        await endRollout(transaction, name)
+        await noteOutcome(transaction, {
+          deployment: name,
+          revision,
+          outcome: 'promoted',
+          reason,
+          at_ms: atMs,
+        })
+      }),
+    rollBack: (name, revision, change) =>
+      write(async (transaction) => {
+        const stored = await findOrThrow(transaction, name)
+        const from = stored.rollout?.from
+        if (stored.revision !== revision || !from)
+          throw new AppError('deployment/conflict', {
+            message: from
+              ? `"${name}" is at revision ${stored.revision}, no longer at ${revision}`
+              : `"${name}" has no earlier revision that served`,
+          })
+        // How many run and for whom is as it was last asked for, not as it was then.
+        const { replicas, weight, priority, scaling } = stored.spec
+        const spec = { ...from.spec, replicas, weight, priority, ...(scaling && { scaling }) }
+        const next = await replace(transaction, stored, spec, change)
+        await endRollout(transaction, name)
+        const outcome = { deployment: name, reason: change.why, at_ms: change.atMs }
+        await noteOutcome(transaction, { ...outcome, revision, outcome: 'rolled-back' })
+        await noteOutcome(transaction, {
+          ...outcome,
+          revision: next.revision,
+          outcome: 'promoted',
+          reason: `served as revision ${from.revision}`,
+        })
+        return { ...next, rollout: null }
+      }),
     async history(name) {
       const rows = await db
         .selectFrom('deployment_revisions')
-        .selectAll()
-        .where('deployment', '=', name)
-        .orderBy('revision', 'desc')
+        .leftJoin('revision_outcomes', (join) =>
+          join
+            .onRef('revision_outcomes.deployment', '=', 'deployment_revisions.deployment')
+            .onRef('revision_outcomes.revision', '=', 'deployment_revisions.revision'),
+        )
+        .selectAll('deployment_revisions')
+        .select([
+          'revision_outcomes.outcome',
+          'revision_outcomes.reason',
+          'revision_outcomes.at_ms as outcome_at_ms',
+        ])
+        .where('deployment_revisions.deployment', '=', name)
+        .orderBy('deployment_revisions.revision', 'desc')
         .execute()
       return rows.map((row) => ({
         revision: row.revision,
@@ -48,6 +118,11 @@ export function createDeploymentQueries(db: Database, write: Write): DeploymentQ
         by: row.changed_by,
         why: row.why,
         atMs: row.at_ms,
+        outcome: row.outcome && {
+          kind: row.outcome,
+          reason: row.reason ?? '',
+          atMs: row.outcome_at_ms ?? 0,
+        },
       }))
     },
     configEntries: () => db.selectFrom('config_entries').selectAll().orderBy('name').execute(),
@@ -76,7 +151,9 @@ async function find(db: Database, name: string): Promise<StoredDeployment | unde
     .selectAll()
     .where('name', '=', name)
     .executeTakeFirst()
-  return row && toDeployment(row)
+  if (!row) return undefined
+  const rollout = await rolloutRows(db).where('rollouts.deployment', '=', name).executeTakeFirst()
+  return toDeployment(row, rollout)
 }
 
 async function findOrThrow(db: Database, name: string): Promise<StoredDeployment> {
@@ -105,7 +182,8 @@ async function insert(
   }
   await db.insertInto('deployments').values(row).execute()
   await remember(db, spec.name, revision, row.spec, change)
-  return toDeployment(row)
+  await beginRollout(db, spec.name, null)
+  return { ...toDeployment(row, undefined), rollout: firstRollout }
 }
 
 async function replace(
@@ -122,12 +200,56 @@ async function replace(
     .where('name', '=', spec.name)
     .execute()
   await remember(db, spec.name, revision, text, change)
-  return { ...stored, spec, revision, updatedAtMs: change.atMs }
+  const rollout = await continueRollout(db, stored, spec, change, revision)
+  return { ...stored, spec, revision, updatedAtMs: change.atMs, rollout }
 }
+
+/** A change of the engine begins to take over; any other goes with what is under way, or is there at once. */
+async function continueRollout(
+  db: Database,
+  stored: StoredDeployment,
+  spec: DeploymentSpec,
+  { atMs, why }: Change,
+  revision: number,
+): Promise<StoredDeployment['rollout']> {
+  const { name } = spec
+  const open = stored.rollout
+  const note = { deployment: name, at_ms: atMs }
+  if (runsAlike(stored.spec, spec)) {
+    if (!open)
+      await noteOutcome(db, {
+        ...note,
+        revision,
+        outcome: 'promoted',
+        reason: 'nothing to restart',
+      })
+    else
+      await noteOutcome(db, {
+        ...note,
+        revision: stored.revision,
+        outcome: 'superseded',
+        reason: why,
+      })
+    return open
+  }
+  if (open)
+    await noteOutcome(db, {
+      ...note,
+      revision: stored.revision,
+      outcome: 'superseded',
+      reason: `revision ${revision} came before it had taken over`,
+    })
+  const from = open ? open.from : { revision: stored.revision, spec: stored.spec }
+  await beginRollout(db, name, from?.revision ?? null)
+  return { ...firstRollout, from }
+}
+
+const firstRollout = { from: null, step: 0, bakingSinceMs: null, paused: null }
 
 async function remove(db: Database, name: string, change: Change): Promise<void> {
   const revision = (await lastRevision(db, name)) + 1
   await db.deleteFrom('deployments').where('name', '=', name).execute()
+  await endRollout(db, name)
   await remember(db, name, revision, null, change)
 }
 
@@ -153,11 +275,15 @@ async function remember(
     .execute()
 }
 
-const toDeployment = (row: Selectable<Schema['deployments']>): StoredDeployment => ({
+const toDeployment = (
+  row: Selectable<Schema['deployments']>,
+  rollout: RolloutRow | undefined,
+): StoredDeployment => ({
   spec: parseSpec(row.spec),
   revision: row.revision,
   createdAtMs: row.created_at_ms,
   updatedAtMs: row.updated_at_ms,
+  rollout: toRollout(rollout, parseSpec),
 })
 
 /** Through the schema, so that a spec written by an older Baleen gets the defaults of settings made since. */

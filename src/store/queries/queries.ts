@@ -3,6 +3,7 @@ import { createWrite, type Database } from './database.ts'
 import { createDeploymentQueries } from './deployments.ts'
 import { createInjectionQueries } from './injections.ts'
 import { createKeyQueries } from './keys.ts'
+import { createNodeQueries } from './nodes.ts'
 import { createRequestQueries } from './requests.ts'
 
 /** Runs one call of the store and turns what the driver throws into coded errors. */
@@ -13,6 +14,7 @@ export function createQueries(db: Database, guard: Guard): Omit<Store, 'kind' | 
   const write = createWrite(db)
   return {
     deployments: guarded(createDeploymentQueries(db, write), guard),
+    nodes: guarded(createNodeQueries(db, write), guard),
     keys: guarded(createKeyQueries(db, write), guard),
     requests: guarded(createRequestQueries(db, write), guard),
     injections: guarded(createInjectionQueries(db, write), guard),

@@ -21,7 +21,7 @@ export function explainChoice(demand: Demand, { use, fit, alternatives }: Choice
   const rivals =
     alternatives === 1 ? 'the only node that fits' : `best of ${alternatives} nodes that fit`
   if (demand.count === 0) return `on ${place}: ${rivals}`
-  const what = `${demand.count} × ${fit.devices[0]?.device.names[0] ?? 'device'} on ${place}`
+  const what = `${demand.count} × ${demand.accelerator ?? 'device'} on ${place}`
   const price =
     fit.openedUsdH === 0 ? 'on devices already in use' : `$${fit.openedUsdH.toFixed(2)}/h`
   const links = fit.extraGroups > 0 ? `, over ${fit.extraGroups + 1} link groups` : ''

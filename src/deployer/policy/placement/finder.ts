@@ -1,8 +1,8 @@
 import type { Choice } from './choice.ts'
 import { costOf, crowding } from './cost.ts'
-import { objection, type Demand } from './demand.ts'
+import { objection, suits, type Demand } from './demand.ts'
 import { fitOn, type Fit } from './fit.ts'
-import { priceOf, type Claim } from './node.ts'
+import { priceOf, type Claim, type PlaceNode } from './node.ts'
 import type { NodeUse, Occupancy } from './occupancy.ts'
 
 export interface Finder {
@@ -12,41 +12,46 @@ export interface Finder {
   costOn(demand: Demand, claim: Claim): number | null
 }
 
+/** A node that could take such a demand if enough of it were free, and what it offers now. */
 interface Look {
+  readonly use: NodeUse
   version: number
   fit: Fit | null
 }
 
-/** Replicas of one deployment ask the same of a node: the answer is kept until the node changes. */
+/** Demands of one shape ask the same of a node: the answer is kept until the node changes. */
 export function createFinder(occupancy: Occupancy): Finder {
-  const classes = new Map<string, { readonly objections: boolean[]; readonly looks: Look[] }>()
+  const shapes = new Map<string, readonly Look[]>()
+  const known = new Map<Demand, readonly Look[]>()
   const others = (deployment: string) => occupancy.whereabouts(deployment)
   const byName = new Map(occupancy.nodes.map((use) => [use.node.name, use]))
 
-  const classOf = (demand: Demand) => {
-    const key = `${demand.deployment} ${demand.accelerator} ${demand.count} ${demand.share?.memoryBytes} ${demand.share?.compute}`
-    const known = classes.get(key)
-    if (known) return known
-    const made = {
-      objections: occupancy.nodes.map(({ node }) => objection(demand, node) !== null),
-      looks: occupancy.nodes.map((): Look => ({ version: -1, fit: null })),
-    }
-    classes.set(key, made)
-    return made
+  const looksOf = (demand: Demand): readonly Look[] => {
+    const before = known.get(demand)
+    if (before) return before
+    const { accelerator, count, share, rules } = demand
+    const { clusters, labels, tolerates, spot, priceMax } = rules
+    const wishes = { clusters, labels, tolerates, spot, priceMax }
+    const shape = JSON.stringify([accelerator, count, share, wishes])
+    const looks =
+      shapes.get(shape) ??
+      occupancy.nodes
+        .filter(({ node }) => objection(demand, node) === null && hasEnough(demand, node))
+        .map((use): Look => ({ use, version: -1, fit: null }))
+    shapes.set(shape, looks)
+    known.set(demand, looks)
+    return looks
   }
 
   return {
     best(demand) {
-      const { objections, looks } = classOf(demand)
       const siblings = occupancy.whereabouts(demand.deployment)
       const { spread, awayFrom } = demand.rules
       const isFree = spread.mode === 'preferred' && awayFrom.length === 0
       let best: { use: NodeUse; fit: Fit; cost: number } | null = null
       let alternatives = 0
-      for (let at = 0; at < occupancy.nodes.length; at++) {
-        if (objections[at]) continue
-        const use = occupancy.nodes[at]!
-        const look = looks[at]!
+      for (const look of looksOf(demand)) {
+        const { use } = look
         if (look.version !== use.version) {
           look.fit = fitOn(demand, use)
           look.version = use.version
@@ -76,3 +81,6 @@ export function createFinder(occupancy: Occupancy): Finder {
     },
   }
 }
+
+const hasEnough = (demand: Demand, { devices }: PlaceNode): boolean =>
+  demand.count === 0 || devices.filter((one) => suits(demand, one)).length >= demand.count

@@ -19,7 +19,7 @@ export interface PlacementResult {
 }
 
 /** Looks at nodes that a call may spend on making a first answer better. */
-const improvementLooks = 400_000
+const improvementLooks = 100_000
 
 /**
  * Finds places for the demands beside what is claimed, which stays where it is. Priority first, then the hardest to

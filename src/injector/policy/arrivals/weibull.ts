@@ -1,5 +1,5 @@
 import { drawExponential } from '../statistics/draw.ts'
-import { logGamma } from '../statistics/special.ts'
+import { logGamma } from '../../../core/log-gamma.ts'
 import { numberOf, type ArrivalProcess } from './arrival-process.ts'
 import { renewal } from './renewal.ts'
 

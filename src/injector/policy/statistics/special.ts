@@ -1,17 +1,9 @@
-/**
- * Special functions behind the intervals: Lanczos' gamma (g = 7, n = 9) and Lentz' continued fraction for the
- * incomplete beta function, as in Numerical Recipes §6.1 and §6.4. Good to about 1e-12.
- */
-export function logGamma(x: number): number {
-  if (x < 0.5) return Math.log(Math.PI / Math.sin(Math.PI * x)) - logGamma(1 - x)
-  const shifted = x - 1
-  let sum = lanczos[0]!
-  for (let index = 1; index < lanczos.length; index++) sum += lanczos[index]! / (shifted + index)
-  const t = shifted + 7.5
-  return 0.5 * Math.log(2 * Math.PI) + (shifted + 0.5) * Math.log(t) - t + Math.log(sum)
-}
+import { logGamma } from '../../../core/log-gamma.ts'
 
-/** I_x(a, b): the chance that a Beta(a, b) variable is at most x. */
+/**
+ * I_x(a, b): the chance that a Beta(a, b) variable is at most x. Lentz' continued fraction, as in Numerical Recipes
+ * §6.4, good to about 1e-12.
+ */
 export function incompleteBeta(x: number, a: number, b: number): number {
   if (x <= 0) return 0
   if (x >= 1) return 1
@@ -83,9 +75,3 @@ function betaFraction(x: number, a: number, b: number): number {
   }
   return result
 }
-
-const lanczos = [
-  0.99999999999980993, 676.5203681218851, -1259.1392167224028, 771.32342877765313,
-  -176.61502916214059, 12.507343278686905, -0.13857109526572012, 9.9843695780195716e-6,
-  1.5056327351493116e-7,
-]

@@ -1,0 +1,175 @@
+import type { DeploymentSpec } from '../contract/deployment.ts'
+import type { Clock } from '../core/clock.ts'
+import { toAppError } from '../core/errors.ts'
+import type { Engine } from '../engines/engine.ts'
+import type { Activities } from './activities.ts'
+import { launchOf, referenceOf, type Launch } from './launch.ts'
+import { restartKey } from './policy/back-off.ts'
+import { replicasOf } from './policy/idle.ts'
+import { splitOf, type Progress } from './policy/rollout/advance.ts'
+import type { DeploymentCondition } from './policy/status.ts'
+import type { Preparations } from './preparation.ts'
+import type { ReplicaSet } from './replica-set.ts'
+
+/** A deployment as the store has it. */
+export interface Wanted {
+  readonly spec: DeploymentSpec
+  readonly revision: number
+  readonly createdAtMs: number
+  readonly updatedAtMs: number
+  /** Null: the newest revision has taken over. */
+  readonly rollout:
+    | (Progress & {
+        readonly from: { readonly revision: number; readonly spec: DeploymentSpec } | null
+      })
+    | null
+}
+
+/** A deployment and what came of it so far. */
+export interface Known {
+  readonly wanted: Wanted
+  readonly launch: Launch | null
+  /** Of the revision that serves until the newest has taken over. */
+  readonly previous: Launch | null
+  readonly condition: DeploymentCondition
+}
+
+/** What is wanted, with how each of it is to be started and how it is. */
+export interface Conditions {
+  setWanted(wanted: readonly Wanted[]): void
+  wanted(): readonly Wanted[]
+  look(): readonly Known[]
+  specOf(name: string): DeploymentSpec | undefined
+  /** Null: it can't be started now. */
+  launchOf(name: string): Launch | null
+  /** How a replica of that hash was started; the newest where nobody knows. Null: the deployment is gone. */
+  launchWith(
+    name: string,
+    specHash: string,
+  ): { readonly spec: DeploymentSpec; readonly probePath: string } | null
+  /** Which side of a rollout a replica is on. Null: there is none. */
+  sideOf(
+    name: string,
+    replica: string,
+  ): { readonly newest: string; readonly revision: 'next' | 'prev' } | null
+  setProgress(name: string, progress: string): void
+}
+
+export interface ConditionsDeps {
+  /** Throws `engine/unknown`. */
+  engineOf(name: string): Engine
+  readonly preparations: Preparations
+  readonly set: ReplicaSet
+  readonly activities: Pick<Activities, 'isAsleep'>
+  /** By deployment: why another replica finds no place. */
+  readonly noRoom: ReadonlyMap<string, string>
+  readonly clock: Clock
+}
+
+export function createConditions(deps: ConditionsDeps): Conditions {
+  const { set, clock, preparations } = deps
+  let wanted: readonly Wanted[] = []
+  let byName = new Map<string, Wanted>()
+  const progress = new Map<string, string>()
+  /** Launches by spec and path: an engine is asked once, not at every look. */
+  const launches = new WeakMap<DeploymentSpec, { readonly path: string; readonly launch: Launch }>()
+
+  const launchAt = (spec: DeploymentSpec, path: string): Launch => {
+    const known = launches.get(spec)
+    if (known?.path === path) return known.launch
+    const launch = launchOf(deps.engineOf(spec.engine), spec, path)
+    launches.set(spec, { path, launch })
+    return launch
+  }
+
+  const prepared = (spec: DeploymentSpec): { launch: Launch | null; reason: string | null } => {
+    try {
+      if (deps.engineOf(spec.engine).takes === 'reference')
+        return { launch: launchAt(spec, referenceOf(spec.model)), reason: null }
+      const preparation = preparations.of(spec.model)
+      return preparation.state === 'ready'
+        ? { launch: launchAt(spec, preparation.path), reason: null }
+        : { launch: null, reason: preparation.reason }
+    } catch (thrown) {
+      return { launch: null, reason: toAppError(thrown).message }
+    }
+  }
+
+  const launchesOf = ({ spec, rollout }: Wanted, isAsleep: boolean) => {
+    if (spec.replicas === 0 || isAsleep) return { launch: null, previous: null, reason: null }
+    const { launch, reason } = prepared(spec)
+    return { launch, reason, previous: rollout?.from ? prepared(rollout.from.spec).launch : null }
+  }
+
+  const look = (): readonly Known[] => {
+    const replicas = Map.groupBy(set.all(), ({ deployment }) => deployment)
+    const nowMs = clock.monotonicMs()
+    return wanted.map((one): Known => {
+      const { spec, revision, rollout } = one
+      const isAsleep = deps.activities.isAsleep(spec.name)
+      const { launch, previous, reason } = launchesOf(one, isAsleep)
+      const count = replicasOf(spec, isAsleep)
+      const specHash = launch?.specHash ?? null
+      const deployment = {
+        name: spec.name,
+        revision,
+        replicas: count,
+        specHash,
+        loadTimeoutMs: launch?.loadTimeoutMs ?? Infinity,
+        previous: previous && {
+          specHash: previous.specHash,
+          revision: rollout?.from?.revision ?? 0,
+        },
+        split: previous ? splitOf(spec.rollout, count, rollout) : null,
+        surge: spec.rollout.surge,
+        unavailable: spec.rollout.unavailable,
+      }
+      const condition = {
+        deployment,
+        replicas: replicas.get(spec.name) ?? [],
+        restarts: set.restarts.get(restartKey(spec.name, specHash ?? '')),
+        preparation: reason,
+        noRoom: deps.noRoom.get(spec.name) ?? null,
+        progress: rollout ? (progress.get(spec.name) ?? null) : null,
+        isAsleep,
+        nowMs,
+      }
+      return { wanted: one, launch, previous, condition }
+    })
+  }
+
+  return {
+    setWanted(next) {
+      wanted = next
+      byName = new Map(next.map((one) => [one.spec.name, one]))
+      for (const name of progress.keys()) if (!byName.has(name)) progress.delete(name)
+    },
+    wanted: () => wanted,
+    look,
+    specOf: (name) => byName.get(name)?.spec,
+    launchOf(name) {
+      const known = byName.get(name)
+      return known ? launchesOf(known, false).launch : null
+    },
+    launchWith(name, specHash) {
+      const known = byName.get(name)
+      if (!known) return null
+      const specs = [known.spec, ...(known.rollout?.from ? [known.rollout.from.spec] : [])]
+      const spec = specs.find((one) => prepared(one).launch?.specHash === specHash) ?? known.spec
+      // The path does not depend on the model, which may still be in the making after a restart.
+      const launch = prepared(spec).launch ?? launchOf(deps.engineOf(spec.engine), spec, '')
+      return { spec, probePath: launch.probePath }
+    },
+    sideOf(name, id) {
+      const known = byName.get(name)
+      const specHash = set.hashOf(id)
+      if (!known?.rollout?.from || specHash === null) return null
+      const newest = prepared(known.spec).launch?.specHash
+      const previous = prepared(known.rollout.from.spec).launch?.specHash
+      if (newest === undefined || newest === previous) return null
+      if (specHash === newest) return { newest, revision: 'next' }
+      return specHash === previous ? { newest, revision: 'prev' } : null
+    },
+    setProgress: (name, text) => void progress.set(name, text),
+  }
+}

@@ -1,0 +1,63 @@
+import type { DeploymentSpec } from '../../contract/deployment.ts'
+import { demandOf, type Demand } from './placement/demand.ts'
+import type { Claim, PlaceNode } from './placement/node.ts'
+import { place } from './placement/place.ts'
+import type { Action } from './reconcile.ts'
+
+export type Start = Extract<Action, { kind: 'start' }>
+
+export interface PlacedStart<Wish> {
+  readonly wish: Wish
+  readonly node: string
+  readonly devices: readonly string[]
+  /** Why there. */
+  readonly reason: string
+}
+
+export interface Assignments<Wish> {
+  readonly placed: readonly PlacedStart<Wish>[]
+  /** By deployment: why there is no room for another replica. */
+  readonly refused: ReadonlyMap<string, string>
+  /** Replicas of lower priority that have to go, so that there is room the next time. */
+  readonly evicted: ReadonlyMap<string, string>
+}
+
+export interface StartWish {
+  readonly start: Start
+  readonly spec: DeploymentSpec
+}
+
+/** Where what is to be started shall run. Whatever has no place may push out what matters less. */
+export function assign<Wish extends StartWish>(
+  wishes: readonly Wish[],
+  nodes: readonly PlaceNode[],
+  claims: readonly Claim[],
+): Assignments<Wish> {
+  const demands = new Map<Demand, Wish>(
+    wishes.map((wish, at) => [demandOf(wish.spec, `new ${at}`), wish]),
+  )
+  const { placed, unplaced } = place([...demands.keys()], nodes, claims)
+  const refused = new Map<string, string>()
+  const evicted = new Map<string, string>()
+  for (const { demand, reason, wouldFree } of unplaced) {
+    if (!refused.has(demand.deployment)) refused.set(demand.deployment, reason)
+    // One at a time: what the first one frees may do for the next as well.
+    if (evicted.size > 0 || wouldFree.length === 0) continue
+    if (wouldFree.some(({ priority }) => priority >= demand.priority)) continue
+    for (const { replica, priority } of wouldFree)
+      evicted.set(
+        replica,
+        `makes room for ${demand.deployment} (priority ${demand.priority}, this one has ${priority})`,
+      )
+  }
+  return {
+    placed: placed.map(({ demand, claim, reason }) => ({
+      wish: demands.get(demand)!,
+      node: claim.node,
+      devices: claim.devices,
+      reason,
+    })),
+    refused,
+    evicted,
+  }
+}

@@ -1,0 +1,103 @@
+import type { RolloutSpec } from '../../../contract/rollout.ts'
+import type { SloSpec } from '../../../contract/scaling.ts'
+import { formatDurationMs, parseDurationMs } from '../../../core/units.ts'
+import { lowerShare, upperShare } from './share-bounds.ts'
+import { countOver, medianMs, type LatencyFigure, type Tally } from './tally.ts'
+
+/** What has been seen of a rollout. */
+export interface Evidence {
+  readonly next: Tally
+  readonly prev: Tally
+  /**
+   * Time to first token that counts as slow: set once, from the old revision alone, before the new one is held
+   * against it. Null: not enough of the old one was seen yet.
+   */
+  slowMs: number | null
+}
+
+interface Check {
+  readonly name: string
+  /** [hits, total] of the new and of the old revision. */
+  readonly next: readonly [number, number]
+  readonly prev: readonly [number, number]
+  /** What the new one may have beyond the old one. */
+  readonly margin: number
+  /** What it may have in any case. */
+  readonly floor: number
+}
+
+const seenMin = 30
+
+/**
+ * Whether the new revision is worse, with the certainty that the gate asks for however often this is called: bounds
+ * that hold at all times for either revision, the chance of error shared by all checks. Null: nothing proves it.
+ */
+export function judge(
+  evidence: Evidence,
+  gate: RolloutSpec['gate'],
+  slo: SloSpec | undefined,
+): string | null {
+  const { next, prev } = evidence
+  const median = medianMs(prev, 'ttft')
+  if (evidence.slowMs === null && median !== null && prev.requests >= seenMin)
+    evidence.slowMs = median * gate.slowdown
+  const checks = [
+    errorCheck(next, prev, gate, slo),
+    ...slowChecks(evidence),
+    ...sloChecks(next, prev, slo),
+  ]
+  const chance = (1 - gate.confidence) / checks.length / 2
+  for (const check of checks) {
+    const least = lowerShare(...check.next, chance)
+    const most = check.prev[1] === 0 ? 0 : upperShare(...check.prev, chance)
+    if (least > Math.max(check.floor, most + check.margin))
+      return `${check.name}: ${told(check.next)}, at least ${percent(least)}; before ${told(check.prev)}, at most ${percent(most)} (${percent(gate.confidence)} certain)`
+  }
+  return null
+}
+
+/** Against the old revision where enough of it was seen, else against what was promised. */
+function errorCheck(
+  next: Tally,
+  prev: Tally,
+  gate: RolloutSpec['gate'],
+  slo: SloSpec | undefined,
+): Check {
+  const isComparable = prev.requests >= seenMin
+  return {
+    name: 'requests fail',
+    next: [next.failures, next.requests],
+    prev: isComparable ? [prev.failures, prev.requests] : [0, 0],
+    margin: gate.errors,
+    floor: isComparable ? 0 : Math.max(gate.errors, 1 - (slo?.availability ?? 1)),
+  }
+}
+
+/** More than half of its requests take longer than what is slow, and more than of the old one. */
+function slowChecks({ next, prev, slowMs }: Evidence): Check[] {
+  if (slowMs === null) return []
+  const check = over(next, prev, 'ttft', slowMs)
+  return [{ ...check, name: `first tokens after ${formatDurationMs(slowMs)}`, floor: 0.5 }]
+}
+
+/** A limit on a percentile is one on the share above it. A mean has no such share and is not judged. */
+function sloChecks(next: Tally, prev: Tally, slo: SloSpec | undefined): Check[] {
+  return Object.entries(slo ?? {}).flatMap(([name, limit]): Check[] => {
+    const [figure, statistic = ''] = name.split('.') as [LatencyFigure, string?]
+    const rank = Number(/^p(\d+)$/.exec(statistic)?.[1])
+    if (typeof limit !== 'string' || Number.isNaN(rank)) return []
+    const check = over(next, prev, figure, parseDurationMs(limit))
+    return [{ ...check, name: `${name} above ${limit}`, floor: 1 - rank / 100 }]
+  })
+}
+
+function over(next: Tally, prev: Tally, figure: LatencyFigure, limitMs: number) {
+  const pair = (tally: Tally): [number, number] => {
+    const { over: hits, total } = countOver(tally, figure, limitMs)
+    return [hits, total]
+  }
+  return { next: pair(next), prev: pair(prev), margin: 0 }
+}
+
+const told = ([hits, total]: readonly [number, number]): string => `${hits} of ${total}`
+const percent = (share: number): string => `${Number((share * 100).toFixed(1))} %`
