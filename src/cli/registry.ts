@@ -19,6 +19,7 @@ export const registry: readonly Entry[] = [
   entry('Serve', 'serve', async () => (await import('./commands/serve.ts')).serve),
   entry('Serve', 'deploy', async () => (await import('./commands/deploy.ts')).deploy),
   entry('Serve', 'diff', async () => (await import('./commands/diff.ts')).diff),
+  entry('Serve', 'ci', async () => (await import('./commands/ci.ts')).ci),
   entry('Serve', 'rollback', async () => (await import('./commands/rollback.ts')).rollback),
   entry('Serve', 'rollout', async () => (await import('./commands/rollout.ts')).rollout),
   entry('Serve', 'history', async () => (await import('./commands/history.ts')).history),

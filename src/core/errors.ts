@@ -136,6 +136,9 @@ export const catalogue = {
   'deployment/conflict': conflict(
     'Read the deployment again and apply the change to what is there now.',
   ),
+  'deployment/rolled-back': conflict(
+    '`baleen history NAME` shows the evidence; what served before still serves.',
+  ),
   'deployment/no-revision': missing('`baleen history NAME` shows the revisions.'),
   'node/not-found': missing('`baleen node list` shows the nodes.'),
   'replica/not-found': missing('`baleen ps` shows the replicas.'),

@@ -198,3 +198,41 @@ describe('drain', () => {
     ])
   })
 })
+
+describe('ci', () => {
+  const changed = file('ci.yaml', 'name: ant\nmodel: m2\n')
+  const before = deploymentOf({ name: 'ant', model: 'm1' }, [{}], '1 of 1 ready', { revision: 1 })
+  const taking = { from: 1, step: 0, steps: 1, share: 0.1, paused: null, status: 'step 1 of 1' }
+  const after = deploymentOf({ name: 'ant', model: 'm2' }, [{}], '1 of 1 ready', { revision: 2 })
+  const ci = (...more: string[]) => baleen('ci', changed, '--no-rehearsal', ...more)
+
+  it('lets a change take over and waits for it', async () => {
+    const looks = [{ ...after, rollout: taking }, after]
+    answer('GET /api/v1/deployments', { deployments: [before] })
+    answer('PUT /api/v1/deployments/ant', { ...after, rollout: taking })
+    control.routes.set('GET /api/v1/deployments/ant', () => looks.shift() ?? after)
+    const { code, stderr } = await ci('--why', 'abc123')
+    expect(code).toBe(0)
+    expect(stderr).toContain('ant: revision 2 serves')
+    expect(control.calls.map(({ path }) => path)).toContain('/api/v1/deployments/ant?why=abc123')
+  })
+
+  it('ends with 5 and the evidence where the canary was rolled back', async () => {
+    answer('GET /api/v1/deployments', { deployments: [before] })
+    answer('PUT /api/v1/deployments/ant', { ...after, rollout: taking })
+    answer('GET /api/v1/deployments/ant', { ...before, revision: 3 })
+    const outcome = { kind: 'rolled-back', reason: '16 of 80 requests fail', atMs: 1 }
+    answer('GET /api/v1/deployments/ant/revisions', {
+      revisions: [{ revision: 2, spec: after.spec, by: 'admin', why: '', atMs: 1, outcome }],
+    })
+    const { code, stderr } = await ci()
+    expect(code).toBe(5)
+    expect(stderr).toContain('did not take over: 16 of 80 requests fail')
+  })
+
+  it('does nothing where nothing differs', async () => {
+    answer('GET /api/v1/deployments', { deployments: [after] })
+    expect((await ci()).code).toBe(0)
+    expect(control.calls.map(({ method }) => method)).toEqual(['GET'])
+  })
+})
