@@ -1,6 +1,6 @@
 import type { Random } from '../../../core/random.ts'
 import { drawExponential, drawGamma } from '../statistics/draw.ts'
-import { logGamma } from '../statistics/special.ts'
+import { logGamma } from '../../../core/log-gamma.ts'
 import { drawClients, type Client, type ClientMix, type RateCurve } from './client-mix.ts'
 import { numberOf, type ArrivalInput, type ArrivalProcess } from './arrival-process.ts'
 
