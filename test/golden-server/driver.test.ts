@@ -45,7 +45,6 @@ async function drive(
     target: await resolveTarget(spec.url, spec.endpoint, 'secret'),
     clock,
     shard: { index: 0, count: 1 },
-    isUrgent: false,
     sources: {
       spec,
       schedule: buildSchedule(spec),

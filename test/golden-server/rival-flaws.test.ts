@@ -51,7 +51,6 @@ async function drive(
     target: await resolveTarget(spec.url, spec.endpoint, undefined),
     clock,
     shard: { index: 0, count: 1 },
-    isUrgent: false,
     sources: sourcesOf(spec),
   })
   await driver.prepare()

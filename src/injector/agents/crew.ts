@@ -11,6 +11,7 @@ import {
   type FleetResult,
 } from '../drive/fleet.ts'
 import { decodeLatencyHistogram } from '../drive/latency-histogram.ts'
+import { lowerPriority } from '../drive/priority.ts'
 import { createRunClock } from '../drive/run-clock.ts'
 import type { FaultWindow } from '../policy/faults/score-fault.ts'
 import type { RequestRecord } from '../policy/measurement/record.ts'
@@ -148,7 +149,10 @@ export function startCrew(options: CrewOptions): Crew {
       throw new AppError('injection/agent', {
         message: `every agent was lost: ${lost.map(({ lostBecause }) => lostBecause).join('; ')}`,
       })
-    const merged = mergeResults(results.map(({ result, records }) => ({ ...result, records })))
+    const merged = mergeResults(
+      results.map(({ result, records }) => ({ ...result, records })),
+      results.map(({ result }) => result.priority).reduce(lowerPriority),
+    )
     const steals = results.flatMap(({ result }) => result.stealShare ?? [])
     return {
       ...merged,

@@ -8,7 +8,7 @@ import {
 import { createRunClock } from './run-clock.ts'
 
 /** What a driver thread is started with. */
-export type ThreadData = Pick<DriverOptions, 'runId' | 'sources' | 'target' | 'shard' | 'isUrgent'>
+export type ThreadData = Pick<DriverOptions, 'runId' | 'sources' | 'target' | 'shard'>
 
 export type FromThread =
   | { readonly kind: 'ready' }

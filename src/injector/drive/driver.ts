@@ -6,7 +6,6 @@ import { promptOf, type PromptSources } from '../policy/workload/prompt.ts'
 import { createBudget } from './budget.ts'
 import { createLauncher } from './launcher.ts'
 import { createThreadPacer } from './pacer.ts'
-import { lowerPriority, takePriority, type Priority } from './priority.ts'
 import { createRequestBuilder, tokensAtMost } from './request-builder.ts'
 import type { RunClock } from './run-clock.ts'
 import { createSessions, type OpenSession } from './sessions.ts'
@@ -19,8 +18,6 @@ export interface DriverOptions {
   readonly clock: RunClock
   /** This driver takes the sessions k with k mod count = index. */
   readonly shard: { readonly index: number; readonly count: number }
-  /** Ask the system to run this thread and its pacer before others. */
-  readonly isUrgent: boolean
   /** Twice a second. */
   onProgress?(progress: DriverProgress): void
 }
@@ -46,7 +43,6 @@ export interface DriverResult {
   /** Of this thread and its pacer. */
   readonly cpuMs: number
   readonly eventLoopDelayMsP99: number
-  readonly priority: Priority
   readonly stoppedBy: StopReason
   /** Requests intended after this were not sent. */
   readonly stoppedAtMs: number
@@ -94,7 +90,6 @@ export function createDriver(options: DriverOptions): Driver {
   let waiting = 0
   /** Requests that the schedule has no time for: later turns, and what users of a closed loop send next. */
   let followUps = 0
-  let priority: Priority = 'ordinary'
   let stoppedBy: StopReason = 'schedule'
   let stoppedAtMs = spec.durationMs
   let finish: () => void = () => {}
@@ -109,7 +104,6 @@ export function createDriver(options: DriverOptions): Driver {
 
   const pacer = createThreadPacer({
     timesMs: Float64Array.from(entries, (entry) => schedule.timesMs[entry]!),
-    isUrgent: options.isUrgent,
     onDue: due,
   })
 
@@ -255,8 +249,7 @@ export function createDriver(options: DriverOptions): Driver {
   return {
     async prepare() {
       prefetch()
-      const [ofPacer] = await Promise.all([pacer.ready, launcher.warmUp()])
-      priority = lowerPriority(ofPacer, options.isUrgent ? takePriority() : 'ordinary')
+      await Promise.all([pacer.ready, launcher.warmUp()])
     },
     async run(atMs) {
       startMs = atMs
@@ -295,7 +288,6 @@ export function createDriver(options: DriverOptions): Driver {
         cpuShare: (cpu.user + cpu.system) / 1000 / Math.max(1, clock() - cpuStartMs),
         cpuMs: (cpu.user + cpu.system + pacerCpuUs) / 1000,
         eventLoopDelayMsP99: Math.max(0, loopDelay.percentile(99) / 1e6 - 10),
-        priority,
         stoppedBy,
         stoppedAtMs,
       }

@@ -4,7 +4,7 @@ import type { RequestRecord } from '../policy/measurement/record.ts'
 import type { DriverProgress, DriverResult, StopReason } from './driver.ts'
 import type { FromThread, ThreadData, ToThread } from './driver-thread.ts'
 import { createLatencyHistogram, type LatencyHistogram } from './latency-histogram.ts'
-import { lowerPriority, type Priority } from './priority.ts'
+import { ordinaryPriority, takePriority, type Priority } from './priority.ts'
 import { createRunClock } from './run-clock.ts'
 
 /** All driver threads of a run as one. */
@@ -17,6 +17,8 @@ export interface Fleet {
 
 export interface FleetOptions extends Omit<ThreadData, 'shard'> {
   readonly workers: number
+  /** Ask the system to run this process before others. */
+  readonly isUrgent: boolean
   /** Of several machines: the first shard of this one, and the shards of all. */
   readonly shards?: { readonly first: number; readonly count: number }
   /** Asked once all threads are ready: time 0 of the run on this machine's clock. At once where left out. */
@@ -46,7 +48,7 @@ export interface FleetResult {
   /** Of all threads and their pacers. */
   readonly cpuMs: number
   readonly eventLoopDelayMsP99: number
-  readonly priority: Priority
+  readonly priority: Priority['level']
   readonly stoppedBy: StopReason
   readonly stoppedAtMs: number
 }
@@ -64,7 +66,9 @@ const startLeadMs = 50
 
 /** Shards one schedule over threads; what they measured is put together without loss: records, not averages. */
 export function startFleet(options: FleetOptions): Fleet {
-  const { workers, onProgress, shards, startAt, ...data } = options
+  const { workers, isUrgent, onProgress, shards, startAt, ...data } = options
+  // Before the threads are made: they inherit it.
+  const priority = isUrgent ? takePriority() : ordinaryPriority
   const clock = createRunClock()
   const latest = new Map<number, DriverProgress>()
   const started = Promise.withResolvers<number>()
@@ -127,9 +131,12 @@ export function startFleet(options: FleetOptions): Fleet {
   const done = Promise.all(waits.map(({ promise }) => promise))
     .then((results) => {
       if (waitedFor.size > 0) report()
-      return mergeResults(results)
+      return mergeResults(results, priority.level)
     })
-    .finally(() => Promise.all(threads.map((thread) => thread.terminate())))
+    .finally(() => {
+      priority.release()
+      return Promise.all(threads.map((thread) => thread.terminate()))
+    })
   started.promise.catch(() => {})
   return {
     done,
@@ -141,7 +148,10 @@ export function startFleet(options: FleetOptions): Fleet {
 }
 
 /** What threads, or machines, measured as one. */
-export function mergeResults(results: readonly DriverResult[]): FleetResult {
+export function mergeResults(
+  results: readonly DriverResult[],
+  priority: Priority['level'],
+): FleetResult {
   const sum = (value: (result: DriverResult) => number) =>
     results.reduce((total, result) => total + value(result), 0)
   return {
@@ -151,7 +161,7 @@ export function mergeResults(results: readonly DriverResult[]): FleetResult {
     cpuMs: sum(({ cpuMs }) => cpuMs),
     cpuShare: Math.max(...results.map(({ cpuShare }) => cpuShare)),
     eventLoopDelayMsP99: Math.max(...results.map((result) => result.eventLoopDelayMsP99)),
-    priority: results.map(({ priority }) => priority).reduce(lowerPriority),
+    priority,
     stoppedBy: results.find(({ stoppedBy }) => stoppedBy !== 'schedule')?.stoppedBy ?? 'schedule',
     stoppedAtMs: Math.min(...results.map(({ stoppedAtMs }) => stoppedAtMs)),
   }

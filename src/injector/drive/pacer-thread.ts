@@ -1,6 +1,5 @@
 import { parentPort, workerData } from 'node:worker_threads'
 import type { PacerData } from './pacer.ts'
-import { takePriority } from './priority.ts'
 import { createRunClock } from './run-clock.ts'
 
 /** Bounds the wake-ups at high rates: those that fall due within this time share one. */
@@ -13,9 +12,9 @@ const leadMaxMs = 0.1
 const leadGain = 0.05
 const leadShare = 0.6
 
-const { timesMs, isUrgent, startMs, state, dueCount, cpuUs } = workerData as PacerData
+const { timesMs, startMs, state, dueCount, cpuUs } = workerData as PacerData
 const clock = createRunClock()
-parentPort?.postMessage(isUrgent ? takePriority() : 'ordinary')
+parentPort?.postMessage('ready')
 const before = process.threadCpuUsage()
 while (Atomics.load(state, 0) === 0) Atomics.wait(state, 0, 0)
 const now = () => clock() - startMs[0]!

@@ -1,10 +1,9 @@
 import { Worker } from 'node:worker_threads'
-import type { Priority } from './priority.ts'
 
 /** Wakes the driver when requests fall due, from a thread of its own: timers of an event loop come 1 ms late. */
 export interface Pacer {
-  /** Settles when `start` can be obeyed at once; tells which priority the thread got. */
-  readonly ready: Promise<Priority>
+  /** Settles when `start` can be obeyed at once. */
+  readonly ready: Promise<void>
   /** `startMs`: time 0 on the run's clock. */
   start(startMs: number): void
   /** Tells what processor time the thread took, in microseconds. */
@@ -14,15 +13,12 @@ export interface Pacer {
 export interface PacerOptions {
   /** Ascending, milliseconds after the start. */
   readonly timesMs: Float64Array
-  /** Ask the system to run the thread before others. */
-  readonly isUrgent: boolean
   /** At least one request is due. */
   readonly onDue: () => void
 }
 
 export interface PacerData {
   readonly timesMs: Float64Array
-  readonly isUrgent: boolean
   /** 0: wait for the start, 1: running, 2: end. */
   readonly state: Int32Array
   /** Counts the times at which something fell due. */
@@ -32,10 +28,9 @@ export interface PacerData {
   readonly cpuUs: Float64Array
 }
 
-export function createThreadPacer({ timesMs, isUrgent, onDue }: PacerOptions): Pacer {
+export function createThreadPacer({ timesMs, onDue }: PacerOptions): Pacer {
   const data: PacerData = {
     timesMs,
-    isUrgent,
     state: new Int32Array(new SharedArrayBuffer(4)),
     dueCount: new Int32Array(new SharedArrayBuffer(4)),
     startMs: new Float64Array(new SharedArrayBuffer(8)),
@@ -46,9 +41,9 @@ export function createThreadPacer({ timesMs, isUrgent, onDue }: PacerOptions): P
     // Flags of this process may be some that threads refuse.
     execArgv: [],
   })
-  const { promise: ready, resolve, reject } = Promise.withResolvers<Priority>()
+  const { promise: ready, resolve, reject } = Promise.withResolvers<void>()
   const ended = new Promise<void>((end) => worker.once('exit', () => end()))
-  worker.once('message', resolve)
+  worker.once('message', () => resolve())
   worker.once('error', reject)
   const enter = (state: number) => {
     Atomics.store(data.state, 0, state)

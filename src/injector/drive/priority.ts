@@ -1,33 +1,45 @@
 import { execFileSync } from 'node:child_process'
-import { readlinkSync } from 'node:fs'
 import { setPriority } from 'node:os'
-import { isMainThread } from 'node:worker_threads'
 
-/** How a thread of the injector stands among the others that want the processor. */
-const priorities = ['ordinary', 'raised', 'real-time'] as const
-export type Priority = (typeof priorities)[number]
+const levels = ['ordinary', 'raised', 'real-time'] as const
+type Level = (typeof levels)[number]
 
-export const lowerPriority = (a: Priority, b: Priority): Priority =>
-  priorities[Math.min(priorities.indexOf(a), priorities.indexOf(b))]!
+export const lowerPriority = (a: Level, b: Level): Level =>
+  levels[Math.min(levels.indexOf(a), levels.indexOf(b))]!
+
+/** How this process stands among the others that want the processor. */
+export interface Priority {
+  readonly level: Level
+  /** Back to what it was. */
+  release(): void
+}
+
+export const ordinaryPriority: Priority = { level: 'ordinary', release: () => {} }
 
 /**
- * Asks for the calling worker thread to run as soon as it can: a client that waits for a processor measures that. What
- * it gets depends on the user's rights (root or CAP_SYS_NICE on Linux); it never fails.
+ * Asks for all threads of this process, and those it will start, to run as soon as they can: a client that waits for a
+ * processor measures that. All, because a driver thread waits for those of V8 when memory is collected. What it gets
+ * depends on the user's rights (root or CAP_SYS_NICE on Linux); it never fails.
  */
 export function takePriority(): Priority {
-  if (process.platform !== 'linux' || isMainThread) return 'ordinary'
+  if (process.platform !== 'linux') return ordinaryPriority
+  // The lowest real-time priority, and one that is taken from it where it never rests (sched(7)).
+  if (schedule('--rr', '1'))
+    return { level: 'real-time', release: () => void schedule('--other', '0') }
   try {
-    const thread = readlinkSync('/proc/thread-self').split('/').at(-1)!
-    // The lowest real-time priority, and one that is taken from it where it never rests (sched(7)).
-    execFileSync('chrt', ['--rr', '--pid', '1', thread], { stdio: 'ignore', timeout: 2000 })
-    return 'real-time'
+    setPriority(-20)
+    return { level: 'raised', release: () => setPriority(0) }
   } catch {
-    try {
-      // On Linux 0 is the calling thread.
-      setPriority(0, -20)
-      return 'raised'
-    } catch {
-      return 'ordinary'
-    }
+    return ordinaryPriority
+  }
+}
+
+function schedule(policy: '--rr' | '--other', priority: string): boolean {
+  try {
+    const options = ['--all-tasks', policy, '--pid', priority, String(process.pid)]
+    execFileSync('chrt', options, { stdio: 'ignore', timeout: 2000 })
+    return true
+  } catch {
+    return false
   }
 }

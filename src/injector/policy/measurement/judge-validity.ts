@@ -85,9 +85,11 @@ export function judgeValidity(
   if (delayP99 !== null && delayP99 > limits.pacingMs)
     notes.push(
       `requests left up to ${delayP99.toFixed(1)} ms (p99) after their time: ` +
-        (facts.priority === 'real-time'
+        ((facts.cpuShare ?? 0) > 0.5
           ? 'the driver threads had other work; use more --workers'
-          : 'no real-time priority was permitted (root or CAP_SYS_NICE), and others used the processor'),
+          : facts.priority === 'real-time'
+            ? 'others had the processor, in spite of real-time priority'
+            : 'no real-time priority was permitted (root or CAP_SYS_NICE), and others used the processor'),
     )
 
   return {
