@@ -173,7 +173,8 @@ describe('open loop', () => {
     ['malformed', { breakAfter: 1, breakWith: 'garbage' }],
   ] as const)('%s', async (outcome, change) => {
     const server = await golden(chatStream({ ...plan, ...change }))
-    const result = await drive(server, { timeouts: { stallMs: 100 } })
+    const stallMs = outcome === 'timeout_stall' ? 100 : 10_000
+    const result = await drive(server, { timeouts: { stallMs } })
     expect(outcomesOf(result)).toEqual({ [outcome]: 10 })
   })
 
