@@ -35,7 +35,7 @@ function addNode(at: number): void {
 
 /** As pulling the plug: its processes are gone and nothing answers for them. */
 function killNode(at: number): void {
-  run('ip', 'link', 'set', `bln${at}`, 'down')
+  run('ip', '-n', namespaceOf(names[at]!), 'link', 'set', 'eth0', 'down')
   const pids = run('ip', 'netns', 'pids', namespaceOf(names[at]!)).split('\n').filter(Boolean)
   for (const pid of pids) process.kill(Number(pid), 'SIGKILL')
 }
