@@ -35,7 +35,7 @@ test.each(['fcfs', 'priority'] as const)(
     expect(scheduler.producedOf(0)).toBe(1)
     expect(scheduler.producedOf(1)).toBe(2)
     while (scheduler.plan(batch)) scheduler.complete(batch)
-    expect(finished.toSorted()).toEqual([1, 3])
+    expect(finished.toSorted((a, b) => a - b)).toEqual([1, 3])
     expect(scheduler.kv.usage).toBe(0)
   },
 )

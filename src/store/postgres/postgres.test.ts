@@ -5,7 +5,8 @@ import {
   startPostgres,
   type PostgresServer,
 } from '../../../test/support/postgres-server.ts'
-import { spec, storeContract } from '../store.contract.ts'
+import { storeContract } from '../store.contract.ts'
+import { spec } from '../stored.fixture.ts'
 import { openPostgresStore } from './postgres.ts'
 
 describe.skipIf(!hasPostgres())('needs PostgreSQL', () => {

@@ -5,7 +5,8 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
 import { describe, expect, it, onTestFinished } from 'vitest'
-import { spec, storeContract } from '../store.contract.ts'
+import { storeContract } from '../store.contract.ts'
+import { spec } from '../stored.fixture.ts'
 import { openSqliteStore } from './sqlite.ts'
 
 storeContract('SQLite', async () => {
