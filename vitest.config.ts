@@ -4,7 +4,8 @@ export default defineConfig({
   test: {
     testTimeout: 30_000,
     hookTimeout: 60_000,
-    maxWorkers: 2,
+    // Half of what the tests do is waiting for processes.
+    maxWorkers: 3,
     projects: [
       {
         extends: true,

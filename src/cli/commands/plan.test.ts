@@ -34,7 +34,7 @@ describe('baleen plan', () => {
 
   it('draws the memory and says why', async () => {
     const { stdout } = await runCommand([...chat, '--explain'])
-    expect(stdout).toMatch(/│█+▒+░+·+│/)
+    expect(stdout).toMatch(/│█+▓*▒+░+·+│/)
     expect(stdout).toMatch(/maxSequences +\d+/)
     expect(stdout).toMatch(/ttft\.p95 ≤ 500 ms/)
   })

@@ -47,9 +47,10 @@ describe('deployments', () => {
     const { ask } = await bench()
     const body = { name: 'ant', model: 'm' }
     await ask('POST', '/deployments', { body })
-    const first = await ask('PUT', '/deployments/ant', { body, headers: { 'if-match': '1' } })
-    expect(first.status).toBe(200)
-    const late = await ask('PUT', '/deployments/ant', { body, headers: { 'if-match': '1' } })
+    const replace = (replicas: number) =>
+      ask('PUT', '/deployments/ant', { body: { ...body, replicas }, headers: { 'if-match': '1' } })
+    expect((await replace(2)).status).toBe(200)
+    const late = await replace(3)
     expect(late).toMatchObject({ status: 409, body: { error: { code: 'deployment/conflict' } } })
   })
 
