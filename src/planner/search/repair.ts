@@ -69,7 +69,9 @@ function withBurdens(request: Request, reasons: string[]): Request {
   const { burdens = [], pinned, standIns = [] } = request
   const borneBy = (engine: EngineModel) => burdens.filter((burden) => bears(engine, burden))
   const bearsAll = (engine: EngineModel) => borneBy(engine).length === burdens.length
-  const able = pinned.engines.filter(runsHere(request))
+  // Where none runs on these devices, others are looked for: what the engines can be told goes along.
+  const here = pinned.engines.filter(runsHere(request))
+  const able = here.length > 0 ? here : pinned.engines
   if (burdens.length === 0 || able.length === 0 || able.some(bearsAll)) return request
   const others = standIns.filter(runsHere(request)).filter(bearsAll)
   if (others.length > 0) {
