@@ -32,7 +32,7 @@ export const deploymentSpec = z.strictObject({
   route: routeName.optional(),
   /** Share of the route's traffic against its other deployments. */
   weight: z.number().min(0).max(1000).default(1),
-  /** Where replicas run: a name of `baleen runtime list`. */
+  /** Where replicas run: `process`, or one that the config names under `runtimes:`. */
   runtime: z.string().min(1).max(64).default('process'),
   /** Where there is not room for all, the higher number goes first. */
   priority: z.int().min(-1000).max(1000).default(0),
