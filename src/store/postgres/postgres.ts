@@ -36,6 +36,8 @@ export async function openPostgresStore(
   const lock = await takeLeaderLock(config, timing.openTimeoutMs)
   const pool = new Pool({ ...config, max: 4 })
   pool.on('error', () => {}) // an idle connection broke: the next call opens another
+  // One in use broke between two statements: the next of them fails, and the process does not die of it.
+  pool.on('connect', (client) => client.on('error', () => {}))
   const db = new Kysely<Schema>({ dialect: new PostgresDialect({ pool }) })
   const close = async (): Promise<void> => {
     await db.destroy()
