@@ -22,15 +22,7 @@ const steps: readonly Step[] = [
   { name: 'dead code', argv: ['knip'] },
   {
     name: 'tests',
-    // Processes, namespaces and servers of many tests share the machine: what fails twice is broken.
-    argv: [
-      'vitest',
-      'run',
-      '--retry=1',
-      '--reporter=default',
-      '--reporter=json',
-      `--outputFile.json=${report}`,
-    ],
+    argv: ['vitest', 'run', '--reporter=default', '--reporter=json', `--outputFile.json=${report}`],
   },
 ]
 
