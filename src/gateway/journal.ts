@@ -10,8 +10,11 @@ export interface JournalWaiter {
 export interface Journal {
   /** Written with the next record that somebody waits for, or within 20 ms. */
   note(line: string): void
-  /** Written at the end of this turn of the event loop, together with all others of the turn. */
-  record(line: string, waiter: JournalWaiter): void
+  /**
+   * Written at the end of this turn of the event loop, together with all others of the turn. Null: nobody waits, but
+   * somebody soon will.
+   */
+  record(line: string, waiter: JournalWaiter | null): void
   /** Writes what was noted, now: before the first byte of an answer leaves. */
   flush(): void
   /** False while the disk refuses: no new request should be admitted. */
@@ -113,7 +116,7 @@ export function createJournal(
     },
     record(line, waiter) {
       lines += line
-      waiters.push(waiter)
+      if (waiter) waiters.push(waiter)
       if (isScheduled) return
       isScheduled = true
       setImmediate(finishTurn)

@@ -12,8 +12,7 @@ export function targetOf(
   route: Route,
   key: SnapshotKey,
   request: IncomingMessage,
-  body: Buffer | null,
-  scanned: ScannedBody | null,
+  sent: { readonly body: Buffer; readonly scanned: ScannedBody } | null,
 ): number {
   if (!route.hasCohorts) return -1
   return cohortTarget(route.targets, {
@@ -24,9 +23,13 @@ export function targetOf(
       return typeof value === 'string' ? value : value?.join(', ')
     },
     get user() {
-      const span = scanned?.spans.user
-      if (!span || !body) return null
-      const text = body.toString('utf8', span.from, Math.min(span.to, span.from + userBytesMax))
+      const span = sent?.scanned.spans.user
+      if (!sent || !span) return null
+      const text = sent.body.toString(
+        'utf8',
+        span.from,
+        Math.min(span.to, span.from + userBytesMax),
+      )
       return text.startsWith('"') ? text : null
     },
   })

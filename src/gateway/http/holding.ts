@@ -23,11 +23,10 @@ export function wake(shell: Shell, model: string | undefined): void {
 /** It still waits: a stream's client hears of it. From then on what goes wrong is an event of the stream. */
 export function beat(
   shell: Shell,
-  checked: CheckedRequest | null,
+  checked: CheckedRequest,
   answer: Answer,
   headers: () => HeaderList,
 ): void {
-  if (!checked) return
   wake(shell, checked.model)
   if (!checked.stream) return
   if (!answer.isStreaming) {

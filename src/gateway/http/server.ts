@@ -4,7 +4,7 @@ import type { Endpoint } from '../../contract/journal.ts'
 import type { Shell } from '../shell.ts'
 import { authenticate } from './authenticate.ts'
 import { answerModel, answerModels } from './models.ts'
-import { Exchange } from './exchange.ts'
+import { Intake } from './intake.ts'
 import { refuse } from './refuse.ts'
 import { errorJson, reject, statusOf, type Rejection } from './rejection.ts'
 import { isRejection } from './request-check.ts'
@@ -62,7 +62,7 @@ function route(
   const endpoint = endpoints.get(path)
   if (endpoint !== undefined) {
     if (request.method !== 'POST') return refuseMethod(shell, request, response, 'POST')
-    return new Exchange(shell, request, response, endpoint).start()
+    return new Intake(shell, request, response, endpoint).start()
   }
   const isPage = path === '/health' || path === '/metrics' || path.startsWith('/v1/models')
   if (!isPage) {

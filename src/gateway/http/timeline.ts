@@ -34,14 +34,4 @@ export class Timeline {
   itlMsMean(chunks: number): number | null {
     return chunks > 1 ? (this.lastContentAtMs - this.firstContentAtMs) / (chunks - 1) : null
   }
-
-  /** What the record of a request says of its times. */
-  figures(chunks: number, nowMs: number) {
-    return {
-      ttftMs: this.ttftMs(),
-      e2eMs: nowMs - this.bodyAtMs,
-      holdMs: this.holdMs,
-      itlMsMean: this.itlMsMean(chunks),
-    }
-  }
 }
