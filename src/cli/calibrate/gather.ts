@@ -57,7 +57,8 @@ async function fromTable(
 
 async function fromReport(report: InjectionReport, gathering: Gathering): Promise<Observation> {
   const { id, spec, summary } = report
-  const { requestsPerSecond, inputTokensPerSecond, outputTokensPerSecond } = summary
+  // Tokens a second over requests a second would count different requests: a window cuts both off elsewhere.
+  const [isl, osl] = [summary.promptTokens?.mean ?? null, summary.outputTokens?.mean ?? null]
   const label = `injection ${id}`
   if (!summary.validity.isTrustworthy)
     throw bad(
@@ -69,12 +70,12 @@ async function fromReport(report: InjectionReport, gathering: Gathering): Promis
       `${label} had more load than the server could take: its times grow with its length`,
       'Inject at rates that it can carry, or with --users.',
     )
-  if (inputTokensPerSecond === null || outputTokensPerSecond === null || !(requestsPerSecond > 0))
+  if (isl === null || osl === null)
     throw bad(`${label} does not know how many tokens its prompts and answers had`)
   const row: RowInput = {
     ...subjectRow(gathering.flags),
-    isl: inputTokensPerSecond / requestsPerSecond,
-    osl: outputTokensPerSecond / requestsPerSecond,
+    isl,
+    osl,
     prefixShare: summary.cachedTokenShare,
     load: spec.load.kind === 'closed' ? String(spec.load.users) : '',
     rateRps: spec.load.kind === 'open' ? summary.offeredPerSecond : null,
@@ -83,7 +84,7 @@ async function fromReport(report: InjectionReport, gathering: Gathering): Promis
     tpot: summary.tpotMs.mean,
     ttft: summary.ttftMs.mean,
     e2e: summary.e2eMs.mean,
-    throughput: outputTokensPerSecond,
+    throughput: summary.outputTokensPerSecond,
   }
   const catalogues = await cataloguesWith([row.model], gathering.workingDirectory)
   return observationOf(row, measured, label, gathering.engines, catalogues)
