@@ -11,7 +11,7 @@ export default defineConfig({
         test: {
           name: 'unit',
           include: ['{src,bench,tools}/**/*.test.ts', 'test/**/*.test.ts'],
-          exclude: ['test/e2e/**', 'test/integration/**', '**/namespace.test.ts'],
+          exclude: ['test/e2e/**', 'test/integration/**'],
           sequence: { groupOrder: 0 },
         },
       },
@@ -19,8 +19,8 @@ export default defineConfig({
         extends: true,
         test: {
           name: 'e2e',
-          include: ['test/e2e/**/*.test.ts', '**/namespace.test.ts'],
-          // Each starts the whole program, or takes a network down: after the rest, and one at a time.
+          include: ['test/e2e/**/*.test.ts'],
+          // Each starts the whole program: after the rest, and one at a time.
           fileParallelism: false,
           sequence: { groupOrder: 1 },
         },

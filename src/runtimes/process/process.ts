@@ -177,6 +177,8 @@ export function createProcessRuntime(config: ProcessRuntimeConfig): Runtime {
     async close() {
       clearInterval(poll)
       clearInterval(nodeWatch)
+      // A child may still end while this process goes on: nobody is told any more.
+      listeners.length = 0
     },
   }
 }
