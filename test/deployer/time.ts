@@ -4,6 +4,8 @@ interface Due {
   readonly work: () => void
 }
 
+export type Time = ReturnType<typeof createTime>
+
 /** Simulated time: things happen in order, and what they set off has its turn before the next. */
 export function createTime() {
   let nowMs = 1000
