@@ -32,7 +32,7 @@ export const deploymentSpec = z.strictObject({
   route: routeName.optional(),
   /** Share of the route's traffic against its other deployments. */
   weight: z.number().min(0).max(1000).default(1),
-  /** Where replicas run: `process`, or one that the config names under `runtimes:`. */
+  /** Where replicas run: `process`, or one that the config names under `runtimes:`. Several: `placement.clusters`. */
   runtime: z.string().min(1).max(64).default('process'),
   /** Where there is not room for all, the higher number goes first. */
   priority: z.int().min(-1000).max(1000).default(0),
@@ -46,6 +46,13 @@ export const deploymentSpec = z.strictObject({
   settings: engineSettings.prefault({}),
 })
 export type DeploymentSpec = z.infer<typeof deploymentSpec>
+
+/** Runtimes that may run it, the one liked best first. */
+export const runtimesOf = ({
+  placement,
+  runtime,
+}: Pick<DeploymentSpec, 'placement' | 'runtime'>): readonly string[] =>
+  placement.clusters.length > 0 ? placement.clusters : [runtime]
 
 export const replicaState = z.enum(['starting', 'ready', 'draining', 'failed', 'stopped', 'lost'])
 export type ReplicaState = z.infer<typeof replicaState>

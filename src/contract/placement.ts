@@ -21,7 +21,7 @@ const deploymentName = z.string().min(1).max(63)
 
 /** Which nodes may run a replica, and which of those are liked better. */
 export const placementSpec = z.strictObject({
-  /** Only in these clusters, the first one first. Empty: in any. */
+  /** In any of these runtimes, the first one first. Empty: in the deployment's `runtime`. */
   clusters: z.array(label).max(100).default([]),
   /** Labels that a node must have: `disk: nvme`. */
   labels: z.record(label, z.string().max(253)).default({}),

@@ -57,7 +57,7 @@ export interface Conditions {
 
 export interface ConditionsDeps {
   /** Throws `engine/unknown`. */
-  engineOf(name: string): Engine
+  engineOf(spec: DeploymentSpec): Engine
   readonly preparations: Preparations
   readonly set: ReplicaSet
   readonly activities: Pick<Activities, 'isAsleep'>
@@ -77,14 +77,14 @@ export function createConditions(deps: ConditionsDeps): Conditions {
   const launchAt = (spec: DeploymentSpec, path: string): Launch => {
     const known = launches.get(spec)
     if (known?.path === path) return known.launch
-    const launch = launchOf(deps.engineOf(spec.engine), spec, path)
+    const launch = launchOf(deps.engineOf(spec), spec, path)
     launches.set(spec, { path, launch })
     return launch
   }
 
   const prepared = (spec: DeploymentSpec): { launch: Launch | null; reason: string | null } => {
     try {
-      if (deps.engineOf(spec.engine).takes === 'reference')
+      if (deps.engineOf(spec).takes === 'reference')
         return { launch: launchAt(spec, referenceOf(spec.model)), reason: null }
       const preparation = preparations.of(spec.model)
       return preparation.state === 'ready'
@@ -157,7 +157,7 @@ export function createConditions(deps: ConditionsDeps): Conditions {
       const specs = [known.spec, ...(known.rollout?.from ? [known.rollout.from.spec] : [])]
       const spec = specs.find((one) => prepared(one).launch?.specHash === specHash) ?? known.spec
       // The path does not depend on the model, which may still be in the making after a restart.
-      const launch = prepared(spec).launch ?? launchOf(deps.engineOf(spec.engine), spec, '')
+      const launch = prepared(spec).launch ?? launchOf(deps.engineOf(spec), spec, '')
       return { spec, probePath: launch.probePath }
     },
     sideOf(name, id) {

@@ -58,7 +58,7 @@ function open(
   const generation = Math.random().toString(36).slice(2, 5)
   const deployer = createDeployer({
     runtime,
-    engineOf: (name) => {
+    engineOf: ({ engine: name }) => {
       if (name === engine.name) return engine
       throw new AppError('engine/unknown', { message: `no engine "${name}"` })
     },

@@ -1,36 +1,32 @@
-import type { DeploymentView, ReplicaView } from '../contract/deployment.ts'
+import type { DeploymentSpec, DeploymentView, ReplicaView } from '../contract/deployment.ts'
 import type { JournalClose } from '../contract/journal.ts'
 import type { SnapshotRoute } from '../contract/snapshot.ts'
 import type { Clock } from '../core/clock.ts'
-import { toAppError } from '../core/errors.ts'
 import type { Log } from '../core/log.ts'
 import type { Node } from '../core/node.ts'
 import type { Engine } from '../engines/engine.ts'
-import type { EndedReplica, Runtime } from '../runtimes/runtime.ts'
+import type { Runtime } from '../runtimes/runtime.ts'
 import { createActivities } from './activities.ts'
-import { createConditions, type Known, type Wanted } from './conditions.ts'
-import { failureText } from './failure-text.ts'
+import { createConditions, type Wanted } from './conditions.ts'
 import { createNodes } from './nodes.ts'
-import { assign, type StartWish } from './policy/assign.ts'
 import { restartKey } from './policy/back-off.ts'
-import { wakeMsOf } from './policy/idle.ts'
-import type { Claim } from './policy/placement/node.ts'
-import { demandOf } from './policy/placement/demand.ts'
 import { reconcile, type Action } from './policy/reconcile.ts'
-import { isReady, type ProbeAnswer, type Replica } from './policy/replica.ts'
-import { snapshotRoutes } from './policy/snapshot.ts'
 import { deploymentViewOf, replicaView } from './policy/status.ts'
 import type { Preparations } from './preparation.ts'
 import type { Probe, Warm } from './probe.ts'
+import { createPublication } from './publication.ts'
+import { createQuestions } from './questions.ts'
 import { createReplicaSet } from './replica-set.ts'
 import { createRollouts, type RolloutLedger } from './rollouts.ts'
+import { createStarts, type KnownWish } from './starts.ts'
+import { createTakeovers } from './takeovers.ts'
 
 export type { Wanted } from './conditions.ts'
 
 export interface DeployerDeps {
   readonly runtime: Runtime
   /** Throws `engine/unknown`. */
-  engineOf(name: string): Engine
+  engineOf(spec: DeploymentSpec): Engine
   createPreparations(onChange: () => void): Preparations
   readonly probe: Probe
   readonly warm: Warm
@@ -100,34 +96,32 @@ const nodesMs = 5000
 /** Replicas that a new control finds are ready or dead; it does not wait long to learn which. */
 const firstProbeTimeoutMs = 1000
 const drainMsUnknown = 30_000
-/** Replicas that one look finds places for. */
-const startsMax = 100
-
 export function createDeployer(deps: DeployerDeps): Deployer {
   const { clock, log, runtime, schedule = realSchedule } = deps
   const timers: (() => void)[] = []
   let isStarted = false
   let isAwake = false
-  let trouble: string | null = null
-  const noRoom = new Map<string, string>()
 
   const preparations = deps.createPreparations(wake)
   const nodes = createNodes({ runtime, clock, log, namesOf: (model) => deps.namesOf(model) })
   const rollouts = createRollouts(deps.ledger, log)
   const activities = createActivities(clock)
+  const questions = createQuestions({ ...deps, conditions: () => conditions })
   const set = createReplicaSet({
     runtime,
     clock,
     log,
     createSuffix: () => deps.createSuffix(),
-    probe,
-    warm,
-    explain,
+    ...questions,
     drainMsOf: (name) => conditions.launchOf(name)?.drainMs ?? drainMsUnknown,
     onFailure: (name) => preparations.recheck(conditions.specOf(name)?.model ?? ''),
     onChange: wake,
   })
+  const starts = createStarts({ set, nodes, conditions: () => conditions })
+  const { noRoom } = starts
   const conditions = createConditions({ ...deps, preparations, set, activities, noRoom })
+  const takeovers = createTakeovers({ rollouts, clock, conditions })
+  const publish = createPublication({ ...deps, set })
 
   runtime.watch((event) => {
     if (event.kind === 'node-gone') {
@@ -166,7 +160,7 @@ export function createDeployer(deps: DeployerDeps): Deployer {
     noteOpened: (route) => activities.open(route),
     noteClosed(request) {
       activities.close(request.route)
-      noteEvidence(request)
+      takeovers.note(request)
     },
     wake(route) {
       if (activities.wake(route)) wake()
@@ -197,7 +191,7 @@ export function createDeployer(deps: DeployerDeps): Deployer {
     const startedMs = clock.monotonicMs()
     activities.settle(conditions.wanted(), set.all())
     const known = conditions.look()
-    const wishes: (StartWish & { readonly known: Known })[] = []
+    const wishes: KnownWish[] = []
     const byName = new Map(known.map((one) => [one.wanted.spec.name, one]))
     const actions = reconcile({
       desired: known.map((one) => one.condition.deployment),
@@ -217,95 +211,10 @@ export function createDeployer(deps: DeployerDeps): Deployer {
         wishes.push({ start: action, spec, known: one })
       }
     }
-    startAll(wishes)
-    advanceAll(known)
+    if (!starts.begin(wishes)) wake()
+    takeovers.advance(known)
     publish(conditions.look())
     deps.meter.reconciled(clock.monotonicMs() - startedMs)
-  }
-
-  function startAll(wishes: readonly (StartWish & { readonly known: Known })[]): void {
-    noRoom.clear()
-    if (wishes.length === 0) return
-    const held = new Set(set.all().flatMap(({ devices }) => devices))
-    const places = nodes.places(held)
-    const runtimeOf = new Map(places.map(({ name, cluster }) => [name, cluster]))
-    // What matters most first; the rest comes with the next look, so that no look takes long.
-    const now = wishes.toSorted((a, b) => b.spec.priority - a.spec.priority).slice(0, startsMax)
-    if (now.length < wishes.length) wake()
-    const { placed, refused, evicted } = assign(now, places, claims())
-    for (const { wish, node, devices, reason } of placed) {
-      const { wanted, launch, previous } = wish.known
-      const chosen = wish.start.of === 'newest' ? launch : previous
-      if (!chosen) continue
-      set.start({
-        deployment: wish.start.deployment,
-        revision:
-          wish.start.of === 'newest' ? wanted.revision : (wanted.rollout?.from?.revision ?? 0),
-        launch: chosen,
-        place: { runtime: runtimeOf.get(node) ?? null, node },
-        devices,
-        reason: `${wish.start.reason}; ${reason}`,
-      })
-    }
-    for (const [name, reason] of refused) noRoom.set(name, reason)
-    for (const [id, reason] of evicted) set.leave(id, reason)
-  }
-
-  /** What each replica holds until it is gone. */
-  function claims(): Claim[] {
-    return set.all().flatMap(({ id, deployment, node, devices }) => {
-      if (node === null) return []
-      const spec = conditions.specOf(deployment)
-      const share = spec ? demandOf(spec, id).share : null
-      return [{ replica: id, deployment, priority: spec?.priority ?? 0, node, devices, share }]
-    })
-  }
-
-  function advanceAll(known: readonly Known[]): void {
-    for (const { wanted, launch, previous, condition } of known) {
-      const { spec, revision, rollout } = wanted
-      const { replicas } = condition.deployment
-      // What is scaled to 0 has nothing to take over from, and no launch either.
-      const isKnown = launch !== null && (rollout?.from == null || previous !== null)
-      if (!rollout || (replicas > 0 && !isKnown)) continue
-      const newest = launch?.specHash ?? ''
-      const serving = condition.replicas.filter(({ phase }) => phase === 'serving')
-      const isNext = (replica: Replica): boolean => replica.specHash === newest
-      const status = rollouts.advance({
-        deployment: spec,
-        revision,
-        newest,
-        replicas,
-        progress: rollout,
-        isSame: newest === previous?.specHash,
-        hasPrevious: previous !== null,
-        readyNext: serving.filter((one) => isNext(one) && isReady(one)).length,
-        others: serving.filter((one) => !isNext(one)).length,
-        failures: condition.restarts?.failures ?? 0,
-        failureReason: condition.restarts?.reason ?? '',
-        nowMs: clock.nowMs(),
-      })
-      conditions.setProgress(spec.name, status)
-    }
-  }
-
-  function noteEvidence(request: JournalClose): void {
-    const { replica, deployment, outcome, failedOn = [] } = request
-    if (outcome === 'ok' || outcome === 'failed' || outcome === 'timeout')
-      if (replica !== null && deployment !== null) {
-        const side = conditions.sideOf(deployment, replica)
-        if (side)
-          rollouts.note(deployment, side.newest, side.revision, {
-            ...request,
-            isFailed: outcome !== 'ok',
-          })
-      }
-    for (const id of failedOn) {
-      if (deployment === null || (id === replica && outcome !== 'ok')) continue
-      const side = conditions.sideOf(deployment, id)
-      if (side)
-        rollouts.note(deployment, side.newest, side.revision, { ...request, isFailed: true })
-    }
   }
 
   /** An event may have been lost. */
@@ -323,53 +232,5 @@ export function createDeployer(deps: DeployerDeps): Deployer {
       isAwake = false
       if (isStarted) tick()
     })
-  }
-
-  function engineAndLaunch({ deployment, specHash }: Replica) {
-    const found = conditions.launchWith(deployment, specHash)
-    return found && { engine: deps.engineOf(found.spec.engine), ...found }
-  }
-
-  async function probe(replica: Replica, timeoutMs: number): Promise<ProbeAnswer | null> {
-    try {
-      const known = engineAndLaunch(replica)
-      if (!known) return null
-      return await deps.probe(known.engine, replica.url, known.probePath, timeoutMs)
-    } catch {
-      return null
-    }
-  }
-
-  async function warm(replica: Replica): Promise<string | null> {
-    const known = engineAndLaunch(replica)
-    return known ? deps.warm(replica.url, known.spec) : null
-  }
-
-  function explain(name: string, ended: EndedReplica): string | null {
-    const spec = conditions.specOf(name)
-    const failure = spec ? deps.engineOf(spec.engine).explainFailure(ended) : null
-    return failure && failureText(failure)
-  }
-
-  function publish(known: readonly Known[]): void {
-    const routed = known.map(({ wanted: { spec, createdAtMs }, condition }) => ({
-      spec,
-      createdAtMs,
-      condition,
-      wakeMs: wakeMsOf(spec),
-    }))
-    const lost = set.all().filter(({ phase }) => phase === 'lost')
-    try {
-      deps.publish(
-        snapshotRoutes(routed),
-        lost.map(({ id }) => id),
-      )
-      if (trouble !== null) log.info({}, 'the snapshot is written again')
-      trouble = null
-    } catch (thrown) {
-      const { message } = toAppError(thrown)
-      if (message !== trouble) log.error({}, `the snapshot can't be written: ${message}`)
-      trouble = message
-    }
   }
 }

@@ -200,6 +200,7 @@ export function createReplicaSet(deps: ReplicaSetDeps): ReplicaSet {
       if (lost.length > 0) deps.onChange()
     },
     leave(id, reason) {
+      if (replicas.get(id)?.phase !== 'serving') return // it goes already
       change(id, { phase: 'leaving', phaseSinceMs: clock.monotonicMs(), reason })
       log.info({ replica: id, reason }, 'leaves')
     },

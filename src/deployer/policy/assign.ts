@@ -1,6 +1,6 @@
 import type { DeploymentSpec } from '../../contract/deployment.ts'
 import { demandOf, type Demand } from './placement/demand.ts'
-import type { Claim, PlaceNode } from './placement/node.ts'
+import { weightOf, type Claim, type PlaceNode } from './placement/node.ts'
 import { place } from './placement/place.ts'
 import type { Action } from './reconcile.ts'
 
@@ -43,7 +43,7 @@ export function assign<Wish extends StartWish>(
     if (!refused.has(demand.deployment)) refused.set(demand.deployment, reason)
     // One at a time: what the first one frees may do for the next as well.
     if (evicted.size > 0 || wouldFree.length === 0) continue
-    if (wouldFree.some(({ priority }) => priority >= demand.priority)) continue
+    if (wouldFree.some((claim) => weightOf(claim) >= demand.priority)) continue
     for (const { replica, priority } of wouldFree)
       evicted.set(
         replica,

@@ -17,7 +17,7 @@ export interface FakeRuntime extends Runtime {
 }
 
 /** Replicas that only exist in memory, and in as many runtimes as share the `world`. */
-export function createFakeRuntime(world: FakeWorld = createWorld()): FakeRuntime {
+export function createFakeRuntime(world: FakeWorld = createWorld(), name = 'fake'): FakeRuntime {
   const listeners: ((event: RuntimeEvent) => void)[] = []
   const stopping = new Set<string>()
   world.listeners.push((event) => {
@@ -30,7 +30,7 @@ export function createFakeRuntime(world: FakeWorld = createWorld()): FakeRuntime
     throw new AppError('runtime/unknown-node', { message: `no node "${name}"` })
   }
   return {
-    name: 'fake',
+    name,
     running: world.running,
     inventory: async () => world.nodes,
     async endpoint({ node }) {

@@ -45,6 +45,8 @@ export function createRayRuntime({ name, owner, config, token }: RayRuntimeDeps)
   /** Ids that were seen, and nodes that were alive. */
   const seen = new Set<string>()
   const alive = new Map<string, boolean>()
+  /** By address. */
+  const nodeNames = new Map<string, string>()
   let turn: Promise<unknown> = Promise.resolve()
   let misses = 0
 
@@ -70,7 +72,7 @@ export function createRayRuntime({ name, owner, config, token }: RayRuntimeDeps)
     Object.values(details.deployments).flatMap((one) => one.replicas)
 
   const toRunning = (
-    { id, deployment, revision, specHash, port, startedAtMs }: CarriedIdentity,
+    { id, deployment, revision, specHash, port, startedAtMs, ...place }: CarriedIdentity,
     application: ApplicationDetails | null,
     details: ServeDetails,
   ): RunningReplica => {
@@ -84,8 +86,8 @@ export function createRayRuntime({ name, owner, config, token }: RayRuntimeDeps)
       startedAtMs,
       pid: null,
       url: `${baseOf(details)}/${id}`,
-      node: ip == null ? null : nodeNameOf(name, { node_name: ip }),
-      devices: [],
+      node: ip == null ? place.node : (nodeNames.get(ip) ?? nodeNameOf(name, { node_name: ip })),
+      devices: place.devices,
       waiting: application ? waitingOf(application) : 'Ray has not begun with it',
     }
   }
@@ -99,7 +101,7 @@ export function createRayRuntime({ name, owner, config, token }: RayRuntimeDeps)
     })
 
   const look = async (): Promise<void> => {
-    const [details, nodes] = await Promise.all([dashboard.serve(), dashboard.nodes()])
+    const [details, nodes] = await Promise.all([dashboard.serve(), readNodes()])
     const there = new Map(ours(details).map(([{ id }, application]) => [id, application]))
     for (const id of seen)
       if (!there.has(id) && seen.delete(id) && !stopping.has(id)) {
@@ -154,8 +156,10 @@ export function createRayRuntime({ name, owner, config, token }: RayRuntimeDeps)
   }, pollMs)
   poll.unref()
 
-  const check = async ({ node, devices }: Assignment): Promise<void> => {
-    const nodes = (await dashboard.nodes()).map((one) => toNode(name, null, one))
+  /** The address of the node. Throws `runtime/unknown-node` and `runtime/unknown-device`. */
+  const check = async ({ node, devices }: Assignment): Promise<string | null> => {
+    const listed = await readNodes()
+    const nodes = listed.map((one) => toNode(name, null, one))
     if (node !== null && !nodes.some((one) => one.name === node))
       throw new AppError('runtime/unknown-node', { message: `${name} has no node "${node}"` })
     const offered = nodes.flatMap((one) => one.devices.map((device) => device.id))
@@ -164,6 +168,12 @@ export function createRayRuntime({ name, owner, config, token }: RayRuntimeDeps)
       throw new AppError('runtime/unknown-device', {
         message: `${name} has no device "${unknown}"`,
       })
+    return listed.find((one) => nodeNameOf(name, one) === node)?.node_ip ?? null
+  }
+  const readNodes = async () => {
+    const nodes = await dashboard.nodes()
+    for (const one of nodes) nodeNames.set(one.node_ip, nodeNameOf(name, one))
+    return nodes
   }
   const find = async (id: string) =>
     ours(await dashboard.serve()).find(([carried]) => carried.id === id)
@@ -171,17 +181,18 @@ export function createRayRuntime({ name, owner, config, token }: RayRuntimeDeps)
   return {
     name,
     async inventory() {
-      return (await dashboard.nodes()).map((one) => toNode(name, config.zone ?? null, one))
+      return (await readNodes()).map((one) => toNode(name, config.zone ?? null, one))
     },
     endpoint: async () => ({ host: '0.0.0.0', port: servePort }),
     async start(identity, plan, assignment) {
-      await check(assignment)
+      const nodeIp = await check(assignment)
       return change(async () => {
         const details = await dashboard.serve()
         const known = ours(details).find(([carried]) => carried.id === identity.id)
         if (known) return toRunning(...known, details)
-        const carried = { ...identity, owner, startedAtMs: Date.now() }
-        const application = applicationOf(identity, plan, assignment, carried)
+        const { node, devices } = assignment
+        const carried = { ...identity, owner, node, devices, startedAtMs: Date.now() }
+        const application = applicationOf(identity, plan, assignment, carried, nodeIp)
         ended.forget(identity.id)
         await dashboard.putServe(withApplication(details, application.name, application))
         seen.add(identity.id)

@@ -31,7 +31,7 @@ const serve: ServeDetails = {
   },
 }
 const identity = { id: 'ant-1', deployment: 'ant', revision: 1, specHash: 'a', port: 8000 }
-const carried = { ...identity, owner: 'me', startedAtMs: 5 }
+const carried = { ...identity, owner: 'me', startedAtMs: 5, node: null, devices: [] }
 const plan = launchPlan({
   argv: ['serve', 'run'],
   files: {
@@ -88,6 +88,16 @@ describe('the configuration of Serve', () => {
     const { args } = applicationOf(identity, plan, { ...anywhere, accelerators }, carried)
     expect(args).toEqual({
       llm_configs: [{ engine_kwargs: { tensor_parallel_size: 2 }, accelerator_type: 'H100' }],
+    })
+  })
+
+  it('is put on the node, and claims the devices, that it was given', () => {
+    const devices = ['ray/10.0.0.1/GPU/0', 'ray/10.0.0.1/GPU/1']
+    const assignment = { ...anywhere, node: 'ray/10.0.0.1', devices }
+    const { args } = applicationOf(identity, plan, assignment, carried, '10.0.0.1')
+    const bundle = { GPU: 1, 'node:10.0.0.1': 0.001 }
+    expect(args).toMatchObject({
+      llm_configs: [{ placement_group_config: { bundles: [bundle, bundle], strategy: 'PACK' } }],
     })
   })
 

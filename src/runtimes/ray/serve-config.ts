@@ -47,6 +47,9 @@ interface DeploymentDetails {
 
 export interface CarriedIdentity extends ReplicaIdentity {
   readonly owner: string
+  /** Ids of the devices that it was given, and where they are. */
+  readonly devices: readonly string[]
+  readonly node: string | null
   readonly startedAtMs: number
 }
 
@@ -86,6 +89,7 @@ export function applicationOf(
   plan: LaunchPlan,
   assignment: Assignment,
   carried: CarriedIdentity,
+  nodeIp: string | null = null,
 ): ServeApplication {
   const file = plan.files['serve.yaml']
   const config = file === undefined ? null : (parse(file) as { applications?: ServeApplication[] })
@@ -104,26 +108,36 @@ export function applicationOf(
       ...application.runtime_env,
       env_vars: { ...environment, [replicaVariable]: JSON.stringify(carried) },
     },
-    ...(application.args ? { args: withDevices(application.args, assignment) } : {}),
+    ...(application.args ? { args: withDevices(application.args, assignment, nodeIp) } : {}),
   }
 }
 
-/** Serve LLM takes devices as the bundles of a placement group, one a device. */
+/** Serve LLM takes devices as the bundles of a placement group, one a device; each node has a resource of its address. */
 function withDevices(
   args: Readonly<Record<string, unknown>>,
   { accelerators, devices }: Assignment,
+  nodeIp: string | null,
 ): Readonly<Record<string, unknown>> {
   const configs = args['llm_configs']
   const model = accelerators?.model ?? null
   if (!Array.isArray(configs) || (!accelerators && devices.length === 0)) return args
+  const there = nodeIp === null ? {} : { [`node:${nodeIp}`]: shareOfNode }
+  const bundles = devices.map((id) => ({ [resourceOf(id)]: 1, ...there }))
   return {
     ...args,
     llm_configs: (configs as Readonly<Record<string, unknown>>[]).map((config) => ({
       ...config,
       ...(model === null ? {} : { accelerator_type: model }),
+      ...(bundles.length === 0 ? {} : { placement_group_config: { bundles, strategy: 'PACK' } }),
     })),
   }
 }
+
+/** Of the one that a node has: enough to be put there, and as many may share it as anybody wants. */
+const shareOfNode = 0.001
+
+/** `ray/10.0.0.1/GPU/0` is one of the resource `GPU`. */
+const resourceOf = (device: string): string => device.split('/').at(-2) ?? 'GPU'
 
 /** Null: not one of ours. */
 export function carriedBy(details: ApplicationDetails, owner: string): CarriedIdentity | null {

@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest'
+import { deploymentSpec } from '../../contract/deployment.ts'
 import { replicaOf } from '../../engines/adapter.fixture.ts'
 import { findEngine } from '../../engines/index.ts'
 import { createInstalledEngines, readInstalled } from './installed-engines.ts'
@@ -27,7 +28,7 @@ describe('installed engines', () => {
 
   it('are asked once, and then spoken to in their own words', async () => {
     const calls: string[][] = []
-    const find = createInstalledEngines(
+    const engineOf = createInstalledEngines(
       findEngine,
       {
         'llama-server': { program: '/opt/llama-server', environment: { LD_LIBRARY_PATH: '/opt' } },
@@ -38,6 +39,13 @@ describe('installed engines', () => {
         return argv[0] === '--version' ? 'version: 9844' : help
       },
     )
+    const find = (engine: string, more: object = {}) =>
+      engineOf(deploymentSpec.parse({ name: 'ant', model: 'm', engine, ...more }))
+    // A container has an engine of its own: nobody looks here.
+    expect(find('llama-server', { runtime: 'prod' })).toBe(findEngine('llama-server'))
+    const both = { placement: { clusters: ['process', 'prod'] } }
+    expect(find('llama-server', both)).toBe(findEngine('llama-server'))
+    expect(calls).toEqual([])
     expect(() => find('llama-server')).toThrow(/looks at which/)
     await expect.poll(() => calls.length).toBe(2)
     const engine = find('llama-server')

@@ -1,5 +1,6 @@
 import { execFile } from 'node:child_process'
 import type { EngineConfig } from '../../contract/config.ts'
+import { runtimesOf, type DeploymentSpec } from '../../contract/deployment.ts'
 import { AppError } from '../../core/errors.ts'
 import type { Engine, InstalledEngine } from '../../engines/engine.ts'
 
@@ -22,16 +23,20 @@ export const askProgram: Ask = (program, argv, env) =>
     execFile(program, [...argv], options, (_, stdout, stderr) => resolve(`${stdout}\n${stderr}`))
   })
 
+/** What a deployment says of the engine that it wants, and of where. */
+export type EngineWish = Pick<DeploymentSpec, 'engine' | 'runtime' | 'placement'>
+
 /**
- * Engines as the config says that they are installed here: another program, more variables, and the flags that its own
- * help names, so that versions that no table knows are spoken to in their own words.
+ * Engines as the config says that they are installed on this machine: another program, more variables, and the flags
+ * that its own help names, so that versions that no table knows are spoken to in their own words. Elsewhere an engine
+ * is what its image or its cluster has.
  */
 export function createInstalledEngines(
   find: (name: string) => Engine,
   config: Readonly<Record<string, EngineConfig>>,
   environment: Environment,
   ask: Ask = askProgram,
-): (name: string) => Engine {
+): (wish: EngineWish) => Engine {
   const known = new Map<string, InstalledEngine>()
   const asked = new Set<string>()
 
@@ -43,10 +48,11 @@ export function createInstalledEngines(
     known.set(name, readInstalled(versionText!, helpText!))
   }
 
-  return (name) => {
+  return (wish) => {
+    const { engine: name } = wish
     const engine = find(name)
     const installed = config[name]
-    if (!installed) return engine
+    if (!installed || runtimesOf(wish).some((runtime) => runtime !== 'process')) return engine
     const { program } = installed
     const env = { ...environment, ...installed.environment }
     if (engine.inspection && program !== undefined && !asked.has(name)) {

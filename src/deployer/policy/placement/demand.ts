@@ -1,6 +1,6 @@
 import type { PlacementSpec } from '../../../contract/placement.ts'
 import { parseHardware } from '../../../contract/placement.ts'
-import type { DeploymentSpec } from '../../../contract/deployment.ts'
+import { runtimesOf, type DeploymentSpec } from '../../../contract/deployment.ts'
 import { parseBytes } from '../../../core/units.ts'
 import type { PlaceDevice, PlaceNode, Share } from './node.ts'
 
@@ -30,7 +30,7 @@ export function demandOf(spec: DeploymentSpec, replica: string): Demand {
     accelerator: hardware?.accelerator.toLowerCase() ?? null,
     count: hardware?.count ?? 0,
     share: hardware && share,
-    rules: placement,
+    rules: { ...placement, clusters: [...runtimesOf(spec)] },
   }
 }
 
@@ -39,7 +39,7 @@ export function objection(demand: Demand, node: PlaceNode): string | null {
   const { rules } = demand
   if (node.closedReason !== null) return node.closedReason
   if (rules.clusters.length > 0 && !rules.clusters.includes(node.cluster))
-    return `in cluster ${node.cluster}, wanted ${rules.clusters.join(' or ')}`
+    return `in ${node.cluster}, wanted ${rules.clusters.join(' or ')}`
   for (const [key, value] of Object.entries(rules.labels))
     if (node.labels[key] !== value) return `label ${key} is not ${value}`
   const taint = node.taints.find((one) => !isTolerated(one, rules.tolerates))

@@ -2,7 +2,7 @@ import type { Choice } from './choice.ts'
 import { crowding } from './cost.ts'
 import { objection, suits, type Demand } from './demand.ts'
 import { fitOn, isUsable } from './fit.ts'
-import type { Claim } from './node.ts'
+import { weightOf, type Claim } from './node.ts'
 import type { NodeUse, Occupancy } from './occupancy.ts'
 
 /** A replica that found no place. */
@@ -58,7 +58,9 @@ const partOf = ({ share }: Demand): string =>
 function namesOf(claims: readonly Claim[]): string {
   const names = claims
     .slice(0, 3)
-    .map(({ replica, priority }) => `${replica} (priority ${priority})`)
+    .map(({ replica, priority, isGoing }) =>
+      isGoing ? `${replica}, which is going` : `${replica} (priority ${priority})`,
+    )
   return claims.length > 3 ? `${names.join(', ')} and ${claims.length - 3} more` : names.join(', ')
 }
 
@@ -91,7 +93,7 @@ function leastToFree(demand: Demand, occupancy: Occupancy): readonly Claim[] {
 function freeOn(demand: Demand, use: NodeUse, occupancy: Occupancy): readonly Claim[] | null {
   const order = [...use.claims]
     .filter(({ devices }) => devices.length > 0)
-    .toSorted((a, b) => a.priority - b.priority || a.devices.length - b.devices.length)
+    .toSorted((a, b) => compare(weightOf(a), weightOf(b)) || a.devices.length - b.devices.length)
   const freed: Claim[] = []
   for (const claim of order) {
     if (fitOn(demand, use)) break
@@ -124,6 +126,9 @@ function needed(
 
 /** Whose most important victim matters less, then who ends fewer. */
 function isGentler(a: readonly Claim[], b: readonly Claim[]): boolean {
-  const worst = (claims: readonly Claim[]) => Math.max(...claims.map(({ priority }) => priority))
-  return (worst(a) - worst(b) || a.length - b.length) < 0
+  const worst = (claims: readonly Claim[]) => Math.max(...claims.map(weightOf))
+  return (compare(worst(a), worst(b)) || a.length - b.length) < 0
 }
+
+/** Infinity less infinity is no number. */
+const compare = (a: number, b: number): number => Number(a > b) - Number(a < b)

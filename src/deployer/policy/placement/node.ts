@@ -33,7 +33,12 @@ export interface Claim {
   readonly devices: readonly string[]
   /** Of each device; null: all of it. */
   readonly share: Share | null
+  /** It was told to end: what it holds will be free, whoever asks. */
+  readonly isGoing?: boolean
 }
+
+/** How much it matters that it stays. */
+export const weightOf = ({ priority, isGoing }: Claim): number => (isGoing ? -Infinity : priority)
 
 export interface Share {
   readonly memoryBytes: number

@@ -25,7 +25,7 @@ const node = (
   const { of, perGroup = 8, ...rest } = change
   return {
     name,
-    cluster: 'here',
+    cluster: 'process',
     zone: 'a',
     labels: {},
     taints: [],
@@ -52,7 +52,9 @@ describe('place', () => {
     const nodes = [node('dear', 4), node('cheap', 4, { of: { priceUsdH: 1.9 } })]
     const { placed } = place([demand('ant-1', { hardware: 'h100:2' })], nodes, [])
     expect(placed[0]?.claim).toMatchObject({ node: 'cheap', devices: ['cheap/0', 'cheap/1'] })
-    expect(placed[0]?.reason).toBe('2 × h100 on cheap (here/a): best of 2 nodes that fit, $3.80/h')
+    expect(placed[0]?.reason).toBe(
+      '2 × h100 on cheap (process/a): best of 2 nodes that fit, $3.80/h',
+    )
   })
 
   it('keeps a replica within one group of fast links, the smallest that has room', () => {
@@ -117,7 +119,7 @@ describe('place', () => {
     expect(where({ spot: true })).toBe('spot')
     expect(where({ clusters: ['west'] })).toBe('west')
     expect(where({ labels: { disk: 'hdd' }, tolerates: ['dedicated'] })).toMatch(
-      /label disk is not hdd; 1 node: is drained$/,
+      /3 nodes: label disk is not hdd; 1 node: in west, wanted process; 1 node: is drained$/,
     )
     expect(where({ priceMax: 2 })).toMatch(/no h100 that suits/)
     expect(where({ awayFrom: ['bee'] })).toBe('labelled')
