@@ -20,6 +20,7 @@ export const externalEngine = createEngine({
     ],
   }),
   rules: [],
+  dividesItself: true,
   takesArguments: false,
   health: { path: '/v1/models', loading: [503] },
   // Whoever serves vLLM's names is understood; others tell nothing.

@@ -34,6 +34,7 @@ export const genericEngine = createEngine({
     }
   },
   rules: [custom('gpu', [], () => ({})), custom('tensorParallel', [], () => ({}))],
+  dividesItself: true,
   // How many devices it gets is all that can be said.
   devices: ({ settings }) =>
     oneCopy(settings.gpu === 'off' ? 0 : orElse(settings.tensorParallel, 'any' as const)),

@@ -140,6 +140,7 @@ export const llamaServerEngine = createEngine({
     }
   },
   rules,
+  dividesItself: true,
   why: {
     queueMax: 'llama-server bounds no queue; the gateway sheds what waits too long',
     memoryShare: 'llama-server leaves a margin: extraArguments --fit-target=MiB',

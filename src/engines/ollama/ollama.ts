@@ -44,6 +44,7 @@ export const ollamaEngine = createEngine({
     ],
   }),
   rules,
+  dividesItself: true,
   why: {
     batchTokens: 'set num_batch in the model (Modelfile)',
     'offload.deviceLayers': 'set num_gpu in the model (Modelfile)',

@@ -5,6 +5,7 @@ import { environmentOf, orElse, sharedMemoryOf } from '../settings-said.ts'
 import type { EngineTable, TableContext } from './engine-table.ts'
 import { checkExtraArguments } from './extra-arguments.ts'
 import { commonFailures, explainFailure } from './failures.ts'
+import { layOut } from './layout.ts'
 import { readSignals } from './signals.ts'
 import { writeSettings } from './write-settings.ts'
 
@@ -29,7 +30,9 @@ export function createEngine(table: EngineTable): Engine {
 }
 
 function launch(table: EngineTable, spec: ReplicaSpec): LaunchPlan {
-  const { settings } = spec.deployment
+  const { settings, warnings } = table.dividesItself
+    ? { settings: spec.deployment.settings, warnings: [] }
+    : layOut(spec)
   const version = orElse(settings.engineVersion, spec.installed?.version ?? table.newestVersion)
   const servedName = spec.deployment.route ?? spec.deployment.name
   const context: TableContext = { spec, settings, version, servedName }
@@ -78,7 +81,7 @@ function launch(table: EngineTable, spec: ReplicaSpec): LaunchPlan {
       settings,
       devices.count !== 'any' && devices.count > 1 ? table.sharedMemoryGiB : null,
     ),
-    warnings: [...written.warnings, ...(command.warnings ?? []), ...extra.warnings],
+    warnings: [...warnings, ...written.warnings, ...(command.warnings ?? []), ...extra.warnings],
   })
 }
 
