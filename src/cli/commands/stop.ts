@@ -9,15 +9,16 @@ const stopTimeoutMs = 90_000
 
 export const stop = defineCommand({
   name: 'stop',
-  summary: 'Delete a deployment, or end the platform',
+  summary: 'Delete deployments, or end the platform',
   details:
     'The engines of a deployment finish what they do, then end; the model file stays. With --all the `baleen serve` of the data directory ends, and everything with it; deployments come back with the next start.',
-  examples: ['stop minimind2-small', 'stop --all'],
+  examples: ['stop minimind2-small', 'stop one other', 'stop --all'],
   positionals: [
     {
       name: 'deployment',
-      summary: 'Name of the deployment',
+      summary: 'Names of deployments',
       isOptional: true,
+      repeats: true,
       completes: 'deployment',
     },
   ],
@@ -26,13 +27,15 @@ export const stop = defineCommand({
     ...connectionFlags,
   },
   async run({ flags, positionals, io, output }) {
-    const name = positionals.deployment
-    if ((name !== undefined) === flags.all) throw usageError('name a DEPLOYMENT, or give --all')
-    if (name !== undefined) {
+    const names = positionals.deployment
+    if (names.length > 0 === flags.all) throw usageError('name a DEPLOYMENT, or give --all')
+    if (!flags.all) {
       const control = await connect(flags, io)
-      await control.removeDeployment(name)
-      output.data({ removed: name }, () => '')
-      output.note(`${name} is deleted; its engines end once they have finished.`)
+      for (const name of names) {
+        await control.removeDeployment(name)
+        output.data({ removed: name }, () => '')
+        output.note(`${name} is deleted; its engines end once they have finished.`)
+      }
       return
     }
     if (flags.url ?? io.environment.url)

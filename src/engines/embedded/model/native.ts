@@ -30,21 +30,13 @@ export interface LoadedModel {
   acceptsGrammar(grammar: string): boolean
 }
 
-/** Throws `engine/bad-model` where the file can't be used, `engine/failed` where the machine can't hold it. */
+/**
+ * Throws `engine/bad-model` where the file can't be used, `engine/failed` where the machine can't hold it or llama.cpp's
+ * library does not load.
+ */
 export async function loadModel(options: LoadOptions): Promise<LoadedModel> {
   const complaints: string[] = []
-  const llama = await getLlama({
-    gpu: options.gpu === 'off' ? false : 'auto',
-    build: 'never',
-    skipDownload: true,
-    maxThreads: 0,
-    logLevel: LlamaLogLevel.warn,
-    logger: (level, line) => {
-      const isError = level === LlamaLogLevel.error || level === LlamaLogLevel.fatal
-      if (isError) complaints.push(line.trim())
-      options.onLog(isError ? 'error' : 'warn', line.trim())
-    },
-  })
+  const llama = await openLibrary(options, complaints)
   const model = await llama
     .loadModel({ modelPath: options.path, onLoadProgress: (share) => options.onProgress(share) })
     .catch(async (thrown: unknown) => {
@@ -87,6 +79,30 @@ export async function loadModel(options: LoadOptions): Promise<LoadedModel> {
     facts: readFacts(llama, model),
     acceptsGrammar: (grammar) => acceptsGrammar(llama, grammar),
   }
+}
+
+function openLibrary(options: LoadOptions, complaints: string[]) {
+  return getLlama({
+    gpu: options.gpu === 'off' ? false : 'auto',
+    build: 'never',
+    skipDownload: true,
+    maxThreads: 0,
+    logLevel: LlamaLogLevel.warn,
+    logger: (level, line) => {
+      const isError = level === LlamaLogLevel.error || level === LlamaLogLevel.fatal
+      if (isError) complaints.push(line.trim())
+      options.onLog(isError ? 'error' : 'warn', line.trim())
+    },
+  }).catch((cause: unknown) => {
+    const searched = process.env['LD_LIBRARY_PATH']
+    throw new AppError('engine/failed', {
+      message: `the library of llama.cpp does not load: ${toAppError(cause).message}`,
+      hint: searched
+        ? `LD_LIBRARY_PATH is ${searched}: another llama.cpp there gets in its way. Start Baleen without it.`
+        : '`npm ci` installs the library for this machine; `baleen doctor` checks it.',
+      cause,
+    })
+  })
 }
 
 function chooseContext({ task, contextTokens }: LoadOptions, trainedTokens: number): number {
