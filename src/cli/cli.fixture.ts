@@ -125,7 +125,7 @@ export function deploymentOf(
       ...spec,
     },
     revision: 1,
-    createdAtMs: Date.now() - 90_000,
+    createdAtMs: Date.now() - 5_430_000,
     updatedAtMs: Date.now(),
     replicas: replicas.map((replica, index) => ({
       id: `${spec.name}-${index}`,

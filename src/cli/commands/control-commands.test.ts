@@ -45,8 +45,8 @@ describe('ps', () => {
     expect({ code, stderr }).toEqual({ code: 0, stderr: '' })
     expect(stdout.split('\n').map((line) => line.split(/ {2,}/))).toEqual([
       ['DEPLOYMENT', 'READY', 'STATE', 'ROUTE', 'AGE', 'REASON'],
-      ['small', '1/1', 'ready', 'small', '1m30s'],
-      ['large', '1/2', 'degraded', 'team/large', '1m30s', 'loading the model, 40 %'],
+      ['small', '1/1', 'ready', 'small', '1h30m'],
+      ['large', '1/2', 'degraded', 'team/large', '1h30m', 'loading the model, 40 %'],
       [''],
     ])
   })
