@@ -20,8 +20,7 @@ export default defineConfig({
         test: {
           name: 'e2e',
           include: ['test/e2e/**/*.test.ts'],
-          // Each starts the whole program: after the rest, and one at a time.
-          fileParallelism: false,
+          // Each starts the whole program: after the rest.
           sequence: { groupOrder: 1 },
         },
       },
