@@ -94,12 +94,9 @@ function openLibrary(options: LoadOptions, complaints: string[]) {
       options.onLog(isError ? 'error' : 'warn', line.trim())
     },
   }).catch((cause: unknown) => {
-    const searched = process.env['LD_LIBRARY_PATH']
     throw new AppError('engine/failed', {
       message: `the library of llama.cpp does not load: ${toAppError(cause).message}`,
-      hint: searched
-        ? `LD_LIBRARY_PATH is ${searched}: another llama.cpp there gets in its way. Start Baleen without it.`
-        : '`npm ci` installs the library for this machine; `baleen doctor` checks it.',
+      hint: 'Where LD_LIBRARY_PATH leads to another llama.cpp, start Baleen without it. `npm ci` installs the library anew.',
       cause,
     })
   })
