@@ -4,6 +4,7 @@ import { withCalibrations } from '../../src/planner/calibrate/apply.ts'
 import { calibrate } from '../../src/planner/calibrate/calibrate.ts'
 import { conditionOf, type Observation } from '../../src/planner/calibrate/observation.ts'
 import type { EngineModel } from '../../src/core/engine-model.ts'
+import { measuredName } from '../../src/planner/model-facts.ts'
 import { predictRow } from '../../src/planner/predict/predict-row.ts'
 import { dataDirectory } from './data.ts'
 import type { Sample } from './fit-engine.ts'
@@ -96,11 +97,11 @@ function judge(
 /** As if nobody had measured this model or this pair. */
 function stranger(sample: Sample): Sample {
   const { scenario } = sample
-  const { model } = scenario.layout
+  const name = measuredName(scenario.layout.model)
   const without = (corrections: Readonly<Record<string, number>>) =>
     Object.fromEntries(
       Object.entries(corrections).filter(
-        ([key]) => !key.endsWith(`model ${model.name}`) && !key.includes(`pair ${model.name} on`),
+        ([key]) => !key.endsWith(`model ${name}`) && !key.includes(`pair ${name} on`),
       ),
     )
   const { fitted } = scenario.engine
@@ -118,7 +119,14 @@ function stranger(sample: Sample): Sample {
 function keyOf({ scenario }: Sample): string {
   const { engine, version, layout } = scenario
   const { model, device, precision } = layout
-  return [engine.name, version, model.name, device.name, precision.dense, precision.experts].join()
+  return [
+    engine.name,
+    version,
+    measuredName(model),
+    device.name,
+    precision.dense,
+    precision.experts,
+  ].join()
 }
 
 function observe({ row, scenario }: Sample): Observation {

@@ -1,11 +1,10 @@
-import { type Fits, fitTargets, prepare, type Sample, stateWith } from './fit-engine.ts'
-import type { Measured } from './rows.ts'
+import { measuredName } from '../../src/planner/model-facts.ts'
+import { type Fits, fitTargets, prepare, type Sample } from './fit-engine.ts'
+import { foreseeWith, type Foreseen } from './foreseen.ts'
 import { groupBy } from './statistics.ts'
 
 /** What the planner said of a row that it had not been fitted to. */
-export interface HeldOut {
-  readonly sample: Sample
-  readonly predicted: { readonly [Figure in keyof Measured]: number }
+export interface HeldOut extends Foreseen {
   /** What was left out with it. */
   readonly fold: string
 }
@@ -14,7 +13,7 @@ export interface HeldOut {
 export const folds = {
   pair: ({ pair }: Sample) => pair,
   accelerator: ({ scenario }: Sample) => scenario.layout.device.name,
-  model: ({ scenario }: Sample) => scenario.layout.model.name,
+  model: ({ scenario }: Sample) => measuredName(scenario.layout.model),
 } as const
 
 export type Fold = keyof typeof folds
@@ -41,15 +40,6 @@ export function crossValidate(
       firstToken: targets.firstToken.filter(isLeft),
     }
     const unseen = fitTargets(rest, fits)
-    return members.map((sample) => {
-      const { ttftMs, tpotMs, e2eMs, outputTokensPerSecond } = stateWith(unseen, sample)
-      const predicted = {
-        ttft: ttftMs,
-        tpot: tpotMs,
-        e2e: e2eMs,
-        throughput: outputTokensPerSecond,
-      }
-      return { sample, predicted, fold: group }
-    })
+    return members.map((sample) => ({ ...foreseeWith(unseen, sample), fold: group }))
   })
 }

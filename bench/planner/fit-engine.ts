@@ -80,6 +80,7 @@ const effectPull = (key: string): number =>
   key.includes(': version') ? 3 : key.includes(': kernel') ? 2 : 1
 
 const unknownBar = { known: 0.3, partly: 0.4, unknown: 0.5 }
+const unknownBars = { tpot: unknownBar, ttft: unknownBar, e2e: unknownBar, throughput: unknownBar }
 
 /** What is known of every engine, by its name. */
 export type Fits = ReadonlyMap<string, FittedEngine>
@@ -95,10 +96,16 @@ export const blankFit = (engine: string): FittedEngine => ({
   firstTokenCorrections: {},
   measured: [],
   burst: 0,
-  errorBars: { tpot: unknownBar, ttft: unknownBar, e2e: unknownBar, throughput: unknownBar },
+  errorBars: {
+    decoding: unknownBars,
+    reading: unknownBars,
+    maxLoad: unknownBars,
+    burst: unknownBars,
+  },
 })
 
-const fitOf = (fits: Fits, engine: string): FittedEngine => fits.get(engine) ?? blankFit(engine)
+export const fitOf = (fits: Fits, engine: string): FittedEngine =>
+  fits.get(engine) ?? blankFit(engine)
 
 export const stateWith = (fits: Fits, { scenario }: Sample): SteadyState =>
   stateUnder(fitOf(fits, scenario.engine.name), scenario)

@@ -4,23 +4,28 @@
  * `node bench/planner/fit.ts [--bars]`. Without --bars the error bars stay as they are.
  */
 import { readFileSync, writeFileSync } from 'node:fs'
-import type { ErrorBar, FittedEngine } from '../../src/core/engine-model.ts'
+import type { FittedEngine } from '../../src/core/engine-model.ts'
 import { engineModels } from '../../src/engines/models.ts'
 import { loadBaselines } from './baselines.ts'
-import type { HeldOut } from './cross-validate.ts'
+import { createErrorBars } from './bars.ts'
 import { dataFile } from './data.ts'
-import { fitEngines, stateWith } from './fit-engine.ts'
+import { fitEngines } from './fit-engine.ts'
 import { predictUnseen, printUnseen } from './report-unseen.ts'
-import { loadRows, type Measured } from './rows.ts'
+import { loadRows } from './rows.ts'
 import { sampleRows } from './samples.ts'
-import { quantile } from './statistics.ts'
 
 const rows = loadRows(dataFile('perf'))
 const { samples } = sampleRows(rows)
 const fits = fitEngines(samples)
 const isRefreshed = process.argv.includes('--bars')
-const seen = isRefreshed ? samples.map((sample) => ({ sample, ...known(sample) })) : []
-const held = isRefreshed ? predictUnseen(samples, fits, 10) : null
+const unseen = isRefreshed ? predictUnseen(samples, fits, 10) : null
+const barsOf = unseen
+  ? createErrorBars({
+      known: unseen.seen,
+      partly: unseen.held.pair,
+      unknown: [...unseen.held.accelerator, ...unseen.held.model],
+    })
+  : null
 
 for (const engine of engineModels) {
   const own = samples.filter(({ scenario }) => scenario.engine.name === engine.name)
@@ -32,45 +37,11 @@ for (const engine of engineModels) {
   const written: FittedEngine = {
     ...fitted,
     provenance: `bench/planner/fit.ts: ${learnt.length} published runs of ${fitted.measured.length} (model, accelerator) pairs; error bars from leaving out tenths of the pairs, and of whole models and accelerators.`,
-    errorBars: isRefreshed
-      ? {
-          tpot: errorBar(engine.name, 'tpot'),
-          ttft: errorBar(engine.name, 'ttft'),
-          e2e: errorBar(engine.name, 'e2e'),
-          throughput: errorBar(engine.name, 'throughput'),
-        }
-      : before.errorBars,
+    errorBars: barsOf ? barsOf(engine.name) : before.errorBars,
   }
   writeFileSync(path, `${JSON.stringify(written, null, 1)}\n`)
-  const bars = Object.values(written.errorBars.tpot).join(' / ')
+  const bars = Object.values(written.errorBars.decoding.tpot).join(' / ')
   console.log(`${engine.name}: ${learnt.length} runs, TPOT bars ±${bars}`)
 }
 
-function known(sample: (typeof samples)[number]): Pick<HeldOut, 'predicted'> {
-  const { ttftMs, tpotMs, e2eMs, outputTokensPerSecond } = stateWith(fits, sample)
-  return {
-    predicted: { ttft: ttftMs, tpot: tpotMs, e2e: e2eMs, throughput: outputTokensPerSecond },
-  }
-}
-
-/** 80 % of the runs lay closer than this, as a logarithm: of those seen, and of those a fit had not seen. */
-function errorBar(engine: string, figure: keyof Measured): ErrorBar {
-  const bar = (held: readonly Pick<HeldOut, 'sample' | 'predicted'>[], fallback: number) => {
-    const errors = held.flatMap(({ sample, predicted }) => {
-      const measured = sample.row.measured[figure]
-      const isOwn = sample.scenario.engine.name === engine && sample.row.unfitReason === null
-      if (!isOwn || measured === null || !(predicted[figure] > 0)) return []
-      return [Math.abs(Math.log(predicted[figure] / measured))]
-    })
-    return Number((errors.length >= 20 ? quantile(errors, 0.8) : fallback).toFixed(3))
-  }
-  const ofPairs = bar(held?.pair ?? [], 0.5)
-  const unseen = [...(held?.accelerator ?? []), ...(held?.model ?? [])]
-  return {
-    known: bar(seen, ofPairs),
-    partly: ofPairs,
-    unknown: Math.max(ofPairs, bar(unseen, ofPairs * 1.3)),
-  }
-}
-
-if (held) printUnseen(held, loadBaselines(dataFile('perf'), rows))
+if (unseen) printUnseen(unseen, loadBaselines(dataFile('perf'), rows))

@@ -32,8 +32,8 @@ if (hasData()) {
   reportKvBlocks()
   reportQuoted(judged)
 }
-if (values['cross-validate']) reportUnseen(directory, rows)
-if (values.json) console.log(JSON.stringify({ all, slices }))
+const unseen = values['cross-validate'] ? { unseen: reportUnseen(directory, rows) } : {}
+if (values.json) console.log(JSON.stringify({ all, slices, ...unseen }))
 
 function printSlice(name: string, score: SliceScore): void {
   const percent = (share: number | null) => (share === null ? '' : `${(share * 100).toFixed(1)} %`)

@@ -40,6 +40,9 @@ export function liftInputs(row: CsvRow): CsvRow {
       lifted.num_gpus = String(Number(named.tp) * Number(named.dp))
     }
   }
+  // Rows of the first round name no precision: all of its submissions for these models multiply in FP8 (their READMEs).
+  if (row.source?.startsWith('MLPerf') && /llama2-70b|mixtral/.test(row.model ?? ''))
+    put('precision', 'fp8')
   const shared = sharedPrefixWorkload(notes)
   if (shared) {
     put('rate_rps', shared.rate?.toString())

@@ -1,83 +1,98 @@
 import { findEngineModel } from '../../src/planner/predict/read-scenario.ts'
 import { engineModels } from '../../src/engines/models.ts'
+import type { Intervals } from '../../src/planner/load/intervals.ts'
+import { createErrorBars, intervalOf, widthsOf } from './bars.ts'
 import { type BaselineAnswer, loadBaselines } from './baselines.ts'
 import { crossValidate, type Fold, folds, type HeldOut } from './cross-validate.ts'
 import { fitEngines, type Fits, type Sample } from './fit-engine.ts'
+import { foreseeWith, type Foreseen } from './foreseen.ts'
 import type { BenchRow } from './rows.ts'
 import { sampleRows } from './samples.ts'
 import { type Figure, figures } from './score.ts'
-import { groupBy, mean, median, quantile } from './statistics.ts'
+import { groupBy, mean, median } from './statistics.ts'
 
 const percent = (share: number): string => `${(share * 100).toFixed(1)} %`
 
-export type Unseen = Readonly<Record<Fold, readonly HeldOut[]>>
-
-/** Every row by a fit that has not seen its pair, its accelerator, its model. */
-export const predictUnseen = (samples: readonly Sample[], fits: Fits, parts?: number): Unseen =>
-  Object.fromEntries(
-    (Object.keys(folds) as Fold[]).map((fold) => [fold, crossValidate(samples, fits, fold, parts)]),
-  ) as Record<Fold, HeldOut[]>
-
-export function reportUnseen(directory: string, rows: readonly BenchRow[]): void {
-  const { samples } = sampleRows(rows)
-  printUnseen(predictUnseen(samples, fitEngines(samples)), loadBaselines(directory, rows))
+/** Every row by a fit that has seen it, and by those that have not. */
+export interface Unseen {
+  readonly seen: readonly Foreseen[]
+  readonly held: Readonly<Record<Fold, readonly HeldOut[]>>
 }
 
+/** Leaves out pairs, accelerators and models, all at once in so many parts. */
+export const predictUnseen = (samples: readonly Sample[], fits: Fits, parts?: number): Unseen => ({
+  seen: samples.map((sample) => foreseeWith(fits, sample)),
+  held: Object.fromEntries(
+    (Object.keys(folds) as Fold[]).map((fold) => [fold, crossValidate(samples, fits, fold, parts)]),
+  ) as Record<Fold, HeldOut[]>,
+})
+
+export function reportUnseen(directory: string, rows: readonly BenchRow[]): UnseenScores {
+  const { samples } = sampleRows(rows)
+  return printUnseen(predictUnseen(samples, fitEngines(samples)), loadBaselines(directory, rows))
+}
+
+/** Figures of a fold for the last line of the bench; shares. */
+export type UnseenScores = Readonly<
+  Record<Fold, Readonly<Record<Figure, { medianApe: number; coverage80: number }>>>
+>
+
 /** How far unseen rows lie, and how far other tools' answers to the same rows. */
-export function printUnseen(held: Unseen, baselines: readonly BaselineAnswer[]): void {
-  for (const [fold, all] of Object.entries(held)) {
+export function printUnseen(unseen: Unseen, baselines: readonly BaselineAnswer[]): UnseenScores {
+  const scores = (Object.keys(folds) as Fold[]).map((fold) => {
+    const all = unseen.held[fold]
     console.log(
       `\nLeaving each ${fold === 'pair' ? '(model, accelerator) pair' : fold} out: median error, mean, share inside an 80 % bar that has not seen it either (rows)`,
     )
-    for (const [file, members] of groupBy(all, ({ sample }) => sample.row.file)) {
-      const lines = figures.map((figure) => heldLine(members, figure, all))
+    const inside = insideBars(fold, unseen)
+    const files = groupBy(all, ({ sample }) => sample.row.file)
+    for (const [file, members] of [...files, ['all', all] as const]) {
+      const lines = figures.map((figure) => heldLine(members, figure, inside))
       console.log(`  ${file.padEnd(36)}${lines.join('')}`)
     }
+    const score = (figure: Figure) => {
+      const judged = all.filter((one) => share(one, figure) !== null)
+      return {
+        medianApe: median(judged.map((one) => share(one, figure) ?? 0)),
+        coverage80: judged.filter((one) => inside(one, figure)).length / judged.length,
+      }
+    }
+    return [fold, Object.fromEntries(figures.map((figure) => [figure, score(figure)]))] as const
+  })
+  compare(baselines, unseen.held.pair)
+  return Object.fromEntries(scores) as UnseenScores
+}
+
+type IsInside = (one: HeldOut, figure: Figure) => boolean
+
+/** Whether rows lie inside bars that are made as the shipped ones are, from nothing of what was left out with them. */
+function insideBars(fold: Fold, { seen, held }: Unseen): IsInside {
+  const intervals = new Map<HeldOut, Intervals>()
+  for (const members of groupBy(held[fold], (one) => one.fold).values()) {
+    const left = new Set(members.map(({ sample }) => sample))
+    const others = <One extends Foreseen>(runs: readonly One[]) =>
+      runs.filter(({ sample }) => !left.has(sample))
+    const bars = createErrorBars({
+      known: others(seen),
+      partly: others(held.pair),
+      unknown: [...others(held.accelerator), ...others(held.model)],
+    })
+    const widths = widthsOf(bars, fold === 'pair' ? 'partly' : 'unknown')
+    for (const one of members) intervals.set(one, intervalOf(one, widths))
   }
-  compare(baselines, held.pair)
+  return (one, figure) => {
+    const measured = one.sample.row.measured[figure]
+    const [low, high] = intervals.get(one)?.[figure] ?? [0, 0]
+    return measured !== null && measured >= low && measured <= high
+  }
 }
 
-function heldLine(members: readonly HeldOut[], figure: Figure, all: readonly HeldOut[]): string {
-  const judged = members.flatMap((one) => {
-    const error = logError(one, figure)
-    return error === null ? [] : [{ one, error }]
-  })
+function heldLine(members: readonly HeldOut[], figure: Figure, isInside: IsInside): string {
+  const judged = members.filter((one) => share(one, figure) !== null)
   if (judged.length === 0) return ''
-  const bars = new Map<string, number>()
-  const inside = judged.filter(({ one, error }) => error <= barOf(one, figure, all, bars))
-  const shares = judged.map(({ one }) => share(one, figure) ?? 0)
+  const inside = judged.filter((one) => isInside(one, figure))
+  const shares = judged.map((one) => share(one, figure) ?? 0)
   return `  ${figure} ${percent(median(shares))}, ${percent(mean(shares))}, ${percent(inside.length / judged.length)} (${judged.length})`
-}
-
-/** What 80 % of the other folds' rows of the same engine lie within, as a logarithm. */
-function barOf(
-  { sample, fold }: HeldOut,
-  figure: Figure,
-  all: readonly HeldOut[],
-  bars: Map<string, number>,
-): number {
-  const engine = sample.scenario.engine.name
-  const key = `${engine} ${fold}`
-  const known = bars.get(key)
-  if (known !== undefined) return known
-  const errors = all.flatMap((one) => {
-    const isOther =
-      one.fold !== fold &&
-      one.sample.scenario.engine.name === engine &&
-      one.sample.row.unfitReason === null
-    const error = isOther ? logError(one, figure) : null
-    return error === null ? [] : [error]
-  })
-  const bar = quantile(errors, 0.8)
-  bars.set(key, bar)
-  return bar
-}
-
-function logError({ sample, predicted }: HeldOut, figure: Figure): number | null {
-  const measured = sample.row.measured[figure]
-  return measured === null || !(predicted[figure] > 0)
-    ? null
-    : Math.abs(Math.log(predicted[figure] / measured))
 }
 
 function share({ sample, predicted }: HeldOut, figure: Figure): number | null {

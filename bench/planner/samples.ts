@@ -1,4 +1,5 @@
 import { engineModels } from '../../src/engines/models.ts'
+import { measuredName } from '../../src/planner/model-facts.ts'
 import { readScenario } from '../../src/planner/predict/read-scenario.ts'
 import type { Sample } from './fit-engine.ts'
 import type { BenchRow } from './rows.ts'
@@ -21,7 +22,7 @@ export function sampleRows(rows: readonly BenchRow[]): {
       samples.push({
         row,
         scenario,
-        pair: `${scenario.layout.model.name} on ${scenario.layout.device.name}`,
+        pair: `${measuredName(scenario.layout.model)} on ${scenario.layout.device.name}`,
       })
   }
   return { samples, unsupported }

@@ -1,8 +1,7 @@
 import type { EngineModel } from '../../src/core/engine-model.ts'
+import { measuredName } from '../../src/planner/model-facts.ts'
 import type { Scenario } from '../../src/planner/load/scenario.ts'
-import type { Workload } from '../../src/planner/workload/workload.ts'
-import { drawRequests } from '../../src/simulator/rehearsal/drawn-requests.ts'
-import { burstKind } from '../../src/simulator/rehearsal/play-burst.ts'
+import { burstKind, burstRequests } from '../../src/simulator/rehearsal/play-burst.ts'
 import { plannedEngine } from '../../src/simulator/scenario/planned-engine.ts'
 import { summarise } from '../../src/simulator/results/summarise.ts'
 import { simulate } from '../../src/simulator/simulate.ts'
@@ -48,7 +47,8 @@ export function rankSweeps(isWide = false): Ranking {
     if (own.length < 3) continue
     const judged = own.map((sample) => ({
       sample,
-      predicted: (played.get(sample) ?? 0) * Math.exp(engineBias(sample, samples, played)),
+      predicted:
+        (played.get(sample)?.throughput ?? 0) * Math.exp(engineBias(sample, samples, played)),
       measured: sample.row.measured.throughput ?? 0,
     }))
     const best = Math.max(...judged.map(({ measured }) => measured))
@@ -75,39 +75,35 @@ const isDefaultVllm = ({ row: { cells } }: Sample): boolean =>
     cells.notes ?? '',
   )
 
-/** Output tokens a second of a row's own load, by coefficients that have not seen its model. */
-function playUnseen({ scenario }: Sample): number {
-  const { load, isl, osl } = scenario
+interface Played {
+  readonly throughput: number
+  readonly ttft: number
+  readonly tpot: number
+}
+
+/** A row's own load, by coefficients that have not seen its model. */
+function playUnseen({ scenario }: Sample): Played {
+  const { load } = scenario
   const unseen: Scenario = { ...scenario, engine: withoutModel(scenario) }
   const prompts = ('prompts' in load && load.prompts) || 300
   const result = simulate({
     seed: 5,
     pools: [{ name: 'row', replicas: scenario.replicas, ...plannedEngine(unseen) }],
-    workload: drawRequests(shareGpt(isl, osl), {
-      seed: 5,
-      count: prompts,
-      rateRps: null,
-      contextMax: scenario.layout.model.contextMax,
-    }),
+    workload: burstRequests(scenario, prompts),
     ...(load.kind === 'closed' ? { concurrencyMax: load.concurrency } : {}),
     holdTimeoutMs: 1e12,
   })
-  return summarise(result).outputTokensPerS
+  const { outputTokensPerS, ttftMs, tpotMs } = summarise(result)
+  return {
+    throughput: outputTokensPerS,
+    ttft: ttftMs.mean ?? Number.NaN,
+    tpot: tpotMs.mean ?? Number.NaN,
+  }
 }
-
-/** Lengths of recorded conversations vary by about their mean. */
-const shareGpt = (isl: number, osl: number): Workload => ({
-  name: 'ShareGPT',
-  inputTokens: { mean: isl, spread: 1 },
-  outputTokens: { mean: osl, spread: 1 },
-  prefixShare: 0,
-  slo: [],
-  source: '',
-})
 
 /** Corrections that were learnt from the model itself are left out. */
 function withoutModel({ engine, layout }: Scenario): EngineModel {
-  const { name } = layout.model
+  const name = measuredName(layout.model)
   const rest = (known: Readonly<Record<string, number>>) =>
     Object.fromEntries(
       Object.entries(known).filter(
@@ -135,13 +131,13 @@ const biasPull = 2
 function engineBias(
   { scenario }: Sample,
   samples: readonly Sample[],
-  played: ReadonlyMap<Sample, number>,
+  played: ReadonlyMap<Sample, Played>,
 ): number {
   return medianBias(
     samples.filter(
       (one) =>
         one.scenario.engine.name === scenario.engine.name &&
-        one.scenario.layout.model.name !== scenario.layout.model.name &&
+        measuredName(one.scenario.layout.model) !== measuredName(scenario.layout.model) &&
         burstKind(one.scenario.layout) === burstKind(scenario.layout) &&
         one.scenario.load.kind === scenario.load.kind &&
         one.scenario.speculation === null,
@@ -150,12 +146,18 @@ function engineBias(
   )
 }
 
-function medianBias(samples: readonly Sample[], played: ReadonlyMap<Sample, number>): number {
-  const byModel = groupBy(samples, (one) => one.scenario.layout.model.name)
+function medianBias(
+  samples: readonly Sample[],
+  played: ReadonlyMap<Sample, Played>,
+  figure: keyof Played = 'throughput',
+): number {
+  const byModel = groupBy(samples, (one) => measuredName(one.scenario.layout.model))
   const logs = [...byModel.values()].map((members) =>
     median(
       members.map((one) =>
-        Math.log((one.row.measured.throughput ?? 1) / (played.get(one) ?? Number.NaN)),
+        Math.log(
+          (one.row.measured[figure] ?? Number.NaN) / (played.get(one)?.[figure] ?? Number.NaN),
+        ),
       ),
     ),
   )
@@ -173,10 +175,15 @@ export function burstBiases(): string[] {
     own,
     (one) => `${one.scenario.engine.name} ${burstKind(one.scenario.layout)}`,
   )
-  return [...kinds].map(
-    ([kind, members]) =>
-      `${kind}: ${medianBias(members, played).toFixed(3)} (${members.length} runs)`,
-  )
+  const say = (what: string, members: readonly Sample[], figure?: keyof Played) =>
+    `${what}: ${medianBias(members, played, figure).toFixed(3)} (${members.length} runs)`
+  return [
+    ...[...kinds].map(([kind, members]) => say(kind, members)),
+    ...[...groupBy(own, (one) => one.scenario.engine.name)].flatMap(([name, members]) => [
+      say(`${name} ttft`, members, 'ttft'),
+      say(`${name} tpot`, members, 'tpot'),
+    ]),
+  ]
 }
 
 const sweepRows = () =>

@@ -55,6 +55,19 @@ const step = z.strictObject({
   promptPair: z.number().min(0).default(0),
 })
 
+/** Replicas follow the requests in flight, as the Kubernetes autoscaler counts; `replicas` is where a pool begins. */
+const scaling = z
+  .strictObject({
+    min: z.int().min(1).max(10_000).default(1),
+    max: z.int().min(1).max(10_000),
+    /** Requests in flight that one replica should have. */
+    inFlight: z.number().positive(),
+    every: duration.prefault('15s'),
+    /** Replicas go once fewer have been enough for this long. */
+    downAfter: duration.prefault('5m'),
+  })
+  .refine(({ min, max }) => min <= max, { message: 'min is above max' })
+
 const pool = z
   .strictObject({
     name: z.string().min(1).max(63).default('main'),
@@ -69,6 +82,7 @@ const pool = z
     deployment: deployment.optional(),
     step: step.optional(),
     engine: engine.partial().default({}),
+    scaling: scaling.optional(),
   })
   .refine((given) => (given.deployment === undefined) !== (given.step === undefined), {
     message: 'give either a deployment or a step',

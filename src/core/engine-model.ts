@@ -57,7 +57,8 @@ export interface SchedulingRules {
 }
 
 /**
- * Natural logarithms: what measured bursts, all prompts at once, reached of the throughput that a simulation gives.
+ * Natural logarithms: what measured bursts, all prompts at once, reached of the throughput that a simulation gives, and how
+ * many times as long they took. An engine takes requests in one after another: prompts come later than a simulation has them.
  * Printed by `node bench/planner/search.ts --bursts`.
  */
 export interface BurstBias {
@@ -65,6 +66,8 @@ export interface BurstBias {
   readonly experts: number
   /** Experts in four-bit floats. */
   readonly fp4: number
+  readonly ttft: number
+  readonly tpot: number
 }
 
 /** What a start takes beside reading the weights, seconds. */
@@ -144,8 +147,8 @@ export interface FittedEngine {
   readonly measured: readonly string[]
   /** Natural logarithm of what a burst, all prompts at once, reaches of the throughput that the closed form says. */
   readonly burst: number
-  /** Half-width of the 80 % interval of the logarithm, by how much of the combination was measured. */
-  readonly errorBars: Readonly<Record<'tpot' | 'ttft' | 'e2e' | 'throughput', ErrorBar>>
+  /** Half-width of the 80 % interval of the logarithm, by what the engine does and how much of it was measured. */
+  readonly errorBars: Readonly<Record<Situation, ErrorBars>>
   /** What the user's own runs say; each wins over the published fit for its model on its device. */
   readonly calibrations?: readonly Calibration[]
 }
@@ -169,6 +172,14 @@ export interface Calibration {
   /** Standard deviations that hold 80 % of runs: more than 1.28 where there were few to learn the noise from. */
   readonly deviations: number
 }
+
+/**
+ * What an engine does under a load, as far as predictions are surer of one than of another: mostly decoding; mostly reading
+ * prompts (a quarter of the time between tokens or more); as much as it can; all prompts at once.
+ */
+export type Situation = 'decoding' | 'reading' | 'maxLoad' | 'burst'
+
+export type ErrorBars = Readonly<Record<'tpot' | 'ttft' | 'e2e' | 'throughput', ErrorBar>>
 
 export interface ErrorBar {
   /** Model and device were measured together with this engine. */

@@ -26,7 +26,12 @@ export interface ModelFacts {
   /** Precision of the published weights. */
   readonly nativePrecision: NativePrecision
   readonly source: string
+  /** Name of the model of the same shape that runs were published of. Default: its own. */
+  readonly measuredAs?: string
 }
+
+/** Under which name runs of models of this shape are known. */
+export const measuredName = ({ name, measuredAs }: ModelFacts): string => measuredAs ?? name
 
 export type NativePrecision = 'bf16' | 'fp8' | 'int8' | 'mxfp4' | 'int4'
 

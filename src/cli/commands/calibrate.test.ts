@@ -137,6 +137,27 @@ describe('baleen calibrate', () => {
     })
   })
 
+  it('is used by simulate, which says so', async () => {
+    const scenario = join(data, 'scenario.yaml')
+    writeFileSync(
+      scenario,
+      `pools: [{ deployment: { version: "0.15", model: llama-3.1-8b, gpu: L40S, precision: bf16 } }]
+workload: { users: 4, requests: 8, inputTokens: 1000, outputTokens: 200 }`,
+    )
+    const simulate = async (...flags: string[]) => {
+      const { stdout, stderr } = await run(['simulate', scenario, '--json', ...flags])
+      return { ...JSON.parse(stdout), stderr }
+    }
+    await run(['calibrate', runs])
+    const [own, published] = [await simulate(), await simulate('--calibration', 'none')]
+    expect(own).toMatchObject({
+      calibrated: ['main'],
+      stderr: expect.stringContaining('pool main'),
+    })
+    expect(published).toMatchObject({ calibrated: [], stderr: '' })
+    expect(own.summary.tpotMs.mean).toBeGreaterThan(1.5 * published.summary.tpotMs.mean)
+  })
+
   it('refuses a table without results', async () => {
     const path = join(data, 'bare.csv')
     writeFileSync(

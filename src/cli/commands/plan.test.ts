@@ -46,6 +46,22 @@ describe('baleen plan', () => {
     expect(stdout).toMatch(/--mem-fraction-static 0\.\d+/)
   })
 
+  it.each([
+    ['deepseek-r1', 'deepseek-ai/DeepSeek-R1'],
+    ['NousResearch/Hermes-3-Llama-3.1-8B', 'NousResearch/Hermes-3-Llama-3.1-8B'],
+  ])('loads the weights that were meant by %s', async (name, repo) => {
+    const { stdout } = await runCommand([
+      'plan',
+      name,
+      '--gpu',
+      'h200:8',
+      '--quick',
+      '--emit',
+      'vllm',
+    ])
+    expect(stdout).toMatch(new RegExp(`vllm serve ${repo}\\s`))
+  })
+
   it('writes objects that Kubernetes reads', async () => {
     const { stdout } = await runCommand([...chat, '--engine', 'trtllm', '--emit', 'kubernetes'])
     const objects = parseAllDocuments(stdout).map((document) => document.toJS())

@@ -40,15 +40,17 @@ export const simulate = defineCommand({
     const { cataloguesWith } = await import('../plan/catalogues.ts')
     const { simulate: run } = await import('../../simulator/simulate.ts')
     const { summarise } = await import('../../simulator/results/summarise.ts')
-    const { simulationSetup } = await import('../../simulator/scenario/simulation-setup.ts')
+    const { calibratedPools, simulationSetup } =
+      await import('../../simulator/scenario/simulation-setup.ts')
     const lines: string[] = []
     const names = scenario.pools.map(({ deployment }) => deployment?.model ?? '')
-    const setup = simulationSetup(
-      scenario,
-      await plannerEngines(flags, io, output),
-      await readTrace(scenario, path),
-      await cataloguesWith(names, dirname(path)),
-    )
+    const engines = await plannerEngines(flags, io, output)
+    const catalogues = await cataloguesWith(names, dirname(path))
+    const recording = await readTrace(scenario, path)
+    const setup = simulationSetup(scenario, engines, recording, catalogues)
+    const calibrated = calibratedPools(scenario, engines, catalogues)
+    for (const name of calibrated)
+      output.note(`pool ${name}: step times by your own calibration (--calibration none: without)`)
     const result = run({
       ...setup,
       sampleMs: sampleMsOf(scenario),
@@ -70,7 +72,7 @@ export const simulate = defineCommand({
       )
     }
     const { reportText } = await import('../simulate/report-text.ts')
-    output.data({ seed: scenario.seed, summary, timeline: result.samples }, () =>
+    output.data({ seed: scenario.seed, calibrated, summary, timeline: result.samples }, () =>
       reportText(summary, output.style),
     )
   },

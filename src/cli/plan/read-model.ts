@@ -39,12 +39,15 @@ export async function readModel(
   // A deployment is told the name of a pulled model.
   if (entry) return { facts: await readGgufFile(entry.path), source: entry.name, isGguf: true }
   const facts = resolveModel(name)
-  if (facts) return { facts, source: facts.repo ?? name, isGguf: false }
+  // Whoever names a repository means those weights, whatever model they were made from.
+  if (facts) return { facts, source: isHubId(name) ? name : (facts.repo ?? name), isGguf: false }
   throw new AppError('planner/bad-model', {
     message: `no model "${name}" is known; nearest: ${suggestModels(name).join(', ')}`,
     hint: 'Name a built-in model, or a directory, config.json, GGUF or safetensors file of any other.',
   })
 }
+
+const isHubId = (name: string): boolean => /^[\w.-]+\/[\w.-]+$/.test(name)
 
 const isGguf = (path: string): boolean =>
   /\.gguf$/i.test(path) ||

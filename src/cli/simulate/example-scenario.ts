@@ -11,6 +11,7 @@ pools:
     start: 45s                 # until a new replica is ready
     deployment: { engine: vllm, version: 0.15.1, model: llama-3.1-8b, gpu: l40s, precision: bf16 }
     engine: { sequencesMax: 64, batchTokens: 2048 }
+    scaling: { min: 2, max: 4, inFlight: 24 }   # follows the requests in flight; every: 15s, downAfter: 5m
 
 workload:
   rate: 2                      # conversations a second; or: users: 32

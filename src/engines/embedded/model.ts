@@ -39,7 +39,7 @@ export const embeddedModel: EngineModel = {
     source:
       'on this project’s machine: 0.35 to 0.6 s beside the file, then it tries threads for 0.5 s',
   },
-  bursts: { dense: 0, experts: 0, fp4: 0 },
+  bursts: { dense: 0, experts: 0, fp4: 0, ttft: 0, tpot: 0 },
   fitted: readFitted(fitted),
   knobs: [
     { name: 'maxSequences', flag: 'sequencesMax', about: 'sequences answered at once' },

@@ -37,7 +37,7 @@ export const llamaModel: EngineModel = {
     captureLayerS: 0,
     source: 'the embedded engine on this project’s machine: 0.35 to 0.6 s beside the file',
   },
-  bursts: { dense: 0, experts: 0, fp4: 0 },
+  bursts: { dense: 0, experts: 0, fp4: 0, ttft: 0, tpot: 0 },
   fitted: readFitted(fitted),
   knobs: [
     { name: 'pipelineParallel', flag: '--split-mode', about: 'how layers go to devices' },

@@ -38,7 +38,7 @@ export const sglangModel: EngineModel = {
     captureLayerS: 0.043,
     source: 'not measured: as vLLM without compilation',
   },
-  bursts: { dense: -0.104, experts: -0.077, fp4: -0.99 },
+  bursts: { dense: -0.017, experts: 0.082, fp4: -0.928, ttft: 0.448, tpot: 0.391 },
   fitted: readFitted(fitted),
   knobs: [
     { name: 'tensorParallel', flag: '--tp-size', about: 'devices that share one layer' },

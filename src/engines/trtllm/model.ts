@@ -37,7 +37,7 @@ export const trtllmModel: EngineModel = {
     captureLayerS: 0.043,
     source: 'not measured: as vLLM without compilation',
   },
-  bursts: { dense: 0.05, experts: -0.491, fp4: -0.311 },
+  bursts: { dense: 0.086, experts: -0.376, fp4: -0.221, ttft: 1.231, tpot: 0.499 },
   fitted: readFitted(fitted),
   knobs: [
     { name: 'tensorParallel', flag: '--tp_size', about: 'devices that share one layer' },

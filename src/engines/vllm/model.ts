@@ -38,7 +38,7 @@ export const vllmModel: EngineModel = {
     source:
       'startup profiles of vLLM 0.10.1 on A100, eleven models of 0.5B to 14B (arXiv 2606.07362); the first compilation from one report of twice that',
   },
-  bursts: { dense: -0.146, experts: -0.318, fp4: -0.047 },
+  bursts: { dense: -0.16, experts: -0.189, fp4: -0.001, ttft: 0.677, tpot: 0.423 },
   fitted: readFitted(fitted),
   knobs: [
     {

@@ -3,7 +3,8 @@ import { AppError } from '../../core/errors.ts'
 import { calibratedBars } from '../load/calibrated-bars.ts'
 import { coefficientsOf } from '../load/coefficients.ts'
 import { steadyState } from '../load/steady-state.ts'
-import { familiarity } from '../predict/predict-row.ts'
+import { measuredName } from '../model-facts.ts'
+import { familiarity } from '../load/published-bars.ts'
 import { judge } from './judge.ts'
 import { inverse, type Matrix } from './matrix.ts'
 import { conditionOf, type Figure, figures, type Observation } from './observation.ts'
@@ -53,7 +54,7 @@ export function calibrate(given: readonly Observation[]): Calibrated {
   const subject = observations[0]!.scenario
   const shipped = folded(subject)
   const { engine, layout } = subject
-  const speed = engine.fitted.errorBars.tpot[familiarity({ layout, engine })] / normal80
+  const speed = engine.fitted.errorBars.decoding.tpot[familiarity({ layout, engine })] / normal80
   const prior = inverse(priorCovariance(speed))
   const all = targetsOf(observations)
   const whole = fit(all, shipped, prior)
@@ -88,7 +89,7 @@ type Subject = Observation['scenario']
 
 function refuseMixture(observations: readonly Observation[]): void {
   const nameOf = ({ engine, layout, version }: Subject) =>
-    `${engine.name} ${version}, ${layout.model.name} in ${weightsOf(layout)} on ${layout.device.name}`
+    `${engine.name} ${version}, ${measuredName(layout.model)} in ${weightsOf(layout)} on ${layout.device.name}`
   const names = [...new Set(observations.map(({ scenario }) => nameOf(scenario)))]
   if (names.length > 1)
     throw new AppError('planner/bad-calibration', {
@@ -185,7 +186,7 @@ function under(scenario: Subject, { step, firstToken }: Coefficients): Subject {
 
 const nameOf = ({ engine, layout, version }: Subject) => ({
   engine: engine.name,
-  model: layout.model.name,
+  model: measuredName(layout.model),
   device: layout.device.name,
   weights: weightsOf(layout),
   version,

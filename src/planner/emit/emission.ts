@@ -1,5 +1,6 @@
 import type { Accelerator } from '../accelerator.ts'
 import type { BurdenSetting } from '../burdens/burden.ts'
+import { parseKernel } from '../kernel-precision.ts'
 import type { ModelFacts } from '../model-facts.ts'
 import type { Settings } from '../search/settings.ts'
 
@@ -30,6 +31,7 @@ export interface Command {
 /** What a checkpoint has to be where the published one is not it. */
 export function checkpointNote({ settings, model, source }: Emission): string[] {
   if (settings.weights === model.nativePrecision || settings.weights === 'bf16') return []
+  if (source !== model.repo && parseKernel(source) === settings.weights) return []
   return [
     `${source} is published in ${model.nativePrecision}: name a checkpoint in ${settings.weights} in its place`,
   ]

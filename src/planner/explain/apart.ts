@@ -1,5 +1,5 @@
 import { type Disaggregated, gainOver, sidesText } from '../disaggregation/disaggregate.ts'
-import { familiarity } from '../predict/predict-row.ts'
+import { publishedBars } from '../load/published-bars.ts'
 import type { Plan } from '../search/plan.ts'
 import type { Rehearsal } from '../search/rehearsal.ts'
 import { type Estimate, tail, type TailEstimate } from './figures.ts'
@@ -36,8 +36,7 @@ export function apartReport(
   rehearsed: Rehearsal | null,
 ): ApartReport {
   const { prefill, decode, engine } = found
-  const known = familiarity({ layout: decode.candidate.copy.layout, engine })
-  const bars = engine.fitted.errorBars
+  const bars = publishedBars({ layout: decode.candidate.copy.layout, engine }, 'decoding')
   const [best] = candidates
   const side = ({ candidate, replicas, busy }: typeof prefill): SideReport => ({
     settings: { ...candidate.settings, replicas, devices: replicas * candidate.copy.ranks },
@@ -53,9 +52,9 @@ export function apartReport(
     requestsPerSecond: round(found.servedRps),
     mostRps: round(found.mostRps),
     meetsSlo: found.meetsSlo,
-    ttftMs: tail(found.ttft, bars.ttft[known]),
-    tpotMs: tail(found.tpot, bars.tpot[known]),
-    e2eMs: tail(found.e2e, bars.e2e[known]),
+    ttftMs: tail(found.ttft, bars.ttft),
+    tpotMs: tail(found.tpot, bars.tpot),
+    e2eMs: tail(found.e2e, bars.e2e),
     usdPerMillionTokens:
       found.usdPerMillionTokens === null ? null : round(found.usdPerMillionTokens),
     gain: best ? round(gainOver(found, best, request.objective)) : null,

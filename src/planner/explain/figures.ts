@@ -1,7 +1,8 @@
 import { energyErrorBar, gramsCo2PerMillion, kwhPerMillion } from '../cost/energy.ts'
 import { calibratedBars } from '../load/calibrated-bars.ts'
-import { calibrationOf } from '../load/coefficients.ts'
-import { publishedBars } from '../predict/predict-row.ts'
+import { calibrationOf, coefficientsOf } from '../load/coefficients.ts'
+import { promptShareOf } from '../load/features.ts'
+import { publishedBars, situationOf } from '../load/published-bars.ts'
 import type { Candidate } from '../search/candidate.ts'
 import { type Moments, tailOf } from '../search/tails.ts'
 
@@ -49,9 +50,13 @@ export function figuresOf(candidate: Candidate): Figures {
   const { engine, copy, operating } = candidate
   const subject = { layout: copy.layout, engine, version: '' }
   const calibration = calibrationOf(subject)
+  const makeup = candidate.curve.makeup(operating.running)
   const bars = calibration
-    ? calibratedBars(calibration, candidate.curve.makeup(operating.running))
-    : publishedBars(subject)
+    ? calibratedBars(calibration, makeup)
+    : publishedBars(
+        subject,
+        situationOf(null, promptShareOf(makeup.step, coefficientsOf(subject).step)),
+      )
   const drafts = candidate.settings.speculative === 'off' ? 0 : draftErrorBar
   const throughput = Math.hypot(bars.throughput, drafts)
   return {

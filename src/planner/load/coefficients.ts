@@ -3,6 +3,7 @@ import type {
   FirstTokenCoefficients,
   StepCoefficients,
 } from '../../core/engine-model.ts'
+import { measuredName } from '../model-facts.ts'
 import { correction, type CorrectionSubject } from './correction.ts'
 import { eraOf } from './scenario.ts'
 
@@ -44,7 +45,7 @@ export const calibrationOf = ({
 }: CorrectionSubject): Calibration | undefined =>
   engine.fitted.calibrations?.findLast(
     (one) =>
-      one.model === layout.model.name &&
+      one.model === measuredName(layout.model) &&
       one.device === layout.device.name &&
       one.weights === (layout.model.moe ? layout.precision.experts : layout.precision.dense) &&
       (one.version === '' || version === '' || one.version === version),

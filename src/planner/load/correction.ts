@@ -1,4 +1,5 @@
 import type { EngineModel } from '../../core/engine-model.ts'
+import { measuredName } from '../model-facts.ts'
 import type { Layout } from '../step/step-time.ts'
 import { eraOf } from './scenario.ts'
 
@@ -18,11 +19,12 @@ export const correction = (
 export function correctionKeys({ engine, layout, version }: CorrectionSubject): string[] {
   const { model, device, precision } = layout
   const era = eraOf(engine, version).from
+  const name = measuredName(model)
   const keys = [
-    `model ${model.name}`,
+    `model ${name}`,
     `kernel ${model.moe ? `${precision.experts} experts` : precision.dense} on ${device.architecture}`,
     `version ${shortVersion(version)}`,
-    `pair ${model.name} on ${device.name}`,
+    `pair ${name} on ${device.name}`,
   ]
   return keys.map((key) => `${era}: ${key}`)
 }

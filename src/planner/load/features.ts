@@ -64,6 +64,14 @@ export const promptFeatures = (
   launch: Math.min(1, prefills) * Math.max(0, layout.model.layers * launchLayerMs - prefillMs),
 })
 
+/** Share of a step that prompts take. */
+export function promptShareOf(features: StepFeatures, coefficients: StepCoefficients): number {
+  const { prefill, prefillStepUs, launch } = coefficients
+  const prompts =
+    features.prefill * prefill + features.prefillStepUs * prefillStepUs + features.launch * launch
+  return prompts / weigh(features, coefficients)
+}
+
 /** What a host takes to launch the kernels of one layer one by one, ms: TensorRT-LLM 1.0 on 32 and 94 layers alike. */
 const launchLayerMs = 0.43
 

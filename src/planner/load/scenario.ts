@@ -13,6 +13,8 @@ export interface Scenario {
   readonly isl: number
   readonly osl: number
   readonly prefixShare: number
+  /** Whether lengths are means of recorded ones, not what every request was asked for. Default: they are. */
+  readonly areLengthsDrawn?: boolean
   readonly load: Load
   /** Null: the engine's default. */
   readonly maxSequences: number | null
@@ -22,6 +24,8 @@ export interface Scenario {
   readonly speculation?: Speculation | null
   /** What each replica bears beside the model. Default: nothing. */
   readonly burdens?: readonly Burden[]
+  /** Times of a step, as a factor: what an engine that is so much slower would do. Default 1. */
+  readonly pace?: number
 }
 
 export interface Limits {

@@ -7,6 +7,7 @@ import {
   firstTokenFeatures,
   prefillCost,
   promptFeatures,
+  promptShareOf,
   type StepFeatures,
   weigh,
 } from './features.ts'
@@ -25,6 +26,8 @@ export interface SteadyState {
   /** Sequences that the engine works on, those in prefill included. */
   readonly admitted: number
   readonly budget: MemoryBudget
+  /** Of the time between two tokens. */
+  readonly promptShare: number
   /** For the fit: what the coefficients were multiplied with. */
   readonly stepFeatures: StepFeatures
   /** The same of the step that sets the throughput. */
@@ -81,10 +84,14 @@ function createPoint(scenario: Scenario) {
       ...tokenFeatures(layout, decodes, context, speculation),
       ...promptFeatures(layout, others / osl, beside.total),
     }
-    const ms = weigh(features, known.step) * known.stepFactor
+    const ms = weigh(features, known.step) * known.stepFactor * (scenario.pace ?? 1)
     const shape = { tokens: decodes * (speculation?.verified ?? 1), sequences: decodes, context }
     const perStep = speculation ? tokensPerStep(speculation) : 1
-    return { features, ms: burdenedMs(burdens, layout, ms * perStep, shape) / perStep }
+    return {
+      features,
+      ms: burdenedMs(burdens, layout, ms * perStep, shape) / perStep,
+      promptShare: promptShareOf(features, known.step),
+    }
   }
 
   function firstToken(
@@ -237,6 +244,7 @@ const finish = (scenario: Scenario, point: Point, found: Found): SteadyState => 
   running: found.running,
   admitted: found.admitted ?? found.running,
   budget: point.budget,
+  promptShare: found.step.promptShare,
   stepFeatures: found.step.features,
   paceFeatures: (found.whole ?? found.step).features,
   firstTokenFeatures: found.first.features,

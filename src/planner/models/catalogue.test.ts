@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { countParameters, moeLayers } from '../model-facts.ts'
+import { countParameters, measuredName, moeLayers } from '../model-facts.ts'
 import { modelCatalogue } from './catalogue.ts'
 import { resolveModel, suggestModels } from './resolve-model.ts'
 
@@ -32,8 +32,9 @@ describe('resolveModel', () => {
     ['meta-llama/Llama-3.1-8B-Instruct', 'Llama-3.1-8B-Instruct'],
     ['nvidia/Llama-3.1-8B-Instruct-FP8', 'Llama-3.1-8B-Instruct'],
     ['llama2-70b-99', 'Llama-2-70b-hf'],
-    ['DeepSeek R1 0528', 'DeepSeek-V3'],
-    ['DeepSeek-R1-Distill-Qwen-32B', 'Qwen2.5-32B-Instruct'],
+    ['DeepSeek R1 0528', 'DeepSeek-R1'],
+    ['DeepSeek-R1-Distill-Qwen-32B', 'DeepSeek-R1-Distill-Qwen-32B'],
+    ['llama-3.3-70b', 'Llama-3.3-70B-Instruct'],
     ['GPTJ 6B', 'gpt-j-6b'],
     ['Mistral 7B', 'Mistral-7B-Instruct-v0.3'],
     ['mistralai/Mistral-7B-v0.1', 'Mistral-7B-v0.1'],
@@ -48,5 +49,15 @@ describe('resolveModel', () => {
     expect(resolveModel('Llama-3.1-80B')).toBeNull()
     expect(resolveModel('nothing-of-the-kind')).toBeNull()
     expect(suggestModels('Llama-3.1-80B')).toContain('Llama-3.1-8B-Instruct')
+  })
+})
+
+describe('a variant', () => {
+  it('is loaded as itself and takes as long as the model of its shape', () => {
+    const facts = resolveModel('deepseek-r1')!
+    expect(facts).toMatchObject({ name: 'DeepSeek-R1', repo: 'deepseek-ai/DeepSeek-R1' })
+    expect(measuredName(facts)).toBe('DeepSeek-V3')
+    const { name: _, repo: __, source: ___, measuredAs: ____, ...shape } = facts
+    expect(resolveModel('deepseek-v3')).toMatchObject(shape)
   })
 })

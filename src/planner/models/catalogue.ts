@@ -1,5 +1,5 @@
 import { deepseekFamily } from './deepseek.ts'
-import type { Entry } from './entry.ts'
+import { type Entry, withVariants } from './entry.ts'
 import { googleFamily } from './google.ts'
 import { llamaFamily } from './llama.ts'
 import { mistralFamily } from './mistral.ts'
@@ -14,4 +14,4 @@ export const modelCatalogue: readonly Entry[] = [
   ...deepseekFamily,
   ...googleFamily,
   ...otherFamilies,
-]
+].flatMap(withVariants)

@@ -28,6 +28,8 @@ export interface Traits {
   readonly native?: NativePrecision
   /** Other names under which people know it. */
   readonly aliases?: readonly string[]
+  /** Repositories of other weights in the same shape. */
+  readonly variants?: readonly string[]
 }
 
 export interface Entry {
@@ -35,13 +37,35 @@ export interface Entry {
   /** Parameters that the publisher reports, in billions: the check on the shape. */
   readonly reportedB: number
   readonly aliases: readonly string[]
+  readonly variants?: readonly string[]
 }
+
+/** The entry and those of its variants: models of their own that take as long as it does. */
+export function withVariants({ variants = [], ...entry }: Entry): Entry[] {
+  const { facts } = entry
+  return [
+    entry,
+    ...variants.map((repo) => ({
+      ...entry,
+      facts: {
+        ...facts,
+        name: nameOf(repo),
+        repo,
+        source: `${facts.source}, whose shape ${repo} has`,
+        measuredAs: facts.name,
+      },
+      aliases: [],
+    })),
+  ]
+}
+
+const nameOf = (repo: string): string => repo.slice(repo.indexOf('/') + 1)
 
 /** One line of the catalogue. The source of the shape is the repository's config.json. */
 export function model(repo: string, reportedB: number, shape: Shape, traits: Traits = {}): Entry {
   const [layers, hidden, heads, kvHeads, headDim, intermediate, vocab, contextMax] = shape
   const facts: ModelFacts = {
-    name: repo.slice(repo.indexOf('/') + 1),
+    name: nameOf(repo),
     repo,
     kind: traits.kind ?? 'decoder',
     layers,
@@ -63,7 +87,7 @@ export function model(repo: string, reportedB: number, shape: Shape, traits: Tra
     nativePrecision: traits.native ?? 'bf16',
     source: `config.json of huggingface.co/${repo}`,
   }
-  return { facts, reportedB, aliases: traits.aliases ?? [] }
+  return { facts, reportedB, aliases: traits.aliases ?? [], variants: traits.variants ?? [] }
 }
 
 const moe = (

@@ -1,6 +1,8 @@
-import type { EngineModel, ErrorBar } from '../../core/engine-model.ts'
-import { calibratedBars, type HalfWidths } from '../load/calibrated-bars.ts'
+import type { EngineModel } from '../../core/engine-model.ts'
+import { calibratedBars } from '../load/calibrated-bars.ts'
 import { calibrationOf } from '../load/coefficients.ts'
+import { intervalsOf } from '../load/intervals.ts'
+import { publishedBars, situationOf } from '../load/published-bars.ts'
 import type { Scenario } from '../load/scenario.ts'
 import { type SteadyState, steadyState } from '../load/steady-state.ts'
 import type { RowInput } from './row.ts'
@@ -48,11 +50,12 @@ export function predictRow(
 ): Prediction | UnsupportedRow {
   const scenario = readScenario(row, engines, catalogues)
   if ('reason' in scenario) return { index, unsupported: scenario.reason }
-  const state = stateOf(scenario, playBurst)
+  const state = foresee(scenario, playBurst)
   const calibration = calibrationOf(scenario)
   const bars = calibration
     ? calibratedBars(calibration, makeupOf(state, scenario))
-    : publishedBars(scenario)
+    : publishedBars(scenario, situationOf(scenario.load, state.promptShare))
+  const { tpot, ttft, e2e, throughput } = intervalsOf(scenario, state, bars)
   return {
     index,
     ttftMsMean: round(state.ttftMs),
@@ -62,16 +65,17 @@ export function predictRow(
     kvBlocks: state.budget.kvBlocks,
     errorBar: {
       confidence: 0.8,
-      ttftMs: around(state.ttftMs, bars.ttft),
-      tpotMs: around(state.tpotMs, bars.tpot),
-      e2eMs: around(state.e2eMs, bars.e2e),
-      outputTokensPerSecond: around(state.outputTokensPerSecond, bars.throughput),
+      ttftMs: rounded(ttft),
+      tpotMs: rounded(tpot),
+      e2eMs: rounded(e2e),
+      outputTokensPerSecond: rounded(throughput),
     },
     ...(calibration ? { isCalibrated: true as const } : {}),
   }
 }
 
-function stateOf(scenario: Scenario, playBurst: PlayBurst | null): SteadyState {
+/** What an engine does under a load: in closed form, but for bursts, which are played. */
+export function foresee(scenario: Scenario, playBurst: PlayBurst | null): SteadyState {
   const state = steadyState(scenario)
   const { load, osl } = scenario
   if (load.kind !== 'saturated' || load.prompts === null || !playBurst) return state
@@ -80,39 +84,12 @@ function stateOf(scenario: Scenario, playBurst: PlayBurst | null): SteadyState {
   return { ...state, ...played, e2eMs: played.ttftMs + played.tpotMs * (osl - 1) }
 }
 
-export type Familiarity = keyof ErrorBar
-
-/** How much of the combination was measured with this engine. */
-export function familiarity({ layout, engine }: Pick<Scenario, 'layout' | 'engine'>): Familiarity {
-  const { model, device } = layout
-  const { measured } = engine.fitted
-  if (measured.includes(`${model.name} on ${device.name}`)) return 'known'
-  const isModelKnown = measured.some((pair) => pair.startsWith(`${model.name} on `))
-  const isDeviceKnown = measured.some((pair) => pair.endsWith(` on ${device.name}`))
-  return isModelKnown && isDeviceKnown ? 'partly' : 'unknown'
-}
-
-/** What published runs of a like combination were off by. */
-export function publishedBars(subject: Pick<Scenario, 'layout' | 'engine'>): HalfWidths {
-  const { tpot, ttft, e2e, throughput } = subject.engine.fitted.errorBars
-  const known = familiarity(subject)
-  return {
-    tpot: tpot[known],
-    ttft: ttft[known],
-    e2e: e2e[known],
-    throughput: throughput[known],
-  }
-}
-
 const makeupOf = (state: SteadyState, { osl }: Scenario) => ({
   step: state.stepFeatures,
   firstToken: state.firstTokenFeatures,
   osl,
 })
 
-const around = (value: number, halfWidth: number): readonly [number, number] => [
-  round(value * Math.exp(-halfWidth)),
-  round(value * Math.exp(halfWidth)),
-]
+const rounded = ([low, high]: readonly [number, number]) => [round(low), round(high)] as const
 
 const round = (value: number): number => Number(value.toPrecision(5))

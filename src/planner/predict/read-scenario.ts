@@ -79,6 +79,7 @@ export function readScenario(
     replicas: ranks.replicas,
     isl,
     osl,
+    areLengthsDrawn: row.areLengthsDrawn,
     prefixShare: Math.min(Math.max(row.prefixShare ?? 0, 0), 0.99),
     load,
     maxSequences: row.maxSequences,

@@ -14,6 +14,8 @@ export interface RowInput {
   readonly precision: string
   readonly isl: number | null
   readonly osl: number | null
+  /** Lengths are fractions, or said to be means: they were drawn, not asked for. */
+  readonly areLengthsDrawn: boolean
   readonly load: string
   readonly rateRps: number | null
   readonly prefixShare: number | null
@@ -77,6 +79,7 @@ export function readRow(given: Readonly<Record<string, string | undefined>>): Ro
     precision: text('precision'),
     isl: count('isl'),
     osl: count('osl'),
+    areLengthsDrawn: ['isl', 'osl'].some((name) => /\d\.\d*[1-9]|mean/i.test(text(name))),
     load: text('concurrency_or_batch'),
     rateRps: number('rate_rps'),
     prefixShare: number('prefix_share'),

@@ -21,7 +21,7 @@ export interface ScalingDecision {
   readonly reason: string
 }
 
-/** The port that the autoscaler's policy is plugged into. */
+/** The port that an autoscaler's policy is plugged into: a function of frames, handed in with a pool's setup. */
 export interface Autoscaler {
   readonly intervalMs: number
   decide(frame: PoolFrame): ScalingDecision

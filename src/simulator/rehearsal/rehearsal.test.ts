@@ -3,6 +3,7 @@ import { engineModels } from '../../engines/models.ts'
 import { disaggregate } from '../../planner/disaggregation/disaggregate.ts'
 import { resolveModel } from '../../planner/models/resolve-model.ts'
 import { plan } from '../../planner/search/plan.ts'
+import type { Scenario } from '../../planner/load/scenario.ts'
 import type { Request } from '../../planner/search/screen.ts'
 import { readRow } from '../../planner/predict/row.ts'
 import { readScenario } from '../../planner/predict/read-scenario.ts'
@@ -10,7 +11,7 @@ import { parseFleet } from '../../planner/workload/fleet.ts'
 import { parseWorkload } from '../../planner/workload/parse-workload.ts'
 import { parseSlo } from '../../planner/workload/slo.ts'
 import { drawRequests } from './drawn-requests.ts'
-import { playBurst } from './play-burst.ts'
+import { burstRequests, playBurst } from './play-burst.ts'
 import { rehearse, rehearseApart } from './rehearse.ts'
 
 const request = (change: Partial<Request> = {}): Request => ({
@@ -103,4 +104,37 @@ test('a burst is played with all that waits', () => {
   expect(all.ttftMs).toBeGreaterThan(few.ttftMs)
   const narrow = playBurst({ ...scenario, maxSequences: 32 }, 1000)!
   expect(narrow.outputTokensPerSecond).toBeLessThan(all.outputTokensPerSecond)
+})
+
+describe('a burst of recorded conversations', () => {
+  const scenarioOf = (isl: string, osl: string) =>
+    readScenario(
+      readRow({
+        engine: 'sglang',
+        model: 'llama-3.1-8b',
+        gpu: 'h100',
+        tp: '1',
+        isl,
+        osl,
+        concurrency_or_batch: 'num_prompts=1000',
+      }),
+      engineModels,
+    ) as Scenario
+
+  test('has their means, and answers of a few words', () => {
+    const requests = burstRequests(scenarioOf('219.2', '200.8'), 1000)
+    const answers = requests.map(({ answerTokens }) => answerTokens)
+    const mean = (values: readonly number[]) =>
+      values.reduce((sum, value) => sum + value, 0) / values.length
+    expect(mean(answers) / 200.8).toBeCloseTo(1, 1)
+    expect(mean(requests.map(({ promptTokens }) => promptTokens)) / 219.2).toBeCloseTo(1, 1)
+    expect(Math.min(...answers)).toBe(4)
+    expect(Math.max(...answers)).toBeLessThanOrEqual(2044)
+    expect(answers.filter((tokens) => tokens < 10).length).toBeGreaterThan(50)
+  })
+
+  test('is alike where whole numbers were asked for', () => {
+    const requests = burstRequests(scenarioOf('128', '2048'), 10)
+    expect(new Set(requests.map(({ answerTokens }) => answerTokens))).toEqual(new Set([2048]))
+  })
 })

@@ -2,8 +2,11 @@ import type { Scenario } from '../../contract/scenario.ts'
 import type { EngineModel } from '../../core/engine-model.ts'
 import { AppError } from '../../core/errors.ts'
 import type { Recording } from '../../injector/policy/workload/schedule.ts'
+import { calibrationOf } from '../../planner/load/coefficients.ts'
+import type { Scenario as Deployment } from '../../planner/load/scenario.ts'
 import { readRow } from '../../planner/predict/row.ts'
 import { builtIn, type Catalogues, readScenario } from '../../planner/predict/read-scenario.ts'
+import { createTargetScaler } from '../cluster/target-scaler.ts'
 import { defaultParameters, type EngineParameters } from '../engine/parameters.ts'
 import type { Fault, PoolSetup, SimulationSetup } from '../setup.ts'
 import { linearStepTime } from '../step-times.ts'
@@ -36,10 +39,24 @@ export function simulationSetup(
   }
 }
 
+/** Pools whose step times come from a calibration of the user's own. */
+export const calibratedPools = (
+  { pools }: Scenario,
+  engines: readonly EngineModel[],
+  catalogues: Catalogues = builtIn,
+): string[] =>
+  pools
+    .filter(
+      (pool) =>
+        pool.deployment !== undefined &&
+        calibrationOf(deploymentOf(pool, {}, engines, catalogues)) !== undefined,
+    )
+    .map(({ name }) => name)
+
 type Pool = Scenario['pools'][number]
 
 function poolSetup(pool: Pool, engines: readonly EngineModel[], catalogues: Catalogues): PoolSetup {
-  const { name, replicas, weight, role, start, transfer, transferPerTokenMs, step } = pool
+  const { name, replicas, weight, role, start, transfer, transferPerTokenMs, step, scaling } = pool
   // Whoever leaves a setting out gets the one of the engine's kind.
   const change = Object.fromEntries(
     Object.entries(pool.engine).filter(([, value]) => value !== undefined),
@@ -51,11 +68,15 @@ function poolSetup(pool: Pool, engines: readonly EngineModel[], catalogues: Cata
     role,
     startMs: start,
     transferMs: (tokens) => transfer + tokens * transferPerTokenMs,
+    ...(scaling ? { autoscaler: scalerOf(scaling) } : {}),
     ...(step
       ? { engine: { ...defaultParameters, ...change }, stepTime: linearStepTime(millis(step)) }
-      : planned(pool, change, engines, catalogues)),
+      : plannedEngine(deploymentOf(pool, change, engines, catalogues), change)),
   }
 }
+
+const scalerOf = ({ every, downAfter, ...rule }: NonNullable<Pool['scaling']>) =>
+  createTargetScaler({ ...rule, intervalMs: Math.max(1, every), downAfterMs: downAfter })
 
 const millis = (step: NonNullable<Pool['step']>) => ({
   baseMs: step.base,
@@ -65,12 +86,12 @@ const millis = (step: NonNullable<Pool['step']>) => ({
   promptPairMs: step.promptPair,
 })
 
-function planned(
+function deploymentOf(
   pool: Pool,
   change: Partial<EngineParameters>,
   engines: readonly EngineModel[],
   catalogues: Catalogues,
-) {
+): Deployment {
   const { engine, version, model, gpu, gpus, tp, pp, dp, ep, precision, kvDtype, memoryShare } =
     pool.deployment!
   const { speculative, compile } = pool.deployment!
@@ -107,7 +128,7 @@ function planned(
     throw new AppError('simulation/bad-scenario', {
       message: `pool "${pool.name}": ${deployment.reason}`,
     })
-  return plannedEngine(deployment, change)
+  return deployment
 }
 
 const faultOf = (fault: Scenario['faults'][number]): Fault =>
