@@ -42,10 +42,16 @@ export const warmOverHttp: Warm = async (url, spec) => {
 }
 
 const answerBytesMax = 65_536
+/** RFC 7240: engines that know it answer when they have loaded, others at once. */
+const patience = { prefer: 'wait=1' }
+const patienceMs = 1000
 
 export const probeOverHttp: Probe = async (engine, url, path, timeoutMs) => {
   try {
-    const response = await fetch(url + path, { signal: AbortSignal.timeout(timeoutMs) })
+    const response = await fetch(url + path, {
+      headers: timeoutMs > 2 * patienceMs ? patience : {},
+      signal: AbortSignal.timeout(timeoutMs),
+    })
     const body = await response.text()
     return engine.readHealth(response.status, body.slice(0, answerBytesMax))
   } catch {

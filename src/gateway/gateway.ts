@@ -108,6 +108,7 @@ export function createGateway(options: GatewayOptions, deps: GatewayDeps): Gatew
     shedding,
     meter: deps.meter,
     log,
+    catchUp: () => watch.poll(),
     wake: createWaker((route) => deps.sendToSupervisor({ type: 'wake', route })),
     isDraining: false,
     active: 0,
@@ -162,6 +163,7 @@ export function createGateway(options: GatewayOptions, deps: GatewayDeps): Gatew
       await until(() => journal.pendingBytes === 0, cutMs)
       limiter.close()
       clearInterval(ticker)
+      watch.close()
       loop.close()
       journal.close()
       await table.close()

@@ -132,6 +132,17 @@ describe('a replica that is killed', () => {
 })
 
 describe('a new snapshot', () => {
+  it('is known to the request that follows it', async () => {
+    const started = await gateway({ routes: {} })
+    const { url } = await engine()
+    for (let round = 0; round < 5; round++) {
+      const [model, secret] = [`ant-${round}`, `bln_new_${round}`]
+      started.publish({ routes: { [model]: [url] }, keys: [{ secret }] })
+      const response = await started.post(chatPath, chat({ model }), { key: secret })
+      expect(response.status).toBe(200)
+    }
+  })
+
   it('changes keys and routes at once, and leaves what is under way alone', async () => {
     const slow = await startFakeEngine({
       tokens: Array.from({ length: 20 }, () => 'a'),

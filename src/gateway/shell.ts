@@ -42,6 +42,8 @@ export interface Shell {
   readonly shedding: Shedding
   readonly meter: GatewayMeter
   readonly log: Log
+  /** Takes a newer snapshot, if there is one: what was acknowledged a moment ago is not denied. */
+  readonly catchUp: () => void
   /** Asks control to start a model that sleeps. */
   wake(route: string): void
   isDraining: boolean

@@ -37,6 +37,7 @@ export async function startEngine(
   // A step has to hold a token of every answer and still have room for a prompt.
   const batchTokens = Math.max(flags.batchTokens, flags.sequencesMax + 32)
   let state: EngineState = { kind: 'loading', share: 0 }
+  const settled = Promise.withResolvers<void>()
   let serving: Serving | null = null
   let metrics: EngineMetrics | null = null
   const onBroken = (error: AppError): void => {
@@ -45,6 +46,7 @@ export async function startEngine(
   }
   const engineServer = createEngineServer({
     health: () => judgeHealth(state, stepStartedMs(serving), systemClock.monotonicMs()),
+    settled: settled.promise,
     metrics: async () => (metrics ? metrics.read() : ''),
     serving: () => takeServing(state, serving),
     onUnexpected: (error) => deps.log.error({ err: error, code: error.code }, 'a request failed'),
@@ -77,6 +79,8 @@ export async function startEngine(
     } catch (thrown) {
       state = { kind: 'failed', error: toAppError(thrown) }
       throw thrown
+    } finally {
+      settled.resolve()
     }
   }
 
@@ -85,6 +89,7 @@ export async function startEngine(
     loaded: load(),
     async drain(limitMs) {
       state = { kind: 'draining' }
+      settled.resolve()
       await drainServer(engineServer, limitMs)
     },
   }

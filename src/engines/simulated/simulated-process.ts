@@ -44,6 +44,7 @@ export async function startSimulatedEngine(
   }
   const engineServer = createEngineServer({
     health: () => judgeHealth(state, null, systemClock.monotonicMs()),
+    settled: Promise.resolve(),
     metrics: () => metrics.read(),
     serving: () => {
       if (state.kind !== 'ready') throw new AppError('engine/draining', { message: 'draining' })

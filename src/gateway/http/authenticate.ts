@@ -1,13 +1,12 @@
 import { hash } from 'node:crypto'
 import type { SnapshotKey } from '../../contract/snapshot.ts'
-import type { RouteTable } from '../route-table.ts'
+import type { Shell } from '../shell.ts'
 import { reject, type Rejection } from './rejection.ts'
 
 /** Finds the key of an `Authorization` header. The key itself is kept nowhere, only its hash is compared. */
 export function authenticate(
   header: string | undefined,
-  table: RouteTable,
-  nowMs: number,
+  { table, clock, catchUp }: Pick<Shell, 'table' | 'clock' | 'catchUp'>,
 ): SnapshotKey | Rejection {
   const secret = header !== undefined && /^bearer /i.test(header) ? header.slice(7).trim() : ''
   if (secret === '')
@@ -17,12 +16,14 @@ export function authenticate(
     )
   if (!table.isLoaded)
     return reject('gateway/no-ready-replica', 'The platform is starting.', { retryAfterMs: 1000 })
-  const key = table.keys.get(hash('sha256', secret, 'hex'))
+  const digest = hash('sha256', secret, 'hex')
+  if (!table.keys.has(digest)) catchUp()
+  const key = table.keys.get(digest)
   if (!key)
     return reject('key/unknown', `Incorrect API key provided: ${mask(secret)}.`, {
       apiCode: 'invalid_api_key',
     })
-  if (key.expiresAtMs !== null && key.expiresAtMs <= nowMs)
+  if (key.expiresAtMs !== null && key.expiresAtMs <= clock.nowMs())
     return reject('key/unknown', `The API key ${mask(secret)} has expired.`)
   return key
 }

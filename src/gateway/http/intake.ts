@@ -64,8 +64,8 @@ export class Intake implements Timed, BodyListener, LimitWaiter, Held {
   }
 
   #begin(): void {
-    const { table, clock, bodies, wheel } = this.#shell
-    const key = authenticate(this.#request.headers.authorization, table, clock.nowMs())
+    const { clock, bodies, wheel } = this.#shell
+    const key = authenticate(this.#request.headers.authorization, this.#shell)
     if (isRejection(key)) return this.#refuse(key)
     this.#record.key = key
     const refusal = admission.refuseForNow(this.#shell)
@@ -94,6 +94,7 @@ export class Intake implements Timed, BodyListener, LimitWaiter, Held {
     this.#body = body
     this.#scanned = scanned
     record.checked = checked
+    if (!table.routes.has(checked.model)) this.#shell.catchUp()
     const denial = admission.refuseRoute(table, record.key!, record.endpoint, checked.model)
     if (denial) return this.#refuse(denial)
     this.#reserve()

@@ -72,9 +72,7 @@ function route(
   if (request.method !== 'GET') return refuseMethod(shell, request, response, 'GET')
   if (path === '/health') return answerHealth(shell, response)
   const needsKey = path !== '/metrics' || pages.metricsNeedKey
-  const key = needsKey
-    ? authenticate(request.headers.authorization, shell.table, shell.clock.nowMs())
-    : null
+  const key = needsKey ? authenticate(request.headers.authorization, shell) : null
   if (isRejection(key)) return refuseEarly(shell, request, response, key)
   if (path === '/metrics') return void answerMetrics(shell, pages, response)
   const name = path.slice('/v1/models/'.length)

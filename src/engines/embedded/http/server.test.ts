@@ -29,11 +29,15 @@ let loop: BatchLoop
 let engine: EngineServer
 let url: string
 let waitingMax: number
+let isLoading: boolean
+let load: PromiseWithResolvers<void>
 const unexpected: string[] = []
 
 beforeEach(async () => {
   answer = 'Hello'
   waitingMax = 4
+  isLoading = false
+  load = Promise.withResolvers()
   unexpected.length = 0
   session = createScriptedSession({
     sequences: 2,
@@ -76,7 +80,11 @@ beforeEach(async () => {
     embeddings: null,
   }
   engine = createEngineServer({
-    health: () => ({ status: 200, body: { state: 'ready', reason: 'ready' } }),
+    health: () =>
+      isLoading
+        ? { status: 503, body: { state: 'loading', reason: 'loading' } }
+        : { status: 200, body: { state: 'ready', reason: 'ready' } },
+    settled: load.promise,
     metrics: () => Promise.resolve(''),
     serving: () => serving,
     onUnexpected: (error) => unexpected.push(error.message),
@@ -105,6 +113,25 @@ async function readStream(response: Response): Promise<any[]> {
   expect(events.pop()).toBe('data: [DONE]')
   return events.map((event) => JSON.parse(event.slice('data: '.length)) as unknown)
 }
+
+describe('/health', () => {
+  const ask = (prefer?: string): Promise<Response> =>
+    fetch(`${url}/health`, { headers: prefer === undefined ? {} : { prefer } })
+
+  it('answers who is ready to wait once it has loaded, others at once', async () => {
+    isLoading = true
+    const patient = ask('respond-async, wait=10')
+    expect((await ask()).status).toBe(503)
+    isLoading = false
+    load.resolve()
+    expect((await patient).status).toBe(200)
+  })
+
+  it('keeps nobody longer than they asked for', async () => {
+    isLoading = true
+    expect(await (await ask('wait=1')).json()).toMatchObject({ state: 'loading' })
+  })
+})
 
 describe('chat completions', () => {
   it('give text, the reason of the end and usage', async () => {

@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises'
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
 import { AppError, toAppError } from '../../../core/errors.ts'
 import type { HealthAnswer } from '../health.ts'
@@ -11,6 +12,8 @@ import type { Handler, Serving } from './serving.ts'
 
 export interface ServerDeps {
   health(): HealthAnswer
+  /** Resolves once it is no longer loading, for whatever reason. */
+  readonly settled: Promise<unknown>
   metrics(): Promise<string>
   /** Throws `engine/loading`, `engine/draining` or `engine/failed` where no request can be taken. */
   serving(): Serving
@@ -73,12 +76,22 @@ async function answer(
     throw new AppError('request/unknown-path', { message: `there is no ${path}` })
   if (incoming.method !== 'GET' && incoming.method !== 'HEAD') throw wrongMethod(path, 'GET')
   if (path === '/health') {
+    const waitMs = preferredWaitMs(incoming.headers.prefer)
+    await Promise.race([deps.settled, sleep(waitMs, undefined, { ref: false })])
     const { status, body } = deps.health()
     return write(response, status, JSON.stringify(body), 'application/json')
   }
   if (path === '/metrics')
     return write(response, 200, await deps.metrics(), 'text/plain; version=0.0.4; charset=utf-8')
   sendJson(response, listModels(deps.serving()))
+}
+
+const waitMsMax = 10_000
+
+/** `Prefer: wait=SECONDS` (RFC 7240): who waits for the model hears of it the moment it has loaded, without asking again. */
+function preferredWaitMs(prefer: string | string[] | undefined): number {
+  const seconds = Number(/(?:^|[,;\s])wait=(\d{1,3})(?:$|[,;\s])/.exec(String(prefer))?.[1] ?? 0)
+  return Math.min(seconds * 1000, waitMsMax)
 }
 
 const startedS = Math.floor(Date.now() / 1000)
