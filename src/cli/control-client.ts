@@ -1,6 +1,7 @@
 import { z } from 'zod'
 import {
   deploymentList,
+  engineList,
   keyCreated,
   keyList,
   keyView,
@@ -10,6 +11,7 @@ import {
   revisionList,
   statusView,
   usageList,
+  type EngineView,
   type KeyCreated,
   type KeyInput,
   type KeyPatch,
@@ -44,6 +46,7 @@ export interface ControlClient {
   history(name: string): Promise<readonly RevisionView[]>
   rollback(name: string, input: RollbackInput): Promise<DeploymentView>
   rollout(name: string, action: RolloutAction): Promise<DeploymentView>
+  engines(): Promise<readonly EngineView[]>
   nodes(): Promise<readonly NodeView[]>
   drainNode(name: string, why?: string): Promise<NodeView>
   restoreNode(name: string): Promise<NodeView>
@@ -113,6 +116,7 @@ export function createControlClient(options: ControlOptions): ControlClient {
       ask(deploymentView, 'POST', `${named('deployments', name)}/rollback`, input),
     rollout: (name, action) =>
       ask(deploymentView, 'POST', `${named('deployments', name)}/rollout`, { action }),
+    engines: async () => (await ask(engineList, 'GET', '/engines')).engines,
     nodes: async () => (await ask(nodeList, 'GET', '/nodes')).nodes,
     drainNode: (name, why) => ask(nodeView, 'POST', `${named('nodes', name)}/drain`, { why }),
     restoreNode: (name) => ask(nodeView, 'DELETE', `${named('nodes', name)}/drain`),

@@ -69,7 +69,7 @@ export function nameFrom(model: string): string {
 }
 
 /** `speculation.tokens=3`: a dot leads into what a setting consists of. The contract checks the rest. */
-function settingsFrom(assignments: readonly string[]): Record<string, unknown> {
+export function settingsFrom(assignments: readonly string[]): Record<string, unknown> {
   const known = Object.keys(engineSettings.shape)
   const settings: Record<string, unknown> = {}
   for (const assignment of assignments) {

@@ -22,6 +22,7 @@ export function exitCodeOf(error: AppError): number {
   if (error.code === 'cli/timeout') return exitCodes.timeout.code
   if (error.code === 'cli/interrupted') return exitCodes.interrupted.code
   if (error.code === 'deployment/rolled-back') return exitCodes.negative.code
+  if (error.code === 'deployment/slo-unmet') return exitCodes.negative.code
   if (error.code === 'deployment/failed') return exitCodes.negative.code
   if (error.status === 401 || error.status === 403) return exitCodes.auth.code
   if (error.status === 404) return exitCodes.notFound.code

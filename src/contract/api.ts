@@ -99,6 +99,8 @@ export const nodeView = z.object({
   devices: z.array(
     z.object({
       id: z.string(),
+      /** `simulated`: only played. */
+      vendor: z.string(),
       model: z.string(),
       memoryBytes: z.number(),
       /** Replicas that hold it, or a part of it. */
@@ -109,6 +111,16 @@ export const nodeView = z.object({
 })
 export type NodeView = z.infer<typeof nodeView>
 export const nodeList = z.object({ nodes: z.array(nodeView) })
+
+/** An engine as the machine of control could start it. */
+export const engineView = z.object({
+  name: z.string(),
+  tasks: z.array(z.string()),
+  /** The program that would be started. Null: it is not installed there; containers bring their own. */
+  program: z.string().nullable(),
+})
+export type EngineView = z.infer<typeof engineView>
+export const engineList = z.object({ engines: z.array(engineView) })
 
 export const drainInput = z.strictObject({ why: why.default('maintenance') })
 

@@ -150,6 +150,13 @@ export const catalogue = {
   'runtime/unreachable': unavailable('Check that it runs, its address and what may reach it.'),
   'runtime/refused': broken('The message is what the runtime said: mend what it names.'),
 
+  'deployment/slo-unmet': conflict(
+    'Loosen --slo, lower --rate, or give it more or larger --hardware.',
+  ),
+  'deployment/no-engine': conflict(
+    'Install one of them, name it under `engines:` in the config, take a --runtime with containers, or rehearse with --engine simulated.',
+  ),
+
   'deployment/failed': broken('`baleen logs NAME` shows what its engine said.'),
 
   'model/not-found': missing(

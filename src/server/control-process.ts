@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { findEngine } from '../engines/index.ts'
+import { engines, findEngine } from '../engines/index.ts'
 import { simulationOf } from '../engines/simulated/simulated.ts'
 import { checkModel, createModelSource } from './control/model-source.ts'
 import { simulatedScenario } from './simulated/step-model.ts'
@@ -18,6 +18,7 @@ await runControl(boot, () => ({
   version,
   databaseUrl: readEnvironment().databaseUrl,
   environment: engineEnvironment(),
+  engines,
   findEngine,
   modelSource: createModelSource(models),
   checkModel: async (spec) => {

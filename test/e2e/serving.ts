@@ -1,4 +1,5 @@
 import { spawn, type ChildProcess } from 'node:child_process'
+import { once } from 'node:events'
 import { existsSync, mkdtempSync, readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
 import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
@@ -18,6 +19,12 @@ export interface ServeOptions {
   readonly port?: number
 }
 
+export interface Ran {
+  readonly code: number | null
+  readonly stdout: string
+  readonly stderr: string
+}
+
 export interface Serving {
   readonly url: string
   readonly port: number
@@ -32,6 +39,8 @@ export interface Serving {
   pids(role: 'gateway' | 'control' | 'replica'): number[]
   /** A request to control's API as the CLI of this machine makes it. */
   api(method: string, path: string, body?: unknown): Promise<Response>
+  /** Runs a command of the program against this Baleen, in a process of its own. Input is not a terminal. */
+  baleen(...argv: readonly string[]): Promise<Ran>
   /** SIGTERM, and wait until nothing is left. */
   stop(): Promise<void>
   /** Stop, and remove the data directory. */
@@ -92,6 +101,7 @@ export async function serve(options: ServeOptions = {}): Promise<Serving> {
         ...(body === undefined ? {} : { body: JSON.stringify(body) }),
       })
     },
+    baleen: (...argv) => runProgram([...argv, '--data', dataDirectory]),
     async stop() {
       if (supervisor.exitCode === null && supervisor.signalCode === null) supervisor.kill('SIGTERM')
       await until('every process has ended', () => {
@@ -106,6 +116,17 @@ export async function serve(options: ServeOptions = {}): Promise<Serving> {
     },
   }
   return serving
+}
+
+async function runProgram(argv: readonly string[]): Promise<Ran> {
+  const child = spawn(process.execPath, [join(root, 'src/main.ts'), ...argv], {
+    stdio: ['ignore', 'pipe', 'pipe'],
+  })
+  let [stdout, stderr] = ['', '']
+  child.stdout.on('data', (chunk: Buffer) => (stdout += chunk.toString()))
+  child.stderr.on('data', (chunk: Buffer) => (stderr += chunk.toString()))
+  const [code] = (await once(child, 'close')) as [number | null]
+  return { code, stdout, stderr }
 }
 
 /** Polls until true; an exception counts as "not yet" and is told at the end. */

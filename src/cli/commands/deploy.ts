@@ -1,7 +1,10 @@
-import type { DeploymentView } from '../../contract/deployment.ts'
+import type { DeploymentSpec, DeploymentView } from '../../contract/deployment.ts'
 import { awaitReady } from '../await-ready.ts'
 import { defineCommand, usageError } from '../command.ts'
+import { confirm } from '../confirm.ts'
 import { connect, connectionFlags } from '../connection.ts'
+import type { Planned } from '../deploy/plan-deployment.ts'
+import { exitCodes } from '../exit-code.ts'
 import { createProgress } from '../progress.ts'
 
 /** Loading a large model from a slow disk takes its time. */
@@ -11,11 +14,12 @@ export const deploy = defineCommand({
   name: 'deploy',
   summary: 'Run a model, or change how it runs',
   details:
-    'Creates the deployment, or replaces the one of that name, and waits until it is ready. Exit code 5: it does not get ready.',
+    'Creates the deployment, or replaces the one of that name, and waits until it is ready. With --slo it plans first: the engine among those installed, devices, layout and settings that keep it, shown and asked about before anything starts; where the --hardware is not there, the engine `simulated` plays it. Exit code 5: it does not get ready, no plan keeps the SLO, or you said no.',
   examples: [
     'deploy bundled:minimind2-small',
     'deploy tinyllama --replicas 2 --set contextTokens=2048',
     'deploy ./model.gguf --name mine --route team/mine',
+    'deploy llama-3.1-70b --hardware h100:8 --slo ttft.p95=500ms,tpot.p95=50ms --rate 4/s',
     'deploy llama-3.1-70b --engine simulated --hardware h100:8',
     'deploy -f deployments.yaml',
   ],
@@ -39,10 +43,35 @@ export const deploy = defineCommand({
     replicas: { kind: 'integer', hint: 'N', summary: 'Engines to run (1)' },
     route: { kind: 'text', hint: 'MODEL', summary: 'Model name that clients write (the name)' },
     task: { kind: 'text', choices: ['generate', 'embed'], summary: 'What it offers (generate)' },
-    engine: { kind: 'text', summary: 'Engine that runs it (embedded)' },
-    hardware: { kind: 'text', hint: 'H100:8', summary: 'Accelerators of one replica' },
+    engine: {
+      kind: 'text',
+      summary: 'Engine that runs it (embedded); auto: as the plan says, which --slo does by itself',
+    },
+    hardware: {
+      kind: 'text',
+      hint: 'H100:8',
+      summary: 'Accelerators of one replica; with a plan: all that it may use (what is here)',
+    },
     runtime: { kind: 'text', summary: 'Where it runs (process)' },
     set: { kind: 'text', hint: 'SETTING=VALUE', repeats: true, summary: 'Engine setting' },
+    slo: {
+      kind: 'text',
+      hint: 'LIMITS',
+      summary: 'Plan for these limits, like ttft.p95=500ms,tpot.p95=50ms, and promise them',
+    },
+    workload: {
+      kind: 'text',
+      hint: 'NAME|ISL,OSL|FILE|route:NAME',
+      summary: 'What the plan is for, as in `baleen plan` (chat)',
+    },
+    rate: { kind: 'text', hint: '12/s', summary: 'Requests that the plan has to carry' },
+    objective: {
+      kind: 'text',
+      choices: ['cost', 'latency', 'throughput', 'energy', 'quality'],
+      summary: 'What ranks the configurations that keep the limits (cost)',
+    },
+    quick: { kind: 'boolean', summary: 'Plan without playing the best configurations' },
+    yes: { kind: 'boolean', short: 'y', summary: 'Deploy the plan without asking' },
     'no-wait': { kind: 'boolean', summary: 'Return once it is recorded' },
     'ready-timeout': { kind: 'duration', hint: '10m', summary: 'Longest wait until it is ready' },
     ...connectionFlags,
@@ -53,12 +82,26 @@ export const deploy = defineCommand({
       throw usageError('name a MODEL, or give --file')
     const { specFromFlags } = await import('../deployment-spec.ts')
     const { absoluteModel, readSpecs } = await import('../deploy/spec-files.ts')
-    const specs =
-      flags.file === undefined
-        ? [specFromFlags(absoluteModel(model ?? '', io), flags)]
-        : await readSpecs(flags.file, io)
+    const isPlanned = flags.slo !== undefined || flags.engine === 'auto'
+    if (isPlanned && model === undefined)
+      throw usageError('--slo plans one MODEL; a file says its own `slo:`')
+    const path = absoluteModel(model ?? '', io)
+    const described =
+      flags.file !== undefined
+        ? await readSpecs(flags.file, io)
+        : isPlanned
+          ? []
+          : [specFromFlags(path, flags)]
 
     const control = await connect(flags, io)
+    let planned: Planned | null = null
+    if (isPlanned) {
+      const { planDeployment } = await import('../deploy/plan-deployment.ts')
+      planned = await planDeployment(path, flags, control, io, output)
+      const question = `Deploy ${deploymentText(planned.spec)}?`
+      if (!flags.yes && !(await confirm(question, io))) return exitCodes.negative.code
+    }
+    const specs = planned ? [planned.spec] : described
     const progress = createProgress(io, output)
     const deployed: DeploymentView[] = []
     for (const spec of specs) {
@@ -74,6 +117,13 @@ export const deploy = defineCommand({
         )
     for (const { spec, warnings } of ready)
       for (const warning of warnings) output.note(`${spec.name}: not honoured: ${warning}`)
-    if (output.json) output.data(flags.file === undefined ? ready[0] : ready, () => '')
+    const shown = flags.file === undefined ? ready[0] : ready
+    if (output.json)
+      output.data(planned ? { plan: planned.report, deployment: shown } : shown, () => '')
+    return exitCodes.ok.code
   },
 })
+
+/** "llama as 4 × vllm on H100-SXM-80GB:2". */
+const deploymentText = ({ name, replicas, engine, hardware }: DeploymentSpec): string =>
+  `${name} as ${replicas} × ${engine}${hardware === undefined ? '' : ` on ${hardware} each`}`

@@ -168,7 +168,7 @@ describe('drain', () => {
     isSpot: false,
     pricePerHourUsd: null,
     replicas,
-    devices: [{ id: 'a', model: 'H100', memoryBytes: 1, replicas }],
+    devices: [{ id: 'a', vendor: 'nvidia', model: 'H100', memoryBytes: 1, replicas }],
   })
 
   it('waits until the node is empty', async () => {

@@ -2,30 +2,29 @@ import { stringify } from 'yaml'
 import { type Emission, plainName } from './emission.ts'
 
 /** An entry for `deployments:` of Baleen's config file, with everything that the plan decides. */
-export function baleenDeployment(emission: Emission): string {
+export const baleenDeployment = (emission: Emission): string =>
+  stringify({ deployments: [deploymentOf(emission)] })
+
+/** The same as an object. */
+export function deploymentOf(emission: Emission) {
   const { settings, model, source, device } = emission
   // llama.cpp is what the embedded engine is made of: it takes 256 sequences, and what it finds of devices.
   const isEmbedded = settings.engine === 'llama' || settings.engine === 'embedded'
   const devices = settings.devices / settings.replicas
-  const deployment = {
-    deployments: [
-      {
-        name: plainName(emission),
-        model: source,
-        engine: isEmbedded ? 'embedded' : settings.engine,
-        replicas: settings.replicas,
-        route: model.name.replace(/[^\w.:@/-]/g, '-'),
-        ...(isEmbedded ? {} : { hardware: `${device.name}:${devices}` }),
-        settings: {
-          contextTokens: Math.max(64, settings.contextMax),
-          sequencesMax: Math.min(isEmbedded ? 256 : 65_536, settings.maxSequences),
-          batchTokens: Math.max(32, settings.batchedTokens),
-          ...(isEmbedded ? {} : layoutOf(emission)),
-        },
-      },
-    ],
+  return {
+    name: plainName(emission),
+    model: source,
+    engine: isEmbedded ? 'embedded' : settings.engine,
+    replicas: settings.replicas,
+    route: model.name.replace(/[^\w.:@/-]/g, '-'),
+    ...(isEmbedded ? {} : { hardware: `${device.name}:${devices}` }),
+    settings: {
+      contextTokens: Math.max(64, settings.contextMax),
+      sequencesMax: Math.min(isEmbedded ? 256 : 65_536, settings.maxSequences),
+      batchTokens: Math.max(32, settings.batchedTokens),
+      ...(isEmbedded ? {} : layoutOf(emission)),
+    },
   }
-  return stringify(deployment)
 }
 
 const layoutOf = ({ settings, model }: Emission) => ({

@@ -84,6 +84,7 @@ export async function bench(): Promise<Bench> {
       if (model === 'none')
         throw new AppError('model/not-found', { message: `no model "${model}"` })
     },
+    engines: async () => [{ name: 'embedded', tasks: ['generate'], program: '/node' }],
     adminToken,
     log: silentLog,
     metrics: async () => 'up 1\n',

@@ -11,6 +11,7 @@ import { AppError } from '../../core/errors.ts'
 import type { Log } from '../../core/log.ts'
 import { authenticate } from './authentication.ts'
 import { deploymentRoutes } from './deployment-routes.ts'
+import { engineRoutes } from './engine-routes.ts'
 import { asApiError, sendError } from './errors.ts'
 import { injectionRoutes } from './injection-routes.ts'
 import { keyRoutes } from './key-routes.ts'
@@ -96,6 +97,7 @@ export async function createApi(deps: ApiDeps): Promise<Api> {
       deploymentRoutes(scope, deps)
       rolloutRoutes(scope, deps)
       nodeRoutes(scope, deps)
+      engineRoutes(scope, deps)
       logRoutes(scope, deps)
       keyRoutes(scope, deps)
       usageRoutes(scope, deps)

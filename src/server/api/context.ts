@@ -2,7 +2,7 @@ import type { FastifyBaseLogger, FastifyInstance, RawServerDefault } from 'fasti
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { ZodTypeProvider } from 'fastify-type-provider-zod'
 import type { DeploymentSpec } from '../../contract/deployment.ts'
-import type { StatusView } from '../../contract/api.ts'
+import type { EngineView, StatusView } from '../../contract/api.ts'
 import type { Clock } from '../../core/clock.ts'
 import type { Deployer } from '../../deployer/deployer.ts'
 import type { Runtime } from '../../runtimes/runtime.ts'
@@ -16,6 +16,8 @@ export interface ApiContext {
   readonly requests: Pick<RequestQueries, 'recent' | 'usage'>
   readonly injections: InjectionQueries
   readonly logs: Runtime['logs']
+  /** Looks anew: one may have been installed a moment ago. */
+  readonly engines: () => Promise<readonly EngineView[]>
   readonly clock: Clock
   readonly status: Omit<StatusView, 'deployments'>
   /** Refuses what could never run. Throws `engine/unknown`, `request/unsupported`, `model/…`. */

@@ -23,8 +23,9 @@ export function nodeRoutes(scope: Scope, { registry, deployer, clock }: ApiConte
         reason: drain ? `${drain.why} (${drain.by})` : node.reason,
         isSpot: node.isSpot,
         pricePerHourUsd: node.pricePerHourUsd,
-        devices: node.devices.map(({ id, model, memoryBytes }) => ({
+        devices: node.devices.map(({ id, vendor, model, memoryBytes }) => ({
           id,
+          vendor,
           model,
           memoryBytes,
           replicas: here.filter(({ devices }) => devices.includes(id)).map((one) => one.id),

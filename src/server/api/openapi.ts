@@ -17,6 +17,7 @@ export async function openApiDocument(): Promise<object> {
     status: {} as never,
     checkEngine: never,
     checkModel: never,
+    engines: never,
     adminToken: '',
     log: silentLog,
     metrics: never,

@@ -17,6 +17,7 @@ import { createApi } from '../api/api.ts'
 import { isRunning } from '../process-table.ts'
 import { reachableUrl } from '../reachable-url.ts'
 import { deviceNames } from './device-names.ts'
+import { findEnginePrograms } from './engine-programs.ts'
 import { createUsageReplay } from '../usage/usage-replay.ts'
 import { readAdminToken } from './admin-token.ts'
 import { createApiKey } from './api-key.ts'
@@ -33,6 +34,7 @@ export interface ControlDeps {
   /** What engines inherit. */
   readonly environment: Readonly<Record<string, string | undefined>>
   readonly log: Log
+  readonly engines: readonly Engine[]
   /** Throws `engine/unknown`. */
   readonly findEngine: (name: string) => Engine
   readonly modelSource: ModelSource
@@ -136,6 +138,7 @@ export async function startControl(boot: Boot, deps: ControlDeps): Promise<Contr
     },
     checkEngine: (spec) => checkEngine(deps.findEngine(spec.engine), spec),
     checkModel: deps.checkModel,
+    engines: () => findEnginePrograms(deps.engines, config.engines, environment),
     adminToken: readAdminToken(dataDirectory),
     log,
     metrics: () => metrics.registry.metrics(),
