@@ -23,6 +23,8 @@ export interface Ran {
 export interface RunOptions {
   readonly variables?: Record<string, string>
   readonly stdin?: string
+  /** A person sits there. */
+  readonly isTerminal?: boolean
   readonly interrupt?: AbortSignal
   readonly onOutput?: (stdout: string) => void
 }
@@ -34,7 +36,9 @@ export async function runCommand(argv: readonly string[], options: RunOptions = 
   const code = await run(argv, {
     environment: readEnvironment({ HOME: '/nonexistent', ...options.variables }),
     workingDirectory: tmpdir(),
-    stdin: Readable.from(options.stdin === undefined ? [] : [options.stdin]),
+    stdin: Object.assign(Readable.from(options.stdin === undefined ? [] : [options.stdin]), {
+      isTTY: options.isTerminal ?? false,
+    }),
     stdout: {
       write(text: string) {
         stdout += text

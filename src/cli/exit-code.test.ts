@@ -17,6 +17,7 @@ describe('exitCodeOf', () => {
     ['key/unknown', 4],
     ['key/forbidden', 4],
     ['deployment/failed', 5],
+    ['deployment/slo-unmet', 5],
     ['cli/unreachable', 6],
     ['cli/timeout', 124],
     ['cli/interrupted', 130],

@@ -1,3 +1,6 @@
+/** Vendor of devices that only the engine `simulated` plays. */
+export const playedVendor = 'simulated'
+
 /** One accelerator that a replica can be given, or a slice of one. */
 export interface Device {
   /** Unique on its node and the same after a restart: a UUID or bus address where the vendor has one. */

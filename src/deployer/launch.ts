@@ -10,6 +10,8 @@ export interface Launch {
   readonly loadTimeoutMs: number
   readonly drainMs: number
   readonly probePath: string
+  /** False: its engine computes on no device, whatever hardware the spec names. */
+  readonly usesDevices: boolean
   /** What of the spec its engine can't honour. */
   readonly warnings: readonly string[]
   plan(id: string, at: Endpoint): LaunchPlan
@@ -35,7 +37,8 @@ export function launchOf(engine: Engine, spec: DeploymentSpec, modelPath: string
   const deployment = { ...spec, replicas: 1, weight: 1 }
   const plan = (id: string, at: Endpoint): LaunchPlan =>
     engine.launch({ id, deployment, modelPath, ...at })
-  const { argv, env, secrets, files, image, url, probes, drain, warnings } = plan('', nowhere)
+  const first = plan('', nowhere)
+  const { argv, env, secrets, files, image, url, probes, drain, devices, warnings } = first
   const { hardware, placement, runtime } = spec
   const isAnywhere = sameValue(placement, anyPlacement) && runtime === 'process'
   const place = hardware === undefined && isAnywhere ? [] : [hardware, runtime, placement]
@@ -45,6 +48,7 @@ export function launchOf(engine: Engine, spec: DeploymentSpec, modelPath: string
     loadTimeoutMs: probes.startup.loadTimeoutMs,
     drainMs: drain.graceMs,
     probePath: probes.readiness.path,
+    usesDevices: devices.count !== 0,
     warnings,
     plan,
   }

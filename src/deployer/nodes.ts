@@ -1,4 +1,5 @@
 import type { Clock } from '../core/clock.ts'
+import { playedVendor } from '../core/device.ts'
 import { toAppError } from '../core/errors.ts'
 import type { Log } from '../core/log.ts'
 import type { Node } from '../core/node.ts'
@@ -71,6 +72,7 @@ export function createNodes(deps: {
       devices: node.devices.map((device) => ({
         id: device.id,
         names: deps.namesOf(device.model),
+        isPlayed: device.vendor === playedVendor,
         memoryBytes: device.memoryBytes,
         priceUsdH: pricePerHourUsd === null ? null : pricePerHourUsd / node.devices.length,
         group: device.linkGroup ?? device.id,

@@ -12,6 +12,7 @@ const launch: Launch = {
   loadTimeoutMs: 1000,
   drainMs: 100,
   probePath: '/health',
+  usesDevices: true,
   warnings: [],
   plan: () => launchPlan({ argv: [] }),
 }

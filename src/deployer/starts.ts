@@ -1,4 +1,5 @@
 import type { Conditions, Known } from './conditions.ts'
+import type { Launch } from './launch.ts'
 import type { Nodes } from './nodes.ts'
 import { assign, type StartWish } from './policy/assign.ts'
 import { demandOf } from './policy/placement/demand.ts'
@@ -16,6 +17,9 @@ export interface Starts {
   /** By deployment: why another replica found no place. */
   readonly noRoom: ReadonlyMap<string, string>
 }
+
+const launchFor = ({ start, known }: KnownWish): Launch | null =>
+  start.of === 'newest' ? known.launch : known.previous
 
 /** Replicas that one look finds places for. */
 const startsMax = 100
@@ -48,12 +52,15 @@ export function createStarts(deps: {
       const places = nodes.places(held)
       const runtimeOf = new Map(places.map(({ name, cluster }) => [name, cluster]))
       // What matters most first; the rest comes with the next look, so that no look takes long.
-      const now = wishes.toSorted((a, b) => b.spec.priority - a.spec.priority).slice(0, startsMax)
+      const now = wishes
+        .toSorted((a, b) => b.spec.priority - a.spec.priority)
+        .slice(0, startsMax)
+        .map((wish) => ({ ...wish, isPlayed: launchFor(wish)?.usesDevices === false }))
       const { placed, refused, evicted } = assign(now, places, claims())
       for (const { wish, node, devices, reason } of placed) {
-        const { wanted, launch, previous } = wish.known
+        const { wanted } = wish.known
         const isNewest = wish.start.of === 'newest'
-        const chosen = isNewest ? launch : previous
+        const chosen = launchFor(wish)
         if (!chosen) continue
         set.start({
           deployment: wish.start.deployment,

@@ -1,5 +1,6 @@
 import { parseHardware } from '../../contract/placement.ts'
 import type { EngineView, NodeView } from '../../contract/api.ts'
+import { playedVendor } from '../../core/device.ts'
 import type { EngineModel } from '../../core/engine-model.ts'
 import { AppError } from '../../core/errors.ts'
 import { resolveAccelerator } from '../../planner/accelerators/resolve-accelerator.ts'
@@ -37,7 +38,9 @@ export function chooseFleet(
   const { hardware, runtime = 'process' } = wish
   const engine = wish.engine === 'auto' ? undefined : wish.engine
   const usable = nodes.filter((node) => node.runtime === runtime && node.state === 'ready')
-  const devices = usable.flatMap((node) => node.devices).filter((one) => one.vendor !== 'simulated')
+  const devices = usable
+    .flatMap((node) => node.devices)
+    .filter((one) => one.vendor !== playedVendor)
   const kind =
     hardware === undefined ? commonest(devices) : nameOf(parseHardware(hardware).accelerator)
   const here = devices.filter(({ model }) => nameOf(model) === kind)

@@ -41,7 +41,11 @@ export function plannedSpec(plan: Plan, settled: Settled, isPlayed: boolean): De
   const played = {
     engine: 'simulated',
     hardware: `${best.settings.device}:${devices}`,
-    settings: { ...settings, environment: { [behavesVariable]: best.settings.engine } },
+    settings: {
+      ...settings,
+      speculation: 'auto', // it has none to turn off
+      environment: { [behavesVariable]: best.settings.engine },
+    },
   }
   const { settings: extra, ...given } = settled
   const planned = isPlayed ? played : { engine, ...(hardware ? { hardware } : {}), settings }

@@ -1,5 +1,5 @@
 import type { DeploymentSpec } from '../../contract/deployment.ts'
-import { demandOf, type Demand } from './placement/demand.ts'
+import { demandOf, suits, type Demand } from './placement/demand.ts'
 import { weightOf, type Claim, type PlaceNode } from './placement/node.ts'
 import { place } from './placement/place.ts'
 import type { Action } from './reconcile.ts'
@@ -25,6 +25,8 @@ export interface Assignments<Wish> {
 export interface StartWish {
   readonly start: Start
   readonly spec: DeploymentSpec
+  /** The hardware of the spec is only played. */
+  readonly isPlayed?: boolean
 }
 
 /** Where what is to be started shall run. Whatever has no place may push out what matters less. */
@@ -34,7 +36,7 @@ export function assign<Wish extends StartWish>(
   claims: readonly Claim[],
 ): Assignments<Wish> {
   const demands = new Map<Demand, Wish>(
-    wishes.map((wish, at) => [demandOf(wish.spec, `new ${at}`), wish]),
+    wishes.map((wish, at) => [demandFor(wish, `new ${at}`, nodes), wish]),
   )
   const { placed, unplaced } = place([...demands.keys()], nodes, claims)
   const refused = new Map<string, string>()
@@ -60,4 +62,16 @@ export function assign<Wish extends StartWish>(
     refused,
     evicted,
   }
+}
+
+/** What plays hardware claims played devices where a node has such, so that placement is rehearsed, too; else none. */
+function demandFor(
+  { spec, isPlayed = false }: StartWish,
+  replica: string,
+  nodes: readonly PlaceNode[],
+): Demand {
+  const demand = { ...demandOf(spec, replica), isPlayed }
+  const isKnown = (): boolean =>
+    nodes.some(({ devices }) => devices.some((device) => suits(demand, device)))
+  return isPlayed && !isKnown() ? { ...demand, accelerator: null, count: 0, share: null } : demand
 }

@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto'
 import { join } from 'node:path'
 import type { Config } from '../../contract/config.ts'
 import type { NodeConfig } from '../../contract/runtimes.ts'
-import type { Device } from '../../core/device.ts'
+import { playedVendor, type Device } from '../../core/device.ts'
 import { AppError } from '../../core/errors.ts'
 import type { Log } from '../../core/log.ts'
 import { anywhere } from '../../core/node.ts'
@@ -78,7 +78,7 @@ function playedDevices(node: string, hardware: string): readonly Device[] {
   const { memoryBytes, link } = accelerator
   return Array.from({ length: Number(count) }, (_, index) => ({
     id: `${node}-${name}-${index}`,
-    vendor: 'simulated',
+    vendor: playedVendor,
     model: accelerator.name,
     index,
     memoryBytes,

@@ -12,6 +12,8 @@ export interface Demand {
   /** Lower case. Null: any device, or none where `count` is 0. */
   readonly accelerator: string | null
   readonly count: number
+  /** Its engine only plays the hardware. */
+  readonly isPlayed?: boolean
   readonly share: Share | null
   readonly rules: PlacementSpec
 }
@@ -50,7 +52,8 @@ export function objection(demand: Demand, node: PlaceNode): string | null {
 
 /** Whether the device is of the kind that is asked for, whoever has it now. */
 export function suits(demand: Demand, device: PlaceDevice): boolean {
-  const { accelerator, share, rules } = demand
+  const { accelerator, share, rules, isPlayed = false } = demand
+  if ((device.isPlayed ?? false) !== isPlayed) return false
   if (accelerator !== null && !device.names.includes(accelerator)) return false
   if (share && device.memoryBytes < share.memoryBytes) return false
   return rules.priceMax === null || (device.priceUsdH ?? 0) <= rules.priceMax

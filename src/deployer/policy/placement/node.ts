@@ -3,6 +3,8 @@ export interface PlaceDevice {
   readonly id: string
   /** Names that a demand may call it by, lower case: "h100", "h100-sxm-80gb". */
   readonly names: readonly string[]
+  /** There is no such device: only what plays hardware, too, may have it. */
+  readonly isPlayed?: boolean
   readonly memoryBytes: number
   /** USD an hour. Null: nobody said, see `unknownPriceUsdH`. */
   readonly priceUsdH: number | null

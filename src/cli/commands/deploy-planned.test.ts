@@ -1,0 +1,116 @@
+import { rmSync } from 'node:fs'
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
+import type { DeploymentSpec } from '../../contract/deployment.ts'
+import {
+  deploymentOf,
+  runCommand,
+  startFakeControl,
+  type FakeControl,
+  type RunOptions,
+} from '../cli.fixture.ts'
+
+let control: FakeControl
+let put: DeploymentSpec[]
+beforeAll(async () => {
+  control = await startFakeControl()
+  control.routes.set('GET /api/v1/nodes', () => ({ nodes: [] }))
+  control.routes.set('GET /api/v1/engines', () => ({ engines: [] }))
+  control.routes.set('PUT /api/v1/deployments/llama-3-1-8b', (_, body) => {
+    put.push(body as DeploymentSpec)
+    return deploymentOf(body as DeploymentSpec, [{}], '1 of 1 ready')
+  })
+  control.routes.set('GET /api/v1/deployments/llama-3-1-8b', () =>
+    deploymentOf(
+      put.at(-1)!,
+      Array.from({ length: put.at(-1)!.replicas }, () => ({})),
+      'ready',
+    ),
+  )
+})
+afterAll(async () => {
+  await control.close()
+  rmSync(control.dataDirectory, { recursive: true })
+})
+beforeEach(() => void (put = []))
+
+const slo = 'ttft.p95=1s,tpot.p95=60ms'
+const deploy = (flags: readonly string[], options: RunOptions = {}) =>
+  runCommand(['deploy', 'llama-3.1-8b', '--hardware', 'l40s:2', '--quick', ...flags], {
+    ...options,
+    variables: { BALEEN_DATA: control.dataDirectory },
+  })
+
+describe('deploy --slo', () => {
+  it('shows the plan and deploys what it decides, with the SLO as a promise', async () => {
+    const { code, stdout, stderr } = await deploy(['--slo', slo, '--rate', '4', '--yes'])
+    expect({ code, stderr }).toMatchObject({ code: 0 })
+    expect(stdout).toMatch(/^1 +\w+ \w+ tp\d/m)
+    expect(stderr).toContain('no node has l40s:2: the engine `simulated` plays it')
+    const [spec] = put
+    expect(spec).toMatchObject({
+      name: 'llama-3-1-8b',
+      engine: 'simulated',
+      hardware: expect.stringMatching(/^L40S:[12]$/),
+      slo: { 'ttft.p95': '1000ms', 'tpot.p95': '60ms' },
+      settings: {
+        contextTokens: expect.any(Number),
+        sequencesMax: expect.any(Number),
+        tensorParallel: expect.any(Number),
+        environment: { SIMULATED_ENGINE: expect.any(String) },
+      },
+    })
+  })
+
+  it('asks first, and does what it is told', async () => {
+    const asked = { stdin: 'y\n', isTerminal: true }
+    const { code, stderr } = await deploy(['--slo', slo, '--rate', '4'], asked)
+    expect({ code, stderr }).toMatchObject({ code: 0 })
+    expect(stderr).toMatch(/Deploy llama-3-1-8b as \d × simulated on L40S:\d each\? \[y\/N\]/)
+    expect(put).toHaveLength(1)
+    for (const stdin of ['n\n', '\n', '']) {
+      const refused = await deploy(['--slo', slo, '--rate', '4'], { stdin, isTerminal: true })
+      expect(refused.code).toBe(5)
+    }
+    expect(put).toHaveLength(1)
+  })
+
+  it('starts nothing where nobody can be asked', async () => {
+    const { code, stderr } = await deploy(['--slo', slo, '--rate', '4'])
+    expect(code).toBe(2)
+    expect(stderr).toContain('--yes')
+    expect(put).toEqual([])
+  })
+
+  it('refuses with the nearest plan where none keeps the SLO', async () => {
+    const { code, stdout, stderr } = await deploy(['--slo', 'ttft.p95=5ms', '--yes'])
+    expect(code).toBe(5)
+    expect(stdout).toMatch(/^✗ /m)
+    expect(stderr).toMatch(
+      /error: deployment\/slo-unmet: .*ttft\.p95 ≤ 5 ms is below .*; nearest: .* on [12] × L40S, ttft\.p95 [\d.]+ ms/,
+    )
+    expect(put).toEqual([])
+  })
+
+  it('gives plan and deployment as one JSON value; without a deployment where it refuses', async () => {
+    const done = await deploy(['--slo', slo, '--rate', '4', '--yes', '--json'])
+    expect(JSON.parse(done.stdout)).toMatchObject({
+      plan: { status: 'meets', rateRps: 4 },
+      deployment: { spec: { engine: 'simulated' } },
+    })
+    const refused = await deploy(['--slo', 'ttft.p95=5ms', '--yes', '--json'])
+    expect(refused.code).toBe(5)
+    expect(JSON.parse(refused.stdout)).toMatchObject({
+      plan: { status: 'nearest' },
+      deployment: null,
+    })
+  })
+
+  it('lets a person add what the plan does not decide, and nothing else', async () => {
+    const added = await deploy(['--slo', slo, '--rate', '4', '--yes', '--set', 'queueMax=7'])
+    expect(added.code).toBe(0)
+    expect(put[0]!.settings.queueMax).toBe(7)
+    const against = await deploy(['--slo', slo, '--rate', '4', '--yes', '--set', 'batchTokens=99'])
+    expect(against.code).toBe(2)
+    expect(against.stderr).toContain('the plan decides batchTokens')
+  })
+})
