@@ -39,6 +39,8 @@ export interface Conditions {
   setWanted(wanted: readonly Wanted[]): void
   wanted(): readonly Wanted[]
   look(): readonly Known[]
+  /** What was looked at, with what has been done since: who runs, and for whom there was no room. */
+  lookAgain(known: readonly Known[]): readonly Known[]
   specOf(name: string): DeploymentSpec | undefined
   /** Null: it can't be started now. */
   launchOf(name: string): Launch | null
@@ -102,7 +104,6 @@ export function createConditions(deps: ConditionsDeps): Conditions {
   }
 
   const look = (): readonly Known[] => {
-    const replicas = Map.groupBy(set.all(), ({ deployment }) => deployment)
     const nowMs = clock.monotonicMs()
     return wanted.map((one): Known => {
       const { spec, revision, rollout } = one
@@ -126,7 +127,7 @@ export function createConditions(deps: ConditionsDeps): Conditions {
       }
       const condition = {
         deployment,
-        replicas: replicas.get(spec.name) ?? [],
+        replicas: set.of(spec.name),
         restarts: set.restarts.get(restartKey(spec.name, specHash ?? '')),
         preparation: reason,
         noRoom: deps.noRoom.get(spec.name) ?? null,
@@ -146,6 +147,17 @@ export function createConditions(deps: ConditionsDeps): Conditions {
     },
     wanted: () => wanted,
     look,
+    lookAgain: (known) =>
+      known.map((one) => {
+        const {
+          condition,
+          wanted: { spec },
+        } = one
+        const replicas = set.of(spec.name)
+        const noRoom = deps.noRoom.get(spec.name) ?? null
+        if (replicas === condition.replicas && noRoom === condition.noRoom) return one
+        return { ...one, condition: { ...condition, replicas, noRoom } }
+      }),
     specOf: (name) => byName.get(name)?.spec,
     launchOf(name) {
       const known = byName.get(name)

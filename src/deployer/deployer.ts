@@ -213,7 +213,7 @@ export function createDeployer(deps: DeployerDeps): Deployer {
     }
     if (!starts.begin(wishes)) wake()
     takeovers.advance(known)
-    publish(conditions.look())
+    publish(conditions.lookAgain(known))
     deps.meter.reconciled(clock.monotonicMs() - startedMs)
   }
 

@@ -4,6 +4,7 @@ import { anywhere } from '../core/node.ts'
 import type { Log } from '../core/log.ts'
 import type { EndedReplica, RunningReplica, Runtime } from '../runtimes/runtime.ts'
 import type { Launch } from './launch.ts'
+import { createRoster } from './roster.ts'
 import { afterFailure, restartKey, type Restarts } from './policy/back-off.ts'
 import { firstSeen, withProbe, type ProbeAnswer, type Replica } from './policy/replica.ts'
 
@@ -36,7 +37,9 @@ export interface StartWish {
 
 /** What control knows of its replicas, noted at the moment of each act, so that no look at it can act twice. */
 export interface ReplicaSet {
+  /** The same array as long as nothing changes. */
   all(): readonly Replica[]
+  of(deployment: string): readonly Replica[]
   /** By `restartKey`. */
   readonly restarts: ReadonlyMap<string, Restarts>
   /** Of a replica that runs or ended lately: requests may still tell of it. Null: nobody knows. */
@@ -69,7 +72,8 @@ const warmTriesMax = 3
 
 export function createReplicaSet(deps: ReplicaSetDeps): ReplicaSet {
   const { runtime, clock, log } = deps
-  const replicas = new Map<string, Replica>()
+  const roster = createRoster()
+  const { replicas } = roster
   const restarts = new Map<string, Restarts>()
   const lastEnded = new Map<string, string>()
   /** Those that ended, with the hash of what they ran: a list taken before may still name them. */
@@ -83,12 +87,12 @@ export function createReplicaSet(deps: ReplicaSetDeps): ReplicaSet {
 
   const change = (id: string, changes: Partial<Replica>): void => {
     const replica = replicas.get(id)
-    if (replica) replicas.set(id, { ...replica, ...changes })
+    if (replica) roster.put({ ...replica, ...changes })
   }
   const forget = (id: string): void => {
     const replica = replicas.get(id)
     if (replica) lastEnded.set(replica.deployment, id)
-    replicas.delete(id)
+    roster.remove(id)
     probedAtMs.delete(id)
     coldTries.delete(id)
     ended.set(id, replica?.specHash ?? '')
@@ -154,7 +158,8 @@ export function createReplicaSet(deps: ReplicaSetDeps): ReplicaSet {
   }
 
   const set: ReplicaSet = {
-    all: () => [...replicas.values()],
+    all: () => roster.all(),
+    of: (deployment) => roster.of(deployment),
     restarts,
     lastEnded,
     hashOf: (id) => replicas.get(id)?.specHash ?? ended.get(id) ?? null,
@@ -176,7 +181,7 @@ export function createReplicaSet(deps: ReplicaSetDeps): ReplicaSet {
       }
       const startedAtMs = clock.nowMs()
       const replica = firstSeen({ ...running, startedAtMs }, 'starting', clock.monotonicMs())
-      replicas.set(id, replica)
+      roster.put(replica)
       log.info({ replica: id, deployment, revision, node, reason }, 'starts')
       void operate(id, () => start(replica, wish))
     },
@@ -256,7 +261,7 @@ export function createReplicaSet(deps: ReplicaSetDeps): ReplicaSet {
 
   function adopt(running: RunningReplica): void {
     const { id, deployment, pid } = running
-    replicas.set(id, firstSeen(running, 'found running', clock.monotonicMs()))
+    roster.put(firstSeen(running, 'found running', clock.monotonicMs()))
     log.info({ replica: id, deployment, pid }, 'adopted')
     deps.onChange()
   }
@@ -282,7 +287,7 @@ export function createReplicaSet(deps: ReplicaSetDeps): ReplicaSet {
     if (now?.phase !== 'serving') return
     const isWarm = answer?.state === 'ready' || (now.isWarm ?? false)
     const probed = { ...withProbe(now, answer, clock.monotonicMs()), isWarm }
-    replicas.set(id, probed)
+    roster.put(probed)
     if (probed.health === now.health) return
     log.info({ replica: id, health: probed.health, reason: probed.reason }, 'changed')
     deps.onChange()

@@ -2,7 +2,7 @@ import type { Conditions, Known } from './conditions.ts'
 import type { Launch } from './launch.ts'
 import type { Nodes } from './nodes.ts'
 import { assign, type StartWish } from './policy/assign.ts'
-import { demandOf } from './policy/placement/demand.ts'
+import { shareOf } from './policy/placement/demand.ts'
 import type { Claim } from './policy/placement/node.ts'
 import type { ReplicaSet } from './replica-set.ts'
 
@@ -37,7 +37,7 @@ export function createStarts(deps: {
     set.all().flatMap(({ id, deployment, node, devices, phase }) => {
       if (node === null) return []
       const spec = deps.conditions().specOf(deployment)
-      const share = spec ? demandOf(spec, id).share : null
+      const share = spec ? shareOf(spec) : null
       const isGoing = phase === 'leaving' || phase === 'stopping'
       const priority = spec?.priority ?? 0
       return [{ replica: id, deployment, priority, node, devices, share, isGoing }]

@@ -4,6 +4,7 @@ import { setTimeout as delay } from 'node:timers/promises'
 import type { Boot } from '../../contract/boot.ts'
 import type { ChildMessage, SupervisorMessage } from '../../contract/ipc.ts'
 import { bootEnvironment, childEnvironment } from '../environment.ts'
+import { nodeFlags } from '../node-flags.ts'
 import { openLog, trimLog } from './log-file.ts'
 import { decideRestart, isFrozen, noHistory, type RestartDecision } from './restart-policy.ts'
 
@@ -66,10 +67,11 @@ export class Child {
   /** In a session of its own: a signal to the terminal must reach the supervisor alone, which knows the order. */
   start(): void {
     const log = openLog(this.plan.logPath)
-    const child = spawn(process.execPath, [this.plan.script], {
+    const { script, boot } = this.plan
+    const child = spawn(process.execPath, [...nodeFlags[boot.role], script], {
       detached: true,
       stdio: ['ignore', log, log, 'ipc'],
-      env: childEnvironment(bootEnvironment(this.plan.boot)),
+      env: childEnvironment(bootEnvironment(boot)),
     })
     closeSync(log)
     const { promise: ended, resolve } = Promise.withResolvers<void>()

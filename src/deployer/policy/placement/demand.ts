@@ -21,19 +21,21 @@ export interface Demand {
 export function demandOf(spec: DeploymentSpec, replica: string): Demand {
   const { name, priority, placement } = spec
   const hardware = spec.hardware === undefined ? null : parseHardware(spec.hardware)
-  const share = placement.share && {
-    memoryBytes: parseBytes(placement.share.memory),
-    compute: placement.share.compute,
-  }
   return {
     replica,
     deployment: name,
     priority,
     accelerator: hardware?.accelerator.toLowerCase() ?? null,
     count: hardware?.count ?? 0,
-    share: hardware && share,
+    share: shareOf(spec),
     rules: { ...placement, clusters: [...runtimesOf(spec)] },
   }
+}
+
+/** What it takes of each of its devices. Null: all, or it has none. */
+export function shareOf({ hardware, placement: { share } }: DeploymentSpec): Share | null {
+  if (hardware === undefined || !share) return null
+  return { memoryBytes: parseBytes(share.memory), compute: share.compute }
 }
 
 /** Why the node is out of the question, whatever is free there. Null: it is not. */

@@ -39,7 +39,7 @@ export function cheapestOf(demands: readonly Demand[], nodes: readonly PlaceNode
     for (const use of occupancy.nodes) {
       if (objection(demand, use.node) !== null) continue
       const where = (one: string) => occupancy.whereabouts(one)
-      if (crowding(demand, use.node, where(demand.deployment), where) !== null) continue
+      if (crowding(demand, use, where(demand.deployment), where) !== null) continue
       for (const devices of choices(
         use.devices.filter((one) => isUsable(demand, one)),
         demand.count,
@@ -94,5 +94,5 @@ function costOn(
   )
   const groups = new Set(devices.map(({ device }) => device.group)).size
   const fit = { devices, openedUsdH, extraGroups: Math.max(0, groups - 1), waste: 0 }
-  return costOf(demand, use.node, fit, occupancy.whereabouts(demand.deployment))
+  return costOf(demand, use, fit, occupancy.whereabouts(demand.deployment))
 }

@@ -73,9 +73,7 @@ function lackOf(demand: Demand, use: NodeUse, occupancy: Occupancy): string {
   const usable = use.devices.filter((one) => isUsable(demand, one)).length
   if (usable < demand.count) return `${usable} of ${suitable} ${demand.accelerator} free`
   const siblings = occupancy.whereabouts(demand.deployment)
-  return (
-    crowding(demand, use.node, siblings, (one) => occupancy.whereabouts(one)) ?? 'taken meanwhile'
-  )
+  return crowding(demand, use, siblings, (one) => occupancy.whereabouts(one)) ?? 'taken meanwhile'
 }
 
 /** Per node, ends the least important one after another until the demand fits; the gentlest node wins. */

@@ -58,9 +58,9 @@ export function createFinder(occupancy: Occupancy): Finder {
         }
         const { fit } = look
         if (!fit) continue
-        if (!isFree && crowding(demand, use.node, siblings, others) !== null) continue
+        if (!isFree && crowding(demand, use, siblings, others) !== null) continue
         alternatives++
-        const cost = costOf(demand, use.node, fit, siblings)
+        const cost = costOf(demand, use, fit, siblings)
         const isBetter =
           best === null ||
           cost < best.cost - 1e-9 ||
@@ -77,7 +77,7 @@ export function createFinder(occupancy: Occupancy): Finder {
       for (const { claims, device } of devices) if (claims === 0) openedUsdH += priceOf(device)
       const groups = new Set(devices.map(({ device }) => device.group)).size
       const fit = { devices, openedUsdH, extraGroups: Math.max(0, groups - 1), waste: 0 }
-      return costOf(demand, use.node, fit, occupancy.whereabouts(demand.deployment))
+      return costOf(demand, use, fit, occupancy.whereabouts(demand.deployment))
     },
   }
 }

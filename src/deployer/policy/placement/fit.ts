@@ -20,6 +20,7 @@ const rounding = 1e-9
 export function fitOn(demand: Demand, use: NodeUse): Fit | null {
   const { count, share } = demand
   if (count === 0) return { devices: [], openedUsdH: 0, extraGroups: 0, waste: 0 }
+  if (use.node.devices.length - use.wholeTaken < count) return null
   const usable = use.devices.filter((one) => isUsable(demand, one))
   if (usable.length < count) return null
   if (share) return shared(usable, count)

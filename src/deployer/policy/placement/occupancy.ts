@@ -12,6 +12,11 @@ export interface DeviceUse {
 /** A node with what is claimed on it. Placement changes it as it goes. */
 export interface NodeUse {
   readonly node: PlaceNode
+  /** Names of zones are by cluster. */
+  readonly zone: string
+  /** Devices that one replica alone holds: all others, and no more, can be had. */
+  wholeTaken: number
+  /** Worked out when it is first looked at: most nodes of a large fleet are full and never are. */
   readonly devices: readonly DeviceUse[]
   readonly claims: Set<Claim>
   /** Counts its changes: what was worked out for an older one is worked out again. */
@@ -20,7 +25,7 @@ export interface NodeUse {
 
 /** How many replicas of one deployment are where. */
 export interface Whereabouts {
-  readonly nodes: Map<PlaceNode, number>
+  readonly nodes: Map<NodeUse, number>
   readonly zones: Map<string, number>
 }
 
@@ -31,8 +36,6 @@ export interface Occupancy {
   remove(claim: Claim): void
   whereabouts(deployment: string): Whereabouts
 }
-
-export const zoneOf = (node: PlaceNode): string => `${node.cluster}/${node.zone}`
 
 export function createOccupancy(nodes: readonly PlaceNode[], claims: readonly Claim[]): Occupancy {
   const uses = nodes.map(createNodeUse)
@@ -50,14 +53,9 @@ export function createOccupancy(nodes: readonly PlaceNode[], claims: readonly Cl
     else use.claims.delete(claim)
     use.version++
     const { nodes: onNodes, zones } = whereabouts(claim.deployment)
-    count(onNodes, use.node, by)
-    count(zones, zoneOf(use.node), by)
-    for (const one of use.devices) {
-      if (!claim.devices.includes(one.device.id)) continue
-      one.claims += by
-      one.freeBytes -= by * (claim.share?.memoryBytes ?? one.device.memoryBytes)
-      one.freeCompute -= by * (claim.share?.compute ?? 1)
-    }
+    count(onNodes, use, by)
+    count(zones, use.zone, by)
+    use.note(claim, by)
   }
   for (const claim of claims) apply(claim, 1)
   return {
@@ -71,14 +69,43 @@ export function createOccupancy(nodes: readonly PlaceNode[], claims: readonly Cl
 const count = <Key>(counts: Map<Key, number>, key: Key, by: number): void =>
   void counts.set(key, (counts.get(key) ?? 0) + by)
 
-const createNodeUse = (node: PlaceNode): NodeUse => ({
-  node,
-  devices: node.devices.map((device) => ({
-    device,
-    freeBytes: device.memoryBytes,
-    freeCompute: 1,
-    claims: 0,
-  })),
-  claims: new Set(),
-  version: 0,
-})
+interface OwnNodeUse extends NodeUse {
+  note(claim: Claim, by: 1 | -1): void
+}
+
+function createNodeUse(node: PlaceNode): OwnNodeUse {
+  let devices: readonly DeviceUse[] | null = null
+  const claims = new Set<Claim>()
+  const apply = (all: readonly DeviceUse[], claim: Claim, by: 1 | -1): void => {
+    for (const one of all) {
+      if (!claim.devices.includes(one.device.id)) continue
+      one.claims += by
+      one.freeBytes -= by * (claim.share?.memoryBytes ?? one.device.memoryBytes)
+      one.freeCompute -= by * (claim.share?.compute ?? 1)
+    }
+  }
+  const isHere = (id: string): boolean => node.devices.some((device) => device.id === id)
+  return {
+    node,
+    zone: `${node.cluster}/${node.zone}`,
+    wholeTaken: 0,
+    get devices() {
+      if (devices) return devices
+      const all = node.devices.map((device): DeviceUse => ({
+        device,
+        freeBytes: device.memoryBytes,
+        freeCompute: 1,
+        claims: 0,
+      }))
+      for (const claim of claims) apply(all, claim, 1)
+      devices = all
+      return all
+    },
+    claims,
+    version: 0,
+    note(claim, by) {
+      if (!claim.share) this.wholeTaken += by * claim.devices.filter(isHere).length
+      if (devices) apply(devices, claim, by)
+    },
+  }
+}

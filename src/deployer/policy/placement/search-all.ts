@@ -40,11 +40,11 @@ export function searchAll(
     const siblings = where(demand.deployment)
     const options = occupancy.nodes.flatMap((use) => {
       if (objection(demand, use.node) !== null) return []
-      if (crowding(demand, use.node, siblings, where) !== null) return []
+      if (crowding(demand, use, siblings, where) !== null) return []
       return optionsOn(demand, use).map((fit) => ({
         use,
         fit,
-        cost: costOf(demand, use.node, fit, siblings),
+        cost: costOf(demand, use, fit, siblings),
         alternatives: 0,
       }))
     })
