@@ -90,6 +90,11 @@ export const registry: readonly Entry[] = [
   entry('Models', 'model list', async () => (await import('./commands/model.ts')).modelList),
   entry('Models', 'model show', async () => (await import('./commands/model.ts')).modelShow),
   entry('Models', 'model rm', async () => (await import('./commands/model.ts')).modelRemove),
+  entry(
+    'Models',
+    'model prune',
+    async () => (await import('./commands/model-prune.ts')).modelPrune,
+  ),
   entry('Models', 'engine list', async () => (await import('./commands/engine.ts')).engineList),
   entry('Keys', 'key create', async () => (await import('./commands/key.ts')).keyCreate),
   entry('Keys', 'key list', async () => (await import('./commands/key.ts')).keyList),

@@ -50,6 +50,8 @@ const log = z.strictObject({
 const models = z.strictObject({
   /** Where pulled and converted models live. Default: `models` in the data directory. */
   directory: z.string().optional(),
+  /** All of them together: `500GiB`. The longest unused go when `baleen model pull` or `prune` finds more. */
+  maxSize: bytes.optional(),
 })
 
 /** An engine that is installed on this machine, where `PATH` does not find it or another one is meant. */

@@ -163,7 +163,7 @@ export const catalogue = {
     '`baleen model list` shows what is here, `baleen model pull` fetches more.',
   ),
   'model/bad-reference': bad(
-    'Name it like hf:ORG/REPO/FILE.gguf, https://…, npm:PACKAGE or a path.',
+    'Name it like hf:ORG/REPO/FILE.gguf, https://…, s3://BUCKET/KEY.gguf, oci://REGISTRY/REPOSITORY:TAG, npm:PACKAGE or a path.',
   ),
   'model/download-failed': {
     ...unavailable('Run the same command again: it goes on where it stopped.'),

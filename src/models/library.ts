@@ -130,12 +130,35 @@ const stemOfPath = (path: string): string =>
     .at(-1)
     ?.replace(/\.gguf$/i, '') ?? path
 
+/** Which of the models that are here references mean; what none of them means is left out. */
+export function meantEntries(
+  references: readonly string[],
+  entries: readonly ModelEntry[],
+): readonly ModelEntry[] {
+  const meant = references.flatMap((text) => {
+    const reference = parseReference(text)
+    if (reference.kind === 'path') {
+      const path = resolve(reference.path)
+      return entries.find((entry) => resolve(entry.path) === path) ?? []
+    }
+    return entryFor(reference, entries) ?? []
+  })
+  return [...new Set(meant)]
+}
+
 async function findEntry(
   reference: Exclude<ModelReference, { kind: 'bundled' | 'path' }>,
   directory: string,
 ): Promise<ModelEntry | undefined> {
-  const entries = await listModels(directory)
-  if (reference.kind === 'name') return entries.find(({ name }) => name === reference.name)
+  return entryFor(reference, await listModels(directory))
+}
+
+function entryFor(
+  reference: Exclude<ModelReference, { kind: 'path' }>,
+  entries: readonly ModelEntry[],
+): ModelEntry | undefined {
+  if (reference.kind === 'name' || reference.kind === 'bundled')
+    return entries.find(({ name }) => name === reference.name)
   return entries.find(({ source }) => source !== null && isMeant(reference, source))
 }
 

@@ -13,6 +13,8 @@ export type ModelReference =
   | { readonly kind: 'url'; readonly url: string }
   | HubReference
   | NpmReference
+  | S3Reference
+  | OciReference
 
 /** `hf:ORG/REPO[/FILE.gguf][:QUANTISATION][@REVISION]`, `ORG/REPO`, or a URL of the hub. */
 export interface HubReference {
@@ -38,12 +40,33 @@ export interface NpmReference {
   readonly packages: readonly NpmPackage[]
 }
 
+/** `s3://BUCKET/KEY.gguf` of any store that speaks S3. */
+export interface S3Reference {
+  readonly kind: 's3'
+  readonly bucket: string
+  readonly key: string
+}
+
+/** `oci://REGISTRY/REPOSITORY[:TAG][@sha256:DIGEST][#FILE.gguf]`: a model as an artefact of a container registry. */
+export interface OciReference {
+  readonly kind: 'oci'
+  /** With its port. */
+  readonly registry: string
+  readonly repository: string
+  /** Null with a digest; else `latest` where none is named. */
+  readonly tag: string | null
+  /** `sha256:HEX` of the manifest. */
+  readonly digest: string | null
+  /** Which file of the artefact. Null: the only one. */
+  readonly file: string | null
+}
+
 const referenceMax = 1024
 
 /** Errors: model/bad-reference. */
 export function parseReference(text: string): ModelReference {
   if (text.length > referenceMax) bad(text.slice(0, 60), `longer than ${referenceMax} characters`)
-  const [, scheme = '', rest = ''] = /^([a-z]+):(.*)$/s.exec(text) ?? []
+  const [, scheme = '', rest = ''] = /^([a-z][a-z0-9]*):(.*)$/s.exec(text) ?? []
   switch (scheme) {
     case 'bundled':
       return { kind: 'bundled', name: checkName(text, rest) }
@@ -51,6 +74,10 @@ export function parseReference(text: string): ModelReference {
       return parseHub(text, rest)
     case 'npm':
       return parseNpm(text, rest)
+    case 's3':
+      return parseS3(text, rest)
+    case 'oci':
+      return parseOci(text, rest)
     case 'http':
     case 'https':
       return parseUrl(text)
@@ -72,6 +99,13 @@ export function formatReference(reference: ModelReference): string {
       return reference.path
     case 'url':
       return reference.url
+    case 's3':
+      return `s3://${reference.bucket}/${reference.key}`
+    case 'oci': {
+      const { registry, repository, tag, digest, file } = reference
+      const version = `${tag === null ? '' : `:${tag}`}${digest === null ? '' : `@${digest}`}`
+      return `oci://${registry}/${repository}${version}${file === null ? '' : `#${file}`}`
+    }
     case 'npm':
       return `npm:${reference.packages.map(({ name, version }) => (version ? `${name}@${version}` : name)).join('+')}`
     case 'hub': {
@@ -129,6 +163,33 @@ function parseNpm(text: string, rest: string): NpmReference {
   })
   if (packages.length > packagesMax) bad(text, `more than ${packagesMax} packages`)
   return { kind: 'npm', packages }
+}
+
+const bucketName = /^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$/
+
+function parseS3(text: string, rest: string): S3Reference {
+  const [, bucket = '', key = ''] = /^\/\/([^/]*)\/(.+)$/.exec(rest) ?? []
+  if (!bucketName.test(bucket)) bad(text, 'write it like s3://BUCKET/KEY.gguf')
+  checkSegments(text, key)
+  if (!/\.gguf$/i.test(key)) bad(text, 'the key has to end in .gguf')
+  return { kind: 's3', bucket, key }
+}
+
+const artefact =
+  /^\/\/([\w.-]+(?::\d{1,5})?)\/([a-z0-9]+(?:[._/-]+[a-z0-9]+)*)(?::([\w][\w.-]{0,127}))?(?:@(sha256:[0-9a-f]{64}))?(?:#([^/]+))?$/
+
+function parseOci(text: string, rest: string): OciReference {
+  const [, registry, repository, tag, digest, file] = artefact.exec(rest) ?? []
+  if (registry === undefined || repository === undefined)
+    bad(text, 'write it like oci://REGISTRY/REPOSITORY:TAG')
+  return {
+    kind: 'oci',
+    registry,
+    repository,
+    tag: tag ?? (digest === undefined ? 'latest' : null),
+    digest: digest ?? null,
+    file: file ?? null,
+  }
 }
 
 const hubHosts = new Set(['huggingface.co', 'www.huggingface.co', 'hf.co'])

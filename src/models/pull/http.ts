@@ -2,11 +2,20 @@ import { type Dispatcher, request } from 'undici'
 import { AppError } from '../../core/errors.ts'
 import type { Transfer } from './transfer.ts'
 
+/** Headers that open a request to the host that it is for. */
+export type Authorise = (request: {
+  readonly method: string
+  readonly url: URL
+  readonly headers: Readonly<Record<string, string>>
+}) => Promise<Readonly<Record<string, string>>>
+
 export interface HttpOptions {
   readonly method?: 'GET' | 'HEAD'
   readonly headers?: Readonly<Record<string, string>>
   /** Sent to the host of the URL itself, never to one that it redirects to. */
   readonly token?: string | null
+  /** The same for servers that want more than a token: asked before each request. */
+  readonly authorise?: Authorise | null
   /** Whether a redirect already tells what the caller wants to know. */
   readonly isEnough?: (headers: ReadonlyMap<string, string>) => boolean
 }
@@ -34,9 +43,9 @@ export async function send(
 ): Promise<HttpAnswer> {
   const origin = new URL(start).origin
   let url = new URL(start)
-  let token = options.token ?? null
+  let isTrusted = true
   for (let step = 0; step <= redirectsMax; step++) {
-    const answer = await sendOnce(url, token, options, transfer)
+    const answer = await sendOnce(url, isTrusted, options, transfer)
     const location = answer.headers.get('location')
     if (!redirects.has(answer.status) || location === undefined) return answer
     if (options.isEnough?.(answer.headers)) return answer
@@ -46,7 +55,7 @@ export async function send(
       throw failed(url, `it redirects to "${location.slice(0, 200)}"`)
     if (url.protocol === 'https:' && next.protocol === 'http:')
       throw failed(url, `it redirects to ${next.host} without encryption`)
-    if (next.origin !== origin) token = null
+    if (next.origin !== origin) isTrusted = false
     url = next
   }
   throw failed(url, `it redirects more than ${redirectsMax} times`)
@@ -80,10 +89,11 @@ export function failed(url: URL, problem: string, cause?: unknown, retryAfterS?:
 
 async function sendOnce(
   url: URL,
-  token: string | null,
-  { method = 'GET', headers }: HttpOptions,
+  isTrusted: boolean,
+  { method = 'GET', headers = {}, token = null, authorise = null }: HttpOptions,
   { signal, dispatcher, silenceMs }: Transfer,
 ): Promise<HttpAnswer> {
+  const opening = isTrusted ? await authorise?.({ method, url, headers }) : {}
   try {
     const answer = await request(url, {
       method,
@@ -91,7 +101,8 @@ async function sendOnce(
         'user-agent': 'baleen',
         'accept-encoding': 'identity',
         ...headers,
-        ...(token === null ? {} : { authorization: `Bearer ${token}` }),
+        ...(token === null || !isTrusted ? {} : { authorization: `Bearer ${token}` }),
+        ...opening,
       },
       headersTimeout: silenceMs,
       bodyTimeout: silenceMs,

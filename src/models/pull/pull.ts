@@ -16,7 +16,10 @@ import { openHub } from './hub.ts'
 import { inspect } from './inspect.ts'
 import { keep } from './keep.ts'
 import { openNpm } from './npm.ts'
+import { dockerLogin } from './oci-access.ts'
+import { openOci } from './oci.ts'
 import { npmRegistry } from './registry.ts'
+import { openS3, type S3Store, s3StoreOf } from './s3.ts'
 import type { ModelSource } from './source.ts'
 import type { Transfer } from './transfer.ts'
 import { openUrl } from './url.ts'
@@ -28,6 +31,10 @@ export interface PullOptions {
   readonly endpoint?: string
   /** HF_TOKEN: sent to the endpoint only. */
   readonly token?: string
+  /** Where `s3:` references are. Default: AWS, what is public there. */
+  readonly s3?: S3Store
+  /** Directory of Docker's configuration, with logins of registries. Default: `~/.docker`. */
+  readonly dockerConfig?: string
   /** npm's registry. Default: what `npm config get registry` says. */
   readonly registry?: string
   /** What a single file has to have, lower-case hex. */
@@ -147,6 +154,10 @@ async function openSource(
     }
     case 'url':
       return openUrl(reference.url)
+    case 's3':
+      return openS3(reference, options.s3 ?? s3StoreOf({}), transfer)
+    case 'oci':
+      return openOci(reference, dockerLogin(options.dockerConfig), transfer)
     case 'path':
     case 'name':
       throw new AppError('model/bad-reference', {

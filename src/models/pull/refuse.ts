@@ -2,7 +2,11 @@ import { AppError } from '../../core/errors.ts'
 import { failed, type HttpAnswer } from './http.ts'
 
 /** Turns a status that is no success into an error that says what a person can do. `what`: file or repository. */
-export async function refuseStatus(answer: HttpAnswer, what: string): Promise<never> {
+export async function refuseStatus(
+  answer: HttpAnswer,
+  what: string,
+  hint?: string,
+): Promise<never> {
   await answer.body.dump()
   const { status, headers, url } = answer
   // The hub says in a header what the status leaves open.
@@ -14,12 +18,14 @@ export async function refuseStatus(answer: HttpAnswer, what: string): Promise<ne
   if (status === 404 || reason.endsWith('NotFound'))
     throw new AppError('model/not-found', {
       message: `${url.host} has no ${what}${explanations[reason] ?? ''}`,
-      hint: 'Check the spelling; a private repository also looks missing without HF_TOKEN.',
+      hint: hint ?? 'Check the spelling; a private repository also looks missing without HF_TOKEN.',
     })
   if (status === 401 || status === 403)
     throw new AppError('model/forbidden', {
       message: `${url.host} refuses ${what} (status ${status})`,
-      hint: 'This server wants credentials: for the hub, set HF_TOKEN to a token that may read it.',
+      hint:
+        hint ??
+        'This server wants credentials: for the hub, set HF_TOKEN to a token that may read it.',
     })
   if (status >= 500 || status === 429 || status === 408)
     throw failed(url, `status ${status}`, undefined, retryAfterS(headers.get('retry-after')))

@@ -1,8 +1,10 @@
 import type { DeploymentSpec } from '../../contract/deployment.ts'
+import { systemClock } from '../../core/clock.ts'
 import { AppError } from '../../core/errors.ts'
 import type { ModelSource } from '../../deployer/preparation.ts'
 import { bundledModel } from '../../models/bundled/catalogue.ts'
 import { resolveModel } from '../../models/library.ts'
+import { noteUse } from '../../models/prune.ts'
 import type { ModelProgress } from '../../models/progress.ts'
 import { parseReference } from '../../models/reference.ts'
 
@@ -11,7 +13,8 @@ export function createModelSource(directory: string): ModelSource {
   return async (model, { onProgress, signal }) => {
     const tell = (progress: ModelProgress): void =>
       onProgress(`preparing the model${percentOf(progress)}`)
-    const { path } = await resolveModel(model, directory, { onProgress: tell, signal })
+    const { path, name } = await resolveModel(model, directory, { onProgress: tell, signal })
+    await noteUse(directory, name, systemClock.nowMs())
     return path
   }
 }
