@@ -71,7 +71,12 @@ export interface MockRecord {
 }
 export interface MockStats {
   readonly cpuUs: number
+  /** When each request came. */
+  readonly arrivedMs: readonly number[]
+  /** Of streams only. */
   readonly records: readonly MockRecord[]
+  /** Tokens written. */
+  readonly events: number
   readonly peakStreams: number
   readonly writeDelayMsP99: number | null
 }
@@ -84,7 +89,11 @@ interface Stream {
   sent: number
 }
 const records: MockRecord[] = []
+/** Plain numbers: a collector that walks a hundred thousand objects would make this server late. */
+const arrivedMs = new Float64Array(2 ** 20)
+let arrivals = 0
 const writeDelaysMs: number[] = []
+let tokensWritten = 0
 let openStreams = 0
 let peakStreams = 0
 
@@ -121,6 +130,7 @@ function advance(stream: Stream): void {
   else {
     if (stream.sent === 0) record.firstTokenMs = atMs
     record.lastTokenMs = atMs
+    tokensWritten++
     socket.write(writes.token)
   }
   stream.sent++
@@ -133,7 +143,9 @@ function answer(socket: Socket, head: string): void {
     const cpu = process.cpuUsage()
     const stats: MockStats = {
       cpuUs: cpu.user + cpu.system,
+      arrivedMs: [...arrivedMs.subarray(0, arrivals)],
       records,
+      events: tokensWritten,
       peakStreams,
       writeDelayMsP99: sorted[Math.floor(sorted.length * 0.99)] ?? null,
     }
@@ -152,17 +164,19 @@ function answer(socket: Socket, head: string): void {
     socket.write('HTTP/1.1 404 Not Found\r\ncontent-length: 0\r\n\r\n')
     return
   }
-  const record: MockRecord = {
-    id: /\r\nx-request-id: *([^\r]*)/i.exec(head)?.[1] ?? '',
-    arrivedMs: now(),
-    firstTokenMs: NaN,
-    lastTokenMs: NaN,
-  }
-  records.push(record)
+  const atMs = now()
+  if (arrivals < arrivedMs.length) arrivedMs[arrivals++] = atMs
   if (mode === 'small') {
     socket.write(smallBytes)
     return
   }
+  const record: MockRecord = {
+    id: /\r\nx-request-id: *([^\r]*)/i.exec(head)?.[1] ?? '',
+    arrivedMs: atMs,
+    firstTokenMs: NaN,
+    lastTokenMs: NaN,
+  }
+  records.push(record)
   socket.write(headBytes)
   const writes = head.startsWith('POST /v1/completions') ? completionWrites : chatWrites
   enter({ socket, record, writes, sent: roleMs === null ? 0 : -1 })

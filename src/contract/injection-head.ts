@@ -1,5 +1,6 @@
 import { z } from 'zod'
-import { injectionReport, outcomes } from './injection.ts'
+import { injectionReport } from './injection.ts'
+import { outcomes } from './injection-summary.ts'
 import { injectionComparison, injectionSweep } from './injection-study.ts'
 
 const figure = z.number().nullable()

@@ -1,5 +1,5 @@
 import { z } from 'zod'
-import { injectionSpec } from './injection.ts'
+import { injectionSpec } from './injection-spec.ts'
 
 const figure = z.number().nullable()
 const interval = z.tuple([z.number(), z.number()])

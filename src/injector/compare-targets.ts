@@ -1,4 +1,4 @@
-import type { InjectionSpec } from '../contract/injection.ts'
+import type { InjectionSpec } from '../contract/injection-spec.ts'
 import type { InjectionComparison } from '../contract/injection-study.ts'
 import type { RequestRecord } from './policy/measurement/record.ts'
 import { comparedMetrics } from './policy/search/compared-metrics.ts'

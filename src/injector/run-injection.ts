@@ -1,8 +1,11 @@
-import type { InjectionReport, InjectionSpec } from '../contract/injection.ts'
+import type { InjectionReport } from '../contract/injection.ts'
+import type { ProcessChoice } from '../contract/fault.ts'
+import type { InjectionSpec } from '../contract/injection-spec.ts'
 import { startCrew } from './agents/crew.ts'
 import { countMissingTokens, createEndpointCalls } from './drive/endpoint-calls.ts'
-import { startFleet, type FleetProgress, type FleetResult } from './drive/fleet.ts'
+import { startFleet, type FleetResult } from './drive/fleet.ts'
 import { clientFacts, watchMachine } from './drive/machine-watch.ts'
+import type { FleetProgress } from './drive/progress-board.ts'
 import { counterChange, readServerCounters } from './drive/server-counters.ts'
 import { resolveTarget } from './drive/target.ts'
 import { isOfConnections, prepareFaults } from './faults/fault-runner.ts'
@@ -25,6 +28,8 @@ export interface InjectionOptions {
   readonly agents?: { readonly agents: readonly string[]; readonly token: string } | undefined
   /** Where the run keeps its files. */
   readonly folder?: string
+  /** The process that has a name now, for faults. */
+  readonly findProcess?: ((choice: ProcessChoice) => Promise<number>) | undefined
   /** Faults are allowed on a target that is not this machine. */
   readonly isOwned?: boolean
   /** Ask the system to run the threads that send and stamp before others; true where not said. */
@@ -55,6 +60,7 @@ export async function runInjection(
     isOwned,
     seed: spec.seed,
     folder: options.folder,
+    findProcess: options.findProcess,
   })
   const machine = watchMachine()
   const startedAt = new Date().toISOString()

@@ -1,4 +1,4 @@
-import type { InjectionSpec } from '../contract/injection.ts'
+import type { InjectionSpec } from '../contract/injection-spec.ts'
 import type { ClientMix } from './policy/arrivals/client-mix.ts'
 import type { DatasetPrompt, PromptSources } from './policy/workload/prompt.ts'
 import type { Recording, Schedule, Sources } from './policy/workload/schedule.ts'

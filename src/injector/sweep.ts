@@ -1,4 +1,4 @@
-import type { InjectionSpec } from '../contract/injection.ts'
+import type { InjectionSpec } from '../contract/injection-spec.ts'
 import type { InjectionSweep } from '../contract/injection-study.ts'
 import { createRandom } from '../core/random.ts'
 import { e2eMs, isGood, ttftMs } from './policy/measurement/latency.ts'

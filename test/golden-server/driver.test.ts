@@ -1,6 +1,8 @@
 import { afterEach, describe, expect, it } from 'vitest'
-import type { InjectionSpec } from '../../src/contract/injection.ts'
-import { createDriver, type DriverResult } from '../../src/injector/drive/driver.ts'
+import type { InjectionSpec } from '../../src/contract/injection-spec.ts'
+import { createDriver } from '../../src/injector/drive/driver.ts'
+import type { FleetPart } from '../../src/injector/drive/fleet.ts'
+import { unpackRecords } from '../../src/injector/drive/record-log.ts'
 import { createRunClock } from '../../src/injector/drive/run-clock.ts'
 import { resolveTarget } from '../../src/injector/drive/target.ts'
 import { completeSpec } from '../../src/injector/policy/default-spec.ts'
@@ -31,7 +33,7 @@ async function drive(
   server: GoldenServer,
   changes: Changes,
   { stopWhen }: { stopWhen?: () => boolean } = {},
-): Promise<DriverResult & { spec: InjectionSpec }> {
+): Promise<FleetPart & { spec: InjectionSpec }> {
   const spec = completeSpec({
     url: server.url,
     load: { kind: 'open', arrivals: 'constant', ratePerS: 50 },
@@ -59,12 +61,12 @@ async function drive(
   await driver.prepare()
   const running = driver.run(clock() + 20)
   const poll = setInterval(() => stopWhen?.() && driver.stop(), 5)
-  const result = await running
+  const { result, records } = await running
   clearInterval(poll)
-  return { ...result, spec }
+  return { ...result, records: unpackRecords(records), spec }
 }
 
-const outcomesOf = ({ records }: DriverResult) =>
+const outcomesOf = ({ records }: FleetPart) =>
   Object.fromEntries(
     Object.entries(Object.groupBy(records, ({ outcome }) => outcome)).map(([name, list]) => [
       name,

@@ -1,7 +1,9 @@
 import { afterEach, describe, expect, it, vi } from 'vitest'
-import type { InjectionSpec } from '../../src/contract/injection.ts'
+import type { InjectionSpec } from '../../src/contract/injection-spec.ts'
 import { createEndpointCalls, countMissingTokens } from '../../src/injector/drive/endpoint-calls.ts'
-import { createDriver, type DriverResult } from '../../src/injector/drive/driver.ts'
+import { createDriver } from '../../src/injector/drive/driver.ts'
+import type { FleetPart } from '../../src/injector/drive/fleet.ts'
+import { unpackRecords } from '../../src/injector/drive/record-log.ts'
 import { createRequestBuilder } from '../../src/injector/drive/request-builder.ts'
 import { createRunClock } from '../../src/injector/drive/run-clock.ts'
 import { resolveTarget } from '../../src/injector/drive/target.ts'
@@ -44,7 +46,7 @@ const sourcesOf = (spec: InjectionSpec): PromptSources => ({
 async function drive(
   spec: InjectionSpec,
   { whileRunning, until }: { whileRunning?: () => void; until?: () => boolean } = {},
-): Promise<DriverResult> {
+): Promise<FleetPart> {
   const clock = createRunClock()
   const driver = createDriver({
     runId: 'run',
@@ -57,9 +59,9 @@ async function drive(
   const running = driver.run(clock() + 20)
   const poll = setInterval(() => until?.() && driver.stop(), 5)
   whileRunning?.()
-  const result = await running
+  const { result, records } = await running
   clearInterval(poll)
-  return result
+  return { ...result, records: unpackRecords(records) }
 }
 
 const constant = (ratePerS: number) => ({ kind: 'open', arrivals: 'constant', ratePerS }) as const

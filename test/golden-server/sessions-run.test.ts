@@ -1,5 +1,5 @@
 import { afterEach, describe, expect, it, vi } from 'vitest'
-import type { InjectionSpec } from '../../src/contract/injection.ts'
+import type { InjectionSpec } from '../../src/contract/injection-spec.ts'
 import { createImageTemplate } from '../../src/injector/data/image-template.ts'
 import { completeSpec } from '../../src/injector/policy/default-spec.ts'
 import type { Session, SessionCall } from '../../src/injector/policy/workload/session.ts'

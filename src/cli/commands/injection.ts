@@ -129,7 +129,7 @@ export const injectionAgent = defineCommand({
   name: 'injection agent',
   summary: 'Send a share of the load that a coordinator elsewhere plans',
   details:
-    'Serves one run at a time to whoever has the token, until Ctrl-C; when the coordinator is gone its load ends. The connection is not encrypted: between machines put it into a tunnel (ssh -L, WireGuard). Only this machine and hosts named with --allow may be loaded.',
+    'Serves one run at a time to whoever has the token, until Ctrl-C; when the coordinator is gone its load ends. The connection is encrypted and both sides prove that they know the token, which is never sent (TLS with a pre-shared key). Only this machine and hosts named with --allow may be loaded.',
   examples: [
     'injection agent --agent-token token.txt --allow gpu-box',
     'injection agent --listen 10.0.0.5:7070 --agent-token token.txt --allow 10.0.0.9',
@@ -138,6 +138,7 @@ export const injectionAgent = defineCommand({
   flags: {
     listen: { kind: 'text', hint: 'HOST:PORT', summary: 'Where to listen (127.0.0.1:7070)' },
     'agent-token': injectFlags['agent-token'],
+    ordinary: injectFlags.ordinary,
     allow: {
       kind: 'text',
       repeats: true,
@@ -157,6 +158,7 @@ export const injectionAgent = defineCommand({
       port: Number(match[3]),
       token: readAgentToken(flags['agent-token'], io),
       allowed: flags.allow,
+      isUrgent: !flags.ordinary,
       onEvent: (text) => output.note(text),
     })
     output.note(`listening on ${agent.url}`)

@@ -1,13 +1,13 @@
 import { readFileSync } from 'node:fs'
-import { injectionSpec, type InjectionSpec } from '../../contract/injection.ts'
+import type { FaultSpec, ProcessChoice } from '../../contract/fault.ts'
+import { injectionSpec, type InjectionSpec } from '../../contract/injection-spec.ts'
 import { AppError } from '../../core/errors.ts'
 import { calibrate } from '../../injector/drive/calibrate.ts'
 import { createEndpointCalls } from '../../injector/drive/endpoint-calls.ts'
 import { parseUrl } from '../../injector/drive/target.ts'
-import type { ProcessChoice } from '../../injector/faults/plan-actions.ts'
 import { readFaultPlan } from '../../injector/faults/read-plan.ts'
 import { usageError } from '../command.ts'
-import { connect, dataDirectory, readRecord } from '../connection.ts'
+import { connect } from '../connection.ts'
 import { routeOf } from '../deployment-table.ts'
 import { isUrl } from './is-url.ts'
 import type { InjectContext } from './inject-context.ts'
@@ -35,7 +35,7 @@ export async function chooseSpec(
   const withFaults =
     flags.faults === undefined
       ? spec
-      : { ...spec, faults: await readFaultPlan(flags.faults, (choice) => pidOf(context, choice)) }
+      : { ...spec, faults: await knownFaults(context, flags.faults) }
   return flags['exact-tokens'] ? calibrate(withFaults, calls) : withFaults
 }
 
@@ -50,35 +50,18 @@ async function specAgain({ library }: InjectContext, id: string): Promise<Inject
   }
 }
 
-/** A process of Baleen itself, of a replica, or of the first replica of a deployment that runs; on this machine. */
-async function pidOf({ flags, io }: InjectContext, choice: ProcessChoice): Promise<number> {
-  if (choice.pid !== undefined) return choice.pid
-  const elsewhere = flags.url ?? io.environment.url
-  if (elsewhere !== undefined && !isThisMachine(new URL(elsewhere).hostname))
-    throw new AppError('injection/not-owned', {
-      message: `processes behind ${elsewhere} are not of this machine`,
-      hint: 'Run `baleen inject` there.',
-    })
-  if (choice.process !== undefined) {
-    const record = readRecord(await dataDirectory(flags, io), choice.process)
-    if (record) return record.pid
-    throw new AppError('injection/bad-spec', { message: `no process ${choice.process} runs here` })
-  }
-  const replicas = (await (await connect(flags, io)).deployments()).flatMap(
-    (deployment) => deployment.replicas,
-  )
-  const found = replicas.find(
-    ({ id, deployment, pid }) =>
-      pid !== null && (id === choice.replica || deployment === choice.deployment),
-  )
-  if (found?.pid != null) return found.pid
-  throw new AppError('deployment/not-found', {
-    message: `no running process of ${choice.replica ?? choice.deployment}`,
-  })
+/** A plan whose processes are there now: a name that is none should be known before the run, not at its time. */
+async function knownFaults({ base }: InjectContext, path: string): Promise<FaultSpec[]> {
+  const faults = readFaultPlan(path)
+  const named = new Map<string, ProcessChoice>()
+  for (const { action } of faults)
+    for (const name of ['deployment', 'replica', 'process'] as const) {
+      const value = name in action ? (action as ProcessChoice)[name] : undefined
+      if (value !== undefined) named.set(`${name} ${value}`, { [name]: value })
+    }
+  for (const choice of named.values()) await base.findProcess?.(choice)
+  return faults
 }
-
-const isThisMachine = (host: string): boolean =>
-  host === 'localhost' || host === '[::1]' || host.startsWith('127.')
 
 /** A URL as it is; anything else is a deployment of this Baleen. */
 async function findTarget(

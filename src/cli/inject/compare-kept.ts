@@ -1,4 +1,5 @@
-import type { InjectionReport, InjectionSpec } from '../../contract/injection.ts'
+import type { InjectionReport } from '../../contract/injection.ts'
+import type { InjectionSpec } from '../../contract/injection-spec.ts'
 import { formatMs, formatRate, formatShare } from '../../injector/report/figures.ts'
 
 /** Runs side by side. */

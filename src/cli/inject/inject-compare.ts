@@ -1,4 +1,4 @@
-import type { InjectionSpec } from '../../contract/injection.ts'
+import type { InjectionSpec } from '../../contract/injection-spec.ts'
 import { injectionComparison } from '../../contract/injection-study.ts'
 import { readSources } from '../../injector/data/sources.ts'
 import { compareTargets } from '../../injector/compare-targets.ts'

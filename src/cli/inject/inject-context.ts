@@ -2,6 +2,7 @@ import { readFileSync } from 'node:fs'
 import type { Context, FlagValues } from '../command.ts'
 import { connect, connectionFlags } from '../connection.ts'
 import { makeTemporaryKey, untilKnown } from '../temporary-key.ts'
+import { findProcess } from './find-process.ts'
 import { isUrl } from './is-url.ts'
 import { usageError, type Flags } from '../command.ts'
 import { mendLeftFaults } from '../../injector/faults/open-faults.ts'
@@ -49,6 +50,10 @@ export const injectFlags = {
     hint: 'FILE',
     summary: 'File with the token of the agents (or BALEEN_AGENT_TOKEN)',
   },
+  ordinary: {
+    kind: 'boolean',
+    summary: 'Ask the system for no priority over other programs',
+  },
   'json-lines': { kind: 'boolean', summary: 'Write progress as JSON lines to stdout too' },
   ...connectionFlags,
 } as const satisfies Flags
@@ -78,7 +83,7 @@ export async function withInjectContext<T>(
   const made = control && (await makeTemporaryKey('baleen inject', control, flags, io))
   try {
     const library = await createRunLibrary(flags, io)
-    for (const line of mendLeftFaults(library.folder.root))
+    for (const line of await mendLeftFaults(library.folder.root))
       output.note(`left behind by a run that was killed: ${line}`)
     if (made) await untilKnown((await control.status()).gatewayUrl, made.key, io)
     return await use({
@@ -90,6 +95,8 @@ export async function withInjectContext<T>(
         apiKey: given ?? made?.key,
         headers: parseHeaders(flags.header),
         isOwned: flags['i-own-this'],
+        isUrgent: !flags.ordinary,
+        findProcess: (choice) => findProcess(flags, io, choice),
         agents: agentsOf(flags, io),
         interrupt: io.interrupt,
       },
@@ -105,8 +112,13 @@ function agentsOf(flags: InjectFlags, io: Context['io']): InjectContext['base'][
     .split(',')
     .filter(Boolean)
     .map((text) => {
-      const url = URL.parse(/^https?:/.test(text) ? text : `http://${text}`)
-      if (url?.protocol === 'http:' && url.port !== '') return url.origin
+      const url = URL.parse(/^[a-z]+:\/\//.test(text) ? text : `https://${text}`)
+      if (url?.protocol === 'http:')
+        throw usageError(
+          'agents are spoken to encrypted only',
+          `Write ${url.host}, without http://.`,
+        )
+      if (url?.protocol === 'https:' && url.port !== '') return url.origin
       throw usageError(`--agents is HOST:PORT,…, not "${text}"`)
     })
   if (new Set(agents).size < agents.length) throw usageError('an agent is named twice')

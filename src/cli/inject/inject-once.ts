@@ -1,4 +1,5 @@
-import type { InjectionReport, InjectionSpec } from '../../contract/injection.ts'
+import type { InjectionReport } from '../../contract/injection.ts'
+import type { InjectionSpec } from '../../contract/injection-spec.ts'
 import type { InjectionDocument } from '../../contract/injection-head.ts'
 import { readSources } from '../../injector/data/sources.ts'
 import { saveRun } from '../../injector/report/save-run.ts'

@@ -1,4 +1,4 @@
-import type { InjectionSpec } from '../../contract/injection.ts'
+import type { InjectionSpec } from '../../contract/injection-spec.ts'
 import { injectionSweep } from '../../contract/injection-study.ts'
 import { formatMs, formatRate, formatShare } from '../../injector/report/figures.ts'
 import { htmlSweep, sweepSentence, sweepTable } from '../../injector/report/html-study.ts'

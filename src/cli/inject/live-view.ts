@@ -1,5 +1,5 @@
-import type { FleetProgress } from '../../injector/drive/fleet.ts'
-import type { InjectionSpec } from '../../contract/injection.ts'
+import type { FleetProgress } from '../../injector/drive/progress-board.ts'
+import type { InjectionSpec } from '../../contract/injection-spec.ts'
 import {
   createLatencyHistogram,
   type LatencyHistogram,

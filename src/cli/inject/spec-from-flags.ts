@@ -1,4 +1,4 @@
-import type { InjectionSpec, LengthSpec, Slo } from '../../contract/injection.ts'
+import type { InjectionSpec, LengthSpec, Slo } from '../../contract/injection-spec.ts'
 import { parseCount, parseDurationMs } from '../../core/units.ts'
 import { parseArrivals, parsePairs } from '../../injector/policy/arrivals/parse-arrivals.ts'
 import { completeSpec } from '../../injector/policy/default-spec.ts'

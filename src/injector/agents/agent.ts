@@ -1,5 +1,5 @@
-import { timingSafeEqual } from 'node:crypto'
-import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
+import type { IncomingMessage, ServerResponse } from 'node:http'
+import { createServer } from 'node:https'
 import type { AddressInfo } from 'node:net'
 import { hostname, availableParallelism } from 'node:os'
 import { AppError, toAppError } from '../../core/errors.ts'
@@ -21,6 +21,7 @@ import {
   type FromAgent,
   type ToAgent,
 } from './protocol.ts'
+import { serverChannel } from './secure-channel.ts'
 import { decodeSources, encodeRecords } from './wire-form.ts'
 
 /** A machine that sends a share of somebody else's load. */
@@ -35,6 +36,8 @@ export interface AgentOptions {
   readonly token: string
   /** Hosts that may be loaded beside this machine itself; `*`: any. */
   readonly allowed: readonly string[]
+  /** Ask the system to run its threads before others; true where not said. */
+  readonly isUrgent?: boolean
   onEvent?(text: string): void
 }
 
@@ -42,11 +45,10 @@ type Prepare = Extract<ToAgent, { kind: 'prepare' }>
 /** Records a line. */
 const partSize = 2000
 
-/** Takes one run at a time, from whoever has the token. */
+/** Takes one run at a time, from whoever has the token, over an encrypted connection only. */
 export async function startAgent(options: AgentOptions): Promise<Agent> {
   let isBusy = false
-  const server = createServer((request, response) => {
-    if (!hasToken(request, options.token)) return refuse(response, 401, 'the token is wrong')
+  const server = createServer(serverChannel(options.token), (request, response) => {
     if (request.method !== 'POST' || request.url !== runPath)
       return refuse(response, 404, `only POST ${runPath} is served`)
     if (isBusy) return refuse(response, 409, 'a run is going on')
@@ -60,6 +62,9 @@ export async function startAgent(options: AgentOptions): Promise<Agent> {
   })
   // A run is one request, and as long as it is.
   server.requestTimeout = 0
+  server.on('tlsClientError', () =>
+    options.onEvent?.('refused a connection: another token, or not encrypted'),
+  )
   await new Promise<void>((resolve, reject) => {
     server.once('error', reject)
     server.listen(options.port, options.host, resolve)
@@ -71,7 +76,7 @@ export async function startAgent(options: AgentOptions): Promise<Agent> {
   })
   const { port } = server.address() as AddressInfo
   return {
-    url: `http://${options.host.includes(':') ? `[${options.host}]` : options.host}:${port}`,
+    url: `https://${options.host.includes(':') ? `[${options.host}]` : options.host}:${port}`,
     async close() {
       server.closeAllConnections()
       await new Promise((resolve) => server.close(resolve))
@@ -131,7 +136,7 @@ async function serveRun(
 
 async function runShare(
   prepare: Prepare,
-  { allowed }: AgentOptions,
+  { allowed, isUrgent = true }: AgentOptions,
   go: Promise<number>,
   tell: (message: FromAgent) => void,
   onFleet: (fleet: Fleet) => void,
@@ -160,7 +165,7 @@ async function runShare(
     runId,
     target: faults?.target ?? target,
     workers: spec.workers,
-    isUrgent: true,
+    isUrgent,
     shards,
     sources: threadSources(spec, schedule, sources),
     startAt: () => {
@@ -198,12 +203,6 @@ async function runShare(
   } finally {
     await faults?.end()
   }
-}
-
-function hasToken({ headers }: IncomingMessage, token: string): boolean {
-  const given = Buffer.from(headers.authorization ?? '')
-  const wanted = Buffer.from(`Bearer ${token}`)
-  return given.length === wanted.length && timingSafeEqual(given, wanted)
 }
 
 function refuse(response: ServerResponse, status: number, message: string): void {

@@ -1,5 +1,6 @@
 import { spawn, type ChildProcess } from 'node:child_process'
 import { createInterface } from 'node:readline'
+import { connect, createServer, type AddressInfo } from 'node:net'
 import { join } from 'node:path'
 import { Readable } from 'node:stream'
 import fc from 'fast-check'
@@ -141,7 +142,7 @@ describe('agents', () => {
 
   it.each([
     ['a wrong token', { token: 'x'.repeat(16) }, /the token is wrong/],
-    ['nobody there', { agents: ['http://127.0.0.1:1'] }, /ECONNREFUSED/],
+    ['nobody there', { agents: ['https://127.0.0.1:1'] }, /ECONNREFUSED/],
   ])('%s is said before anything is sent', async (_, change, message) => {
     const server = await golden()
     const url = await agent()
@@ -152,6 +153,41 @@ describe('agents', () => {
     await expect(run).rejects.toThrow(message)
     await expect(run).rejects.toMatchObject({ code: 'injection/agent' })
     expect(server.arrivals.filter(({ path }) => path.includes('chat'))).toHaveLength(0)
+  })
+
+  it('serve nobody in plain text', async () => {
+    const url = await agent()
+    const plain = url.replace('https:', 'http:')
+    await expect(fetch(`${plain}/v1/run`, { method: 'POST' })).rejects.toThrow()
+  })
+
+  it('let nobody on the way read along', async () => {
+    const server = await golden()
+    const url = new URL(await agent())
+    const seen: Buffer[] = []
+    const relay = createServer((near) => {
+      const far = connect(Number(url.port), url.hostname)
+      for (const [from, to] of [
+        [near, far],
+        [far, near],
+      ] as const) {
+        from.on('error', () => {})
+        from.on('data', (bytes) => seen.push(bytes))
+        from.pipe(to)
+      }
+    })
+    await new Promise<void>((resolve) => relay.listen(0, '127.0.0.1', resolve))
+    url.port = String((relay.address() as AddressInfo).port)
+    const { report } = await runInjection(
+      specOf(server, 300),
+      options([url.origin], { apiKey: 'key-of-the-endpoint' }),
+    )
+    relay.close()
+    expect(report.summary.outcomes).toEqual({ ok: 18 })
+    const text = Buffer.concat(seen).toString('latin1')
+    expect(text.length).toBeGreaterThan(5000)
+    for (const secret of [token, 'key-of-the-endpoint', 'prepare', server.url])
+      expect(text).not.toContain(secret)
   })
 
   it('take one run at a time', async () => {

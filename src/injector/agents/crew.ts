@@ -1,17 +1,11 @@
-import { request as requestHttp } from 'node:http'
 import type { ClientRequest, IncomingMessage } from 'node:http'
+import { request as requestHttps } from 'node:https'
 import { AppError, toAppError } from '../../core/errors.ts'
-import type { InjectionSpec } from '../../contract/injection.ts'
-import {
-  emptyLatencies,
-  latencies,
-  mergeResults,
-  type Fleet,
-  type FleetProgress,
-  type FleetResult,
-} from '../drive/fleet.ts'
+import type { InjectionSpec } from '../../contract/injection-spec.ts'
+import { mergeResults, type Fleet, type FleetResult } from '../drive/fleet.ts'
 import { decodeLatencyHistogram } from '../drive/latency-histogram.ts'
 import { lowerPriority } from '../drive/priority.ts'
+import { createProgressBoard, latencies, type FleetProgress } from '../drive/progress-board.ts'
 import { createRunClock } from '../drive/run-clock.ts'
 import type { FaultWindow } from '../policy/faults/score-fault.ts'
 import type { RequestRecord } from '../policy/measurement/record.ts'
@@ -29,6 +23,7 @@ import {
   type FromAgent,
   type ToAgent,
 } from './protocol.ts'
+import { clientChannel } from './secure-channel.ts'
 import { decodeRecords, encodeSources } from './wire-form.ts'
 
 /** Several machines that share one schedule, as one fleet. */
@@ -47,7 +42,7 @@ export interface CrewFacts {
 }
 
 export interface CrewOptions {
-  /** `http://host:port` of each. */
+  /** `https://host:port` of each. */
   readonly agents: readonly string[]
   readonly token: string
   readonly runId: string
@@ -86,17 +81,17 @@ export function startCrew(options: CrewOptions): Crew {
   const { agents, spec } = options
   const clock = createRunClock()
   let startMs = Infinity
-  const latest = new Map<string, Progress>()
-  /** Agents that have reported since the last report of all. */
-  const waitedFor = new Set<string>()
-  let recent = emptyLatencies()
-
+  const board = createProgressBoard({
+    senders: () => alive.size,
+    now: () => clock() - startMs,
+    onProgress: (progress) => options.onProgress(progress),
+  })
   const members = agents.map((url, index) =>
-    joinAgent(url, options, index * spec.workers, (progress) => {
-      latest.set(url, progress)
-      for (const name of latencies) recent[name].merge(decodeLatencyHistogram(progress[name]))
-      if (waitedFor.add(url).size >= alive.size) report()
-    }),
+    joinAgent(url, options, index * spec.workers, (progress) =>
+      board.take(index, progress, (recent) => {
+        for (const name of latencies) recent[name].merge(decodeLatencyHistogram(progress[name]))
+      }),
+    ),
   )
   const alive = new Set(members)
   for (const member of members)
@@ -104,23 +99,6 @@ export function startCrew(options: CrewOptions): Crew {
       (result) => result === null && alive.delete(member),
       () => alive.delete(member),
     )
-
-  function report(): void {
-    const all = [...latest.values()]
-    const sum = (key: 'handed' | 'ok' | 'failed' | 'inFlight' | 'outputTokens') =>
-      all.reduce((total, progress) => total + progress[key], 0)
-    options.onProgress({
-      atMs: clock() - startMs,
-      handed: sum('handed'),
-      ok: sum('ok'),
-      failed: sum('failed'),
-      inFlight: sum('inFlight'),
-      outputTokens: sum('outputTokens'),
-      ...recent,
-    })
-    recent = emptyLatencies()
-    waitedFor.clear()
-  }
 
   const started = Promise.all(members.map(({ ready }) => ready)).then((all) => {
     startMs = clock() + startLeadMs
@@ -142,7 +120,7 @@ export function startCrew(options: CrewOptions): Crew {
     )
     await started
     const ended = await Promise.all(members.map(({ done }) => done))
-    if (waitedFor.size > 0) report()
+    board.flush()
     const results = ended.filter((one) => one !== null)
     const lost = members.filter((_, index) => ended[index] === null)
     if (results.length === 0)
@@ -197,10 +175,12 @@ function joinAgent(
   const clock = createRunClock()
   const member = { url, lostBecause: '' }
   let isPrepared = false
-  const call: ClientRequest = requestHttp(new URL(runPath, url), {
+  const call: ClientRequest = requestHttps(new URL(runPath, url), {
+    ...clientChannel(options.token),
+    // A connection of another run may have been made with another token.
+    agent: false,
     method: 'POST',
     headers: {
-      authorization: `Bearer ${options.token}`,
       'content-type': 'application/x-ndjson',
       'transfer-encoding': 'chunked',
     },
@@ -264,13 +244,17 @@ function joinAgent(
     response.resume()
     fail(
       new Error(
-        response.statusCode === 401
-          ? 'the token is wrong'
-          : `it answered ${response.statusCode}${response.statusCode === 409 ? ', it is busy' : ''}`,
+        `it answered ${response.statusCode}${response.statusCode === 409 ? ', it is busy' : ''}`,
       ),
     )
   })
-  call.on('error', (thrown) => fail(toAppError(thrown)))
+  call.on('error', (thrown: NodeJS.ErrnoException) =>
+    fail(
+      thrown.code?.startsWith('ERR_SSL_')
+        ? new Error('the token is wrong, or it is no agent of this version')
+        : toAppError(thrown),
+    ),
+  )
   send({
     kind: 'prepare',
     version: protocolVersion,

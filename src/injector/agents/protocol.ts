@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto'
 import type { Readable, Writable } from 'node:stream'
 import { z } from 'zod'
-import { injectionSpec } from '../../contract/injection.ts'
+import { injectionSpec } from '../../contract/injection-spec.ts'
 import { AppError } from '../../core/errors.ts'
 import type { Schedule } from '../policy/workload/schedule.ts'
 
@@ -12,7 +12,7 @@ import type { Schedule } from '../policy/workload/schedule.ts'
 export const runPath = '/v1/run'
 export const lostAfterMs = 10_000
 export const aliveEveryMs = 2000
-export const protocolVersion = 1
+export const protocolVersion = 2
 
 /** A run with its prompts; no other line is long. */
 const lineBytesMax = 512 * 2 ** 20
@@ -58,6 +58,7 @@ export const fromAgent = z.discriminatedUnion('kind', [
     failed: z.int(),
     inFlight: z.int(),
     outputTokens: z.number(),
+    cpuMs: z.number(),
     /** HdrHistogram, compressed, base64. */
     ttftMs: z.string(),
     tpotMs: z.string(),

@@ -1,4 +1,4 @@
-import type { InjectionSpec } from '../../contract/injection.ts'
+import type { InjectionSpec } from '../../contract/injection-spec.ts'
 import type { RunSources } from '../run-sources.ts'
 import { readClientMix } from './client-mix.ts'
 import { readDataset } from './dataset.ts'

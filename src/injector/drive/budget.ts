@@ -1,4 +1,4 @@
-import type { InjectionSpec } from '../../contract/injection.ts'
+import type { InjectionSpec } from '../../contract/injection-spec.ts'
 import type { RequestRecord } from '../policy/measurement/record.ts'
 
 /** Keeps a run against a paid endpoint under its limits by reserving the most a request can use before it is sent. */
@@ -6,17 +6,18 @@ export interface Budget {
   /** Not null: the request could take the run over that limit. */
   reserve(
     request: number,
-    inputTokensAtMost: () => number,
+    inputTokensAtMost: number,
     outputTokens: number,
   ): 'tokens' | 'cost' | null
   settle(record: RequestRecord): void
 }
 
-/** `share`: the part of the limits that this driver thread may use. */
-export function createBudget(limits: InjectionSpec['limits'], share: number): Budget {
+/** `share`: the part of the limits that this driver thread may use. Null: nothing is limited. */
+export function createBudget(limits: InjectionSpec['limits'], share: number): Budget | null {
+  if (limits.tokensMax === null && limits.costMax === null) return null
+
   const tokensMax = (limits.tokensMax ?? Infinity) * share
   const costMax = (limits.costMax ?? Infinity) * share
-  const isLimited = limits.tokensMax !== null || limits.costMax !== null
   const reserved = new Map<number, { input: number; output: number }>()
   let tokens = 0
   let cost = 0
@@ -27,9 +28,7 @@ export function createBudget(limits: InjectionSpec['limits'], share: number): Bu
     cost += sign * costOf(input, output)
   }
   return {
-    reserve(request, inputTokensAtMost, output) {
-      if (!isLimited) return null
-      const input = inputTokensAtMost()
+    reserve(request, input, output) {
       if (tokens + input + output > tokensMax) return 'tokens'
       if (cost + costOf(input, output) > costMax) return 'cost'
       reserved.set(request, { input, output })

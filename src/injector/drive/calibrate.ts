@@ -1,4 +1,4 @@
-import type { InjectionSpec } from '../../contract/injection.ts'
+import type { InjectionSpec } from '../../contract/injection-spec.ts'
 import { syntheticText } from '../policy/workload/synthetic-text.ts'
 import type { EndpointCalls } from './endpoint-calls.ts'
 

@@ -24,6 +24,8 @@ export class Connection {
   readonly #reader: ResponseReader = createResponseReader()
   readonly #socket: Socket
   #exchange: Exchange | null = null
+  /** Among those in flight; its launcher's. */
+  place = -1
   isConnected = false
   /** Settles when the connection stands or has failed. */
   readonly opened: Promise<void>
@@ -45,6 +47,10 @@ export class Connection {
     this.#socket.on('end', () => this.#ended())
     this.#socket.on('error', (error: NodeJS.ErrnoException) => this.#failed(error))
     this.#socket.on('close', () => this.#closed())
+  }
+
+  get exchange(): Exchange | null {
+    return this.#exchange
   }
 
   get isUsable(): boolean {
@@ -77,6 +83,8 @@ export class Connection {
     const atMs = this.#deps.now()
     if (this.#exchange === null) return this.destroy()
     if (this.#reader.read(bytes, 0, length, atMs)) this.#finish(true, atMs)
+    else if (this.#exchange.contentMs.length >= this.#exchange.abandonedAfter)
+      this.abort('cancelled_by_plan')
   }
 
   #ended(): void {

@@ -5,6 +5,7 @@ import {
   type DriverProgress,
   type DriverResult,
 } from './driver.ts'
+import { transferable, type PackedRecords } from './record-log.ts'
 import { createRunClock } from './run-clock.ts'
 
 /** What a driver thread is started with. */
@@ -13,13 +14,14 @@ export type ThreadData = Pick<DriverOptions, 'runId' | 'sources' | 'target' | 's
 export type FromThread =
   | { readonly kind: 'ready' }
   | { readonly kind: 'progress'; readonly progress: DriverProgress }
-  | { readonly kind: 'done'; readonly result: DriverResult }
+  | { readonly kind: 'done'; readonly result: DriverResult; readonly records: PackedRecords }
 
 export type ToThread = { readonly kind: 'go'; readonly startMs: number } | { readonly kind: 'stop' }
 
 if (parentPort) {
   const port = parentPort
-  const tell = (message: FromThread) => port.postMessage(message)
+  const tell = (message: FromThread, transfer?: ArrayBuffer[]) =>
+    port.postMessage(message, transfer)
   const driver = createDriver({
     ...(workerData as ThreadData),
     clock: createRunClock(),
@@ -27,8 +29,8 @@ if (parentPort) {
   })
   port.on('message', (message: ToThread) => {
     if (message.kind === 'stop') return driver.stop()
-    void driver.run(message.startMs).then((result) => {
-      tell({ kind: 'done', result })
+    void driver.run(message.startMs).then(({ result, records }) => {
+      tell({ kind: 'done', result, records }, transferable(records))
       port.close()
     })
   })

@@ -1,4 +1,5 @@
 import { monitorEventLoopDelay } from 'node:perf_hooks'
+import { abandonedAfter } from '../policy/faults/abandon.ts'
 import { createExchange, textOf, type Exchange } from '../policy/measurement/exchange.ts'
 import { tpotMs, ttftMs } from '../policy/measurement/latency.ts'
 import type { RequestRecord } from '../policy/measurement/record.ts'
@@ -6,6 +7,9 @@ import { promptOf, type PromptSources } from '../policy/workload/prompt.ts'
 import { createBudget } from './budget.ts'
 import { createLauncher } from './launcher.ts'
 import { createThreadPacer } from './pacer.ts'
+import type { latencies, ProgressCounts } from './progress-board.ts'
+import { createRecordLog, type PackedRecords } from './record-log.ts'
+import { rehearse } from './rehearsal.ts'
 import { createRequestBuilder, tokensAtMost } from './request-builder.ts'
 import type { RunClock } from './run-clock.ts'
 import { createSessions, type OpenSession } from './sessions.ts'
@@ -22,20 +26,10 @@ export interface DriverOptions {
   onProgress?(progress: DriverProgress): void
 }
 
-export interface DriverProgress {
-  readonly handed: number
-  readonly ok: number
-  readonly failed: number
-  readonly inFlight: number
-  readonly outputTokens: number
-  /** Of the requests that ended since the last report. */
-  readonly ttftMs: readonly number[]
-  readonly tpotMs: readonly number[]
-  readonly clientDelayMs: readonly number[]
-}
+export interface DriverProgress
+  extends ProgressCounts, Readonly<Record<(typeof latencies)[number], Float64Array>> {}
 
 export interface DriverResult {
-  readonly records: RequestRecord[]
   /** Requests whose time came before the run stopped, counted from the schedule and not from the records. */
   readonly scheduled: number
   readonly inFlightAreaMs: number
@@ -57,7 +51,7 @@ export interface Driver {
    * `startMs`: time 0 of the run on the clock. Settles when every request has its outcome, at the latest when the
    * grace is over.
    */
-  run(startMs: number): Promise<DriverResult>
+  run(startMs: number): Promise<{ result: DriverResult; records: PackedRecords }>
   stop(): void
 }
 
@@ -75,7 +69,7 @@ export function createDriver(options: DriverOptions): Driver {
   const now = () => clock() - startMs
   const builder = createRequestBuilder(sources, options.target, options.runId)
   const budget = createBudget(spec.limits, 1 / shard.count)
-  const records: RequestRecord[] = []
+  const log = createRecordLog()
   const sessions = createSessions(sources)
   const openSessions = new Map<Exchange, OpenSession>()
   const timers = new Set<NodeJS.Timeout>()
@@ -92,6 +86,7 @@ export function createDriver(options: DriverOptions): Driver {
   let followUps = 0
   let stoppedBy: StopReason = 'schedule'
   let stoppedAtMs = spec.durationMs
+  let cpuStart = process.threadCpuUsage()
   let finish: () => void = () => {}
 
   const launcher = createLauncher({
@@ -136,15 +131,14 @@ export function createDriver(options: DriverOptions): Driver {
     call: number,
   ): void {
     const prompt = () => promptOf(sources, entry, request)
-    const messages = session?.run.messagesOf(call, prompt)
+    const messages = session === null ? undefined : session.run.messagesOf(call, prompt)
     const outputTokens = schedule.outputTokens[entry]!
     const inputTokens = schedule.inputTokens[entry]!
-    const refusal = budget.reserve(
-      request,
-      () => Math.max(inputTokens, tokensAtMost(messages ?? prompt())),
-      outputTokens,
-    )
-    if (refusal !== null) return halt(refusal, intendedMs)
+    if (budget !== null) {
+      const most = Math.max(inputTokens, tokensAtMost(messages ?? prompt()))
+      const refusal = budget.reserve(request, most, outputTokens)
+      if (refusal !== null) return halt(refusal, intendedMs)
+    }
     const exchange = createExchange({
       index: request,
       model: schedule.models[entry]!,
@@ -154,6 +148,7 @@ export function createDriver(options: DriverOptions): Driver {
       wantedInputTokens: inputTokens,
       wantedOutputTokens: outputTokens,
       intendedMs,
+      abandonedAfter: abandonedAfter(spec.faults, spec.seed, request, intendedMs),
       keepsText: true,
     })
     if (session) {
@@ -166,8 +161,8 @@ export function createDriver(options: DriverOptions): Driver {
   }
 
   function ended(exchange: Exchange, record: RequestRecord): void {
-    records.push(record)
-    budget.settle(record)
+    log.add(record)
+    budget?.settle(record)
     if (record.outcome === 'ok') counts.ok++
     else counts.failed++
     counts.outputTokens += record.outputTokens ?? 0
@@ -249,13 +244,21 @@ export function createDriver(options: DriverOptions): Driver {
   return {
     async prepare() {
       prefetch()
+      const scratch = createRecordLog()
+      await rehearse({
+        spec,
+        target: options.target,
+        now,
+        requests: schedule.timesMs.length / shard.count,
+        onRecord: (record) => scratch.add(record),
+      })
       await Promise.all([pacer.ready, launcher.warmUp()])
     },
     async run(atMs) {
       startMs = atMs
       const loopDelay = monitorEventLoopDelay({ resolution: 10 })
       loopDelay.enable()
-      const cpuStart = process.threadCpuUsage()
+      cpuStart = process.threadCpuUsage()
       const cpuStartMs = clock()
       const over = new Promise<void>((resolve) => {
         finish = resolve
@@ -275,22 +278,22 @@ export function createDriver(options: DriverOptions): Driver {
       clearInterval(sweep)
       clearInterval(progress)
       for (const timer of timers) clearTimeout(timer)
-      const pacerCpuUs = await pacer.stop()
+      await pacer.stop()
       tell()
       launcher.close()
       loopDelay.disable()
       const cpu = process.threadCpuUsage(cpuStart)
-      return {
-        records,
+      const result: DriverResult = {
         scheduled:
           entries.filter((entry) => schedule.timesMs[entry]! < stoppedAtMs).length + followUps,
         inFlightAreaMs: launcher.areaMs(),
         cpuShare: (cpu.user + cpu.system) / 1000 / Math.max(1, clock() - cpuStartMs),
-        cpuMs: (cpu.user + cpu.system + pacerCpuUs) / 1000,
+        cpuMs: cpuMs(),
         eventLoopDelayMsP99: Math.max(0, loopDelay.percentile(99) / 1e6 - 10),
         stoppedBy,
         stoppedAtMs,
       }
+      return { result, records: log.packed }
     },
     stop() {
       halt('interrupt', now())
@@ -300,10 +303,22 @@ export function createDriver(options: DriverOptions): Driver {
   }
 
   function tell(): void {
-    options.onProgress?.({ ...counts, inFlight: launcher.inFlight, ...recent })
+    options.onProgress?.({
+      ...counts,
+      inFlight: launcher.inFlight,
+      cpuMs: cpuMs(),
+      ttftMs: Float64Array.from(recent.ttftMs),
+      tpotMs: Float64Array.from(recent.tpotMs),
+      clientDelayMs: Float64Array.from(recent.clientDelayMs),
+    })
     recent.ttftMs = []
     recent.tpotMs = []
     recent.clientDelayMs = []
+  }
+
+  function cpuMs(): number {
+    const { user, system } = process.threadCpuUsage(cpuStart)
+    return (user + system + pacer.cpuUs()) / 1000
   }
 }
 

@@ -1,10 +1,11 @@
 import { Worker } from 'node:worker_threads'
 import { AppError } from '../../core/errors.ts'
 import type { RequestRecord } from '../policy/measurement/record.ts'
-import type { DriverProgress, DriverResult, StopReason } from './driver.ts'
+import type { DriverResult, StopReason } from './driver.ts'
 import type { FromThread, ThreadData, ToThread } from './driver-thread.ts'
-import { createLatencyHistogram, type LatencyHistogram } from './latency-histogram.ts'
 import { ordinaryPriority, takePriority, type Priority } from './priority.ts'
+import { createProgressBoard, latencies, type FleetProgress } from './progress-board.ts'
+import { unpackRecords } from './record-log.ts'
 import { createRunClock } from './run-clock.ts'
 
 /** All driver threads of a run as one. */
@@ -26,18 +27,8 @@ export interface FleetOptions extends Omit<ThreadData, 'shard'> {
   readonly onProgress: (progress: FleetProgress) => void
 }
 
-export interface FleetProgress {
-  readonly atMs: number
-  readonly handed: number
-  readonly ok: number
-  readonly failed: number
-  readonly inFlight: number
-  readonly outputTokens: number
-  /** Of the requests that ended since the last report. */
-  readonly ttftMs: LatencyHistogram
-  readonly tpotMs: LatencyHistogram
-  readonly clientDelayMs: LatencyHistogram
-}
+/** What a thread, or a machine, measured. */
+export type FleetPart = DriverResult & { readonly records: readonly RequestRecord[] }
 
 export interface FleetResult {
   readonly records: RequestRecord[]
@@ -53,14 +44,6 @@ export interface FleetResult {
   readonly stoppedAtMs: number
 }
 
-/** Latencies of one report. */
-export const latencies = ['ttftMs', 'tpotMs', 'clientDelayMs'] as const
-export const emptyLatencies = (): Record<(typeof latencies)[number], LatencyHistogram> => ({
-  ttftMs: createLatencyHistogram(),
-  tpotMs: createLatencyHistogram(),
-  clientDelayMs: createLatencyHistogram(),
-})
-
 /** So that every thread has heard of the start before it comes. */
 const startLeadMs = 50
 
@@ -70,14 +53,15 @@ export function startFleet(options: FleetOptions): Fleet {
   // Before the threads are made: they inherit it.
   const priority = isUrgent ? takePriority() : ordinaryPriority
   const clock = createRunClock()
-  const latest = new Map<number, DriverProgress>()
   const started = Promise.withResolvers<number>()
-  const waits = Array.from({ length: workers }, () => Promise.withResolvers<DriverResult>())
-  /** Threads that have reported since the last report of all. */
-  const waitedFor = new Set<number>()
-  let recent = emptyLatencies()
+  const waits = Array.from({ length: workers }, () => Promise.withResolvers<FleetPart>())
   let readyCount = 0
   let startMs = Infinity
+  const board = createProgressBoard({
+    senders: () => workers,
+    now: () => clock() - startMs,
+    onProgress,
+  })
 
   const threads = waits.map((wait, index) => {
     const shard = { index: (shards?.first ?? 0) + index, count: shards?.count ?? workers }
@@ -87,12 +71,13 @@ export function startFleet(options: FleetOptions): Fleet {
       execArgv: [],
     })
     thread.on('message', (message: FromThread) => {
-      if (message.kind === 'done') wait.resolve(message.result)
-      else if (message.kind === 'progress') {
-        latest.set(index, message.progress)
-        for (const name of latencies) recent[name].add(message.progress[name])
-        if (waitedFor.add(index).size === workers) report()
-      } else if (++readyCount === workers) void start()
+      if (message.kind === 'done')
+        wait.resolve({ ...message.result, records: unpackRecords(message.records) })
+      else if (message.kind === 'progress')
+        board.take(index, message.progress, (recent) => {
+          for (const name of latencies) recent[name].add(message.progress[name])
+        })
+      else if (++readyCount === workers) void start()
     })
     const fail = (cause: unknown) => {
       const error = new AppError('internal/unexpected', { message: 'a driver thread ended', cause })
@@ -110,27 +95,9 @@ export function startFleet(options: FleetOptions): Fleet {
     started.resolve(startMs)
   }
 
-  /** One report for all, when every thread has sent its own. */
-  function report(): void {
-    const parts = [...latest.values()]
-    const sum = (key: 'handed' | 'ok' | 'failed' | 'inFlight' | 'outputTokens') =>
-      parts.reduce((total, part) => total + part[key], 0)
-    onProgress({
-      atMs: clock() - startMs,
-      handed: sum('handed'),
-      ok: sum('ok'),
-      failed: sum('failed'),
-      inFlight: sum('inFlight'),
-      outputTokens: sum('outputTokens'),
-      ...recent,
-    })
-    recent = emptyLatencies()
-    waitedFor.clear()
-  }
-
   const done = Promise.all(waits.map(({ promise }) => promise))
     .then((results) => {
-      if (waitedFor.size > 0) report()
+      board.flush()
       return mergeResults(results, priority.level)
     })
     .finally(() => {
@@ -149,10 +116,10 @@ export function startFleet(options: FleetOptions): Fleet {
 
 /** What threads, or machines, measured as one. */
 export function mergeResults(
-  results: readonly DriverResult[],
+  results: readonly FleetPart[],
   priority: Priority['level'],
 ): FleetResult {
-  const sum = (value: (result: DriverResult) => number) =>
+  const sum = (value: (result: FleetPart) => number) =>
     results.reduce((total, result) => total + value(result), 0)
   return {
     records: results.flatMap(({ records }) => records).sort((a, b) => a.index - b.index),

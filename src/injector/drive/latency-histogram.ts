@@ -11,7 +11,7 @@ import {
  */
 export interface LatencyHistogram {
   /** NaN is left out. */
-  add(valuesMs: readonly number[]): void
+  add(valuesMs: Iterable<number>): void
   merge(other: LatencyHistogram): void
   /** Milliseconds; null without samples. */
   percentile(p: number): number | null

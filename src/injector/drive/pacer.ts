@@ -6,8 +6,9 @@ export interface Pacer {
   readonly ready: Promise<void>
   /** `startMs`: time 0 on the run's clock. */
   start(startMs: number): void
-  /** Tells what processor time the thread took, in microseconds. */
-  stop(): Promise<number>
+  stop(): Promise<void>
+  /** Processor time that the thread has taken since the start, in microseconds, as of a moment ago. */
+  cpuUs(): number
 }
 
 export interface PacerOptions {
@@ -24,7 +25,7 @@ export interface PacerData {
   /** Counts the times at which something fell due. */
   readonly dueCount: Int32Array
   readonly startMs: Float64Array
-  /** Written at the end. */
+  /** Written now and then, and at the end. */
   readonly cpuUs: Float64Array
 }
 
@@ -71,7 +72,8 @@ export function createThreadPacer({ timesMs, onDue }: PacerOptions): Pacer {
     stop() {
       enter(2)
       Atomics.notify(data.dueCount, 0)
-      return ended.then(() => data.cpuUs[0]!)
+      return ended
     },
+    cpuUs: () => data.cpuUs[0]!,
   }
 }

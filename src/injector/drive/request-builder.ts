@@ -13,6 +13,7 @@ export interface RequestBuilder {
 
 const aheadMax = 256
 const aheadBytesMax = 64 * 2 ** 20
+const noBytes: Buffer = Buffer.alloc(0)
 
 export function createRequestBuilder(
   sources: PromptSources,
@@ -20,8 +21,26 @@ export function createRequestBuilder(
   runId: string,
 ): RequestBuilder {
   const { spec, schedule } = sources
-  const ahead = new Map<number, Buffer>()
+  /** A ring of those that are next, in their order. */
+  const ahead = Array.from({ length: aheadMax }, () => ({ entry: -1, bytes: noBytes }))
+  let first = 0
+  let count = 0
   let aheadBytes = 0
+
+  /** What was built for an entry. Entries before it will not come any more. */
+  function takeAhead(entry: number): Buffer | null {
+    while (count > 0) {
+      const slot = ahead[first % aheadMax]!
+      if (slot.entry > entry) return null
+      const { bytes } = slot
+      slot.bytes = noBytes
+      first++
+      count--
+      aheadBytes -= bytes.length
+      if (slot.entry === entry) return bytes
+    }
+    return null
+  }
 
   function make(entry: number, request: number, messages?: readonly Message[]): Buffer {
     const body = requestBody(spec, {
@@ -38,17 +57,15 @@ export function createRequestBuilder(
 
   return {
     build(entry, request, messages) {
-      const prepared = entry === request && messages === undefined ? ahead.get(entry) : undefined
-      if (prepared === undefined) return make(entry, request, messages)
-      ahead.delete(entry)
-      aheadBytes -= prepared.length
-      return prepared
+      const prepared = entry === request && messages === undefined ? takeAhead(entry) : null
+      return prepared ?? make(entry, request, messages)
     },
     prefetch(entry) {
-      if (ahead.size >= aheadMax || aheadBytes >= aheadBytesMax) return false
-      const request = make(entry, entry)
-      ahead.set(entry, request)
-      aheadBytes += request.length
+      if (count >= aheadMax || aheadBytes >= aheadBytesMax) return false
+      const slot = ahead[(first + count++) % aheadMax]!
+      slot.entry = entry
+      slot.bytes = make(entry, entry)
+      aheadBytes += slot.bytes.length
       return true
     },
   }

@@ -1,7 +1,7 @@
 import { lookup } from 'node:dns/promises'
 import { connect as connectTcp, type Socket, type TcpNetConnectOpts } from 'node:net'
 import { connect as connectTls } from 'node:tls'
-import type { Endpoint } from '../../contract/injection.ts'
+import type { Endpoint } from '../../contract/injection-spec.ts'
 import { AppError } from '../../core/errors.ts'
 
 /** Where requests go. The address is looked up once: a name service is not what is being measured. */

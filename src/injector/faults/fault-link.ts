@@ -1,5 +1,5 @@
 import type { Socket } from 'node:net'
-import type { FaultAction } from '../../contract/injection.ts'
+import type { FaultAction } from '../../contract/fault.ts'
 import type { Random } from '../../core/random.ts'
 
 /** One connection through the relay: one request at a time, each hit by the faults of its time. */

@@ -1,5 +1,5 @@
 import { connect, createServer, type AddressInfo, type Socket } from 'node:net'
-import type { FaultAction } from '../../contract/injection.ts'
+import type { FaultAction } from '../../contract/fault.ts'
 import { createRandom } from '../../core/random.ts'
 import { streamSeed } from '../policy/statistics/draw.ts'
 import { createFaultLink, type FaultLink } from './fault-link.ts'

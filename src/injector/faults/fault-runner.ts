@@ -1,11 +1,17 @@
 import { isIP } from 'node:net'
-import type { FaultSpec } from '../../contract/injection.ts'
+import {
+  processNames,
+  type FaultAction,
+  type FaultSpec,
+  type ProcessChoice,
+} from '../../contract/fault.ts'
 import { AppError } from '../../core/errors.ts'
 import { createRunClock } from '../drive/run-clock.ts'
 import type { Target } from '../drive/target.ts'
 import type { FaultWindow } from '../policy/faults/score-fault.ts'
 import { startFaultProxy, type FaultProxy } from './fault-proxy.ts'
 import { startKeeper, type Keeper } from './keeper-client.ts'
+import type { ReadyAction } from './process-fault.ts'
 
 /** The faults of one run: each in its time, each undone. */
 export interface FaultRunner {
@@ -17,7 +23,7 @@ export interface FaultRunner {
   end(): Promise<FaultWindow[]>
 }
 
-/** Those that the relay makes; the others are the keeper's. */
+/** Those that the relay makes. */
 const connectionKinds: ReadonlySet<FaultSpec['action']['kind']> = new Set([
   'delay',
   'slow-headers',
@@ -30,6 +36,12 @@ const connectionKinds: ReadonlySet<FaultSpec['action']['kind']> = new Set([
   'status',
   'garble',
 ])
+/** Of processes, machines and pods: the keeper makes them. */
+const isKept = (fault: FaultSpec): boolean => !isOfConnections(fault) && !isOfUsers(fault)
+/** Made by the driver, which knows of it beforehand. */
+const isOfUsers = ({ action }: FaultSpec): boolean => action.kind === 'abandon'
+const isOfPods = ({ action }: FaultSpec): boolean =>
+  action.kind === 'kill-pod' || action.kind === 'cut-pod'
 export const isOfConnections = ({ action }: FaultSpec): boolean => connectionKinds.has(action.kind)
 
 export interface FaultOptions {
@@ -38,18 +50,25 @@ export interface FaultOptions {
   readonly seed: number
   /** Of the run: what is broken is written down there, so that the next run can mend it. */
   readonly folder?: string | undefined
+  /** The process that has a name now. Error: there is none. */
+  readonly findProcess?: ((choice: ProcessChoice) => Promise<number>) | undefined
 }
 
-/** Null: there are none. Error: `injection/not-owned` for a target elsewhere that nobody claimed. */
+/** Null: there are none. Error: `injection/not-owned` for a target elsewhere, or a cluster, that nobody claimed. */
 export async function prepareFaults(
   faults: readonly FaultSpec[],
   target: Target,
-  { isOwned, seed, folder }: FaultOptions,
+  { isOwned, seed, folder, findProcess }: FaultOptions,
 ): Promise<FaultRunner | null> {
   if (faults.length === 0) return null
-  if (!isOwned && !isLoopback(target.address))
+  const breaks = !faults.every(isOfUsers)
+  if (!isOwned && breaks && !isLoopback(target.address))
     throw new AppError('injection/not-owned', {
       message: `${target.host} is not this machine, and the plan breaks things`,
+    })
+  if (!isOwned && faults.some(isOfPods))
+    throw new AppError('injection/not-owned', {
+      message: 'the plan breaks pods of a cluster',
     })
   const needsProxy = faults.some(isOfConnections)
   if (needsProxy && target.isTls)
@@ -57,15 +76,24 @@ export async function prepareFaults(
       message: 'faults of connections need http: inside of TLS there are no events to see',
     })
   const proxy = needsProxy ? await startFaultProxy(target, seed) : null
-  const keeper = faults.every(isOfConnections) ? null : startKeeper(folder)
-  return createRunner(faults, target, proxy, keeper)
+  const keeper = faults.some(isKept) ? startKeeper(folder) : null
+  return createRunner(faults, target, { proxy, keeper, findProcess })
 }
+
+type ProcessAction = Extract<FaultAction, ProcessChoice>
+
+interface Makers extends Pick<FaultOptions, 'findProcess'> {
+  readonly proxy: FaultProxy | null
+  readonly keeper: Keeper | null
+}
+
+/** How often a process that is not there is looked for, as long as the fault would last: it may be starting again. */
+const findEveryMs = 100
 
 function createRunner(
   faults: readonly FaultSpec[],
   target: Target,
-  proxy: FaultProxy | null,
-  keeper: Keeper | null,
+  { proxy, keeper, findProcess }: Makers,
 ): FaultRunner {
   const windows: FaultWindow[] = []
   const timers: NodeJS.Timeout[] = []
@@ -73,11 +101,36 @@ function createRunner(
   const undoNow: (() => void)[] = []
   const clock = createRunClock()
   let zeroMs = 0
+  let hasEnded = false
   const now = () => clock() - zeroMs
 
+  /** The action with the process that is meant now. */
+  async function ready({ action, forMs }: FaultSpec, fromMs: number): Promise<ReadyAction> {
+    if (!isOfProcess(action)) return action
+    const { pid, deployment, replica, process, ...rest } = action
+    if (pid !== undefined) return { ...rest, pid } as ReadyAction
+    if (!findProcess) throw new Error('nobody here knows processes by name')
+    for (;;)
+      try {
+        return { ...rest, pid: await findProcess({ deployment, replica, process }) } as ReadyAction
+      } catch (thrown) {
+        if (hasEnded || now() > fromMs + forMs) throw thrown
+        await new Promise((resolve) => setTimeout(resolve, findEveryMs))
+      }
+  }
+
   async function keepProcess(keeping: Keeper, id: number, spec: FaultSpec): Promise<void> {
+    const askedMs = now()
+    let action: ReadyAction
+    try {
+      action = await ready(spec, askedMs)
+    } catch (thrown) {
+      const note = (thrown as Error).message
+      windows.push({ spec, fromMs: askedMs, toMs: now(), isUndone: false, note })
+      return
+    }
     const fromMs = now()
-    const applied = await keeping.apply(id, spec.action, spec.forMs)
+    const applied = await keeping.apply(id, action, spec.forMs)
     const undone = await keeping.undone(id)
     windows.push({
       spec,
@@ -88,14 +141,15 @@ function createRunner(
     })
   }
 
-  async function keepConnections(proxied: FaultProxy, spec: FaultSpec): Promise<void> {
+  /** Without a relay: of users, whom the driver lets go by itself. */
+  async function keepConnections(proxied: FaultProxy | null, spec: FaultSpec): Promise<void> {
     const fromMs = now()
-    proxied.apply(spec.action)
+    proxied?.apply(spec.action)
     await new Promise<void>((resolve) => {
       undoNow.push(resolve)
       timers.push(setTimeout(resolve, spec.forMs))
     })
-    proxied.clear(spec.action)
+    proxied?.clear(spec.action)
     windows.push({ spec, fromMs, toMs: now(), isUndone: true, note: '' })
   }
 
@@ -106,12 +160,13 @@ function createRunner(
       for (const [id, spec] of faults.entries())
         timers.push(
           setTimeout(() => {
-            if (!isOfConnections(spec) && keeper) pending.push(keepProcess(keeper, id, spec))
-            else if (proxy) pending.push(keepConnections(proxy, spec))
+            if (isKept(spec) && keeper) pending.push(keepProcess(keeper, id, spec))
+            else pending.push(keepConnections(isOfUsers(spec) ? null : proxy, spec))
           }, spec.atMs - now()),
         )
     },
     async end() {
+      hasEnded = true
       for (const timer of timers) clearTimeout(timer)
       for (const undo of undoNow) undo()
       await keeper?.end()
@@ -121,6 +176,9 @@ function createRunner(
     },
   }
 }
+
+const isOfProcess = (action: FaultAction): action is ProcessAction =>
+  processNames.some((name) => name in action)
 
 const isLoopback = (address: string): boolean =>
   isIP(address) === 4 ? address.startsWith('127.') : address === '::1'

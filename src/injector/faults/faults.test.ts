@@ -6,7 +6,8 @@ import fc from 'fast-check'
 import { afterEach, describe, expect, it, vi } from 'vitest'
 import { chatStream } from '../../../test/golden-server/golden-script.ts'
 import { startGoldenServer, type GoldenServer } from '../../../test/golden-server/golden-server.ts'
-import { faultSpec, type InjectionReport } from '../../contract/injection.ts'
+import { faultSpec } from '../../contract/fault.ts'
+import type { InjectionReport } from '../../contract/injection.ts'
 import { completeSpec } from '../policy/default-spec.ts'
 import { runInjection } from '../run-injection.ts'
 import { readFaultPlan } from './read-plan.ts'
@@ -23,6 +24,15 @@ afterEach(async () => {
 
 const stateOf = (pid: number): string =>
   /\) (\S)/.exec(readFileSync(`/proc/${pid}/stat`, 'utf8'))?.[1] ?? ''
+
+/** A zombie is none. */
+const isAlive = (pid: number): boolean => {
+  try {
+    return stateOf(pid) !== 'Z'
+  } catch {
+    return false
+  }
+}
 
 async function until(holds: () => boolean, deadlineMs = 60_000): Promise<void> {
   const endMs = performance.now() + deadlineMs
@@ -42,7 +52,13 @@ async function golden(): Promise<GoldenServer> {
 /** A run with one fault over all of it, or in its middle. */
 async function runWith(
   action: { kind: string } & Record<string, unknown>,
-  { atMs = 0, forMs = 60_000, durationMs = 400, timeoutMs = 20_000 } = {},
+  {
+    atMs = 0,
+    forMs = 60_000,
+    durationMs = 400,
+    timeoutMs = 20_000,
+    findProcess = undefined as (() => Promise<number>) | undefined,
+  } = {},
 ): Promise<InjectionReport> {
   const server = await golden()
   const spec = completeSpec({
@@ -54,7 +70,16 @@ async function runWith(
     faults: [faultSpec.parse({ name: action.kind, atMs, forMs, action })],
   })
   const interrupt = new AbortController().signal
-  return (await runInjection(spec, { id: 'run', interrupt })).report
+  return (await runInjection(spec, { id: 'run', interrupt, findProcess })).report
+}
+
+const loopback = {
+  address: '127.0.0.1',
+  port: 80,
+  host: 'x',
+  isTls: false,
+  path: '/',
+  headers: '',
 }
 
 describe('faults of connections have the outcome they ought to have', () => {
@@ -67,6 +92,7 @@ describe('faults of connections have the outcome they ought to have', () => {
     [{ kind: 'cut', afterEvents: 2, how: 'rst' }, 'reset'],
     [{ kind: 'stall', afterEvents: 2 }, 'timeout_stall'],
     [{ kind: 'garble', afterEvents: 1 }, 'malformed'],
+    [{ kind: 'abandon', afterEvents: 2 }, 'cancelled_by_plan'],
   ] as const)('%j: %s', async (action, outcome) => {
     const timeoutMs = outcome.startsWith('timeout') ? 1500 : 20_000
     const { summary, faults } = await runWith(action, { timeoutMs })
@@ -100,16 +126,43 @@ describe('faults of connections have the outcome they ought to have', () => {
     expect(faults[0]!.detectedAfterMs).toBeLessThan(faults[0]!.recoveredAfterMs!)
   })
 
+  it('users who walk away do so after as many events as the plan says', async () => {
+    const server = await golden()
+    const action = { kind: 'abandon', afterEvents: 2, share: 0.5 }
+    const spec = completeSpec({
+      url: server.url,
+      load: { kind: 'open', arrivals: 'constant', ratePerS: 50 },
+      durationMs: 2000,
+      faults: [faultSpec.parse({ name: 'leave', atMs: 0, forMs: 1000, action })],
+    })
+    const run = () =>
+      runInjection(spec, { id: 'run', interrupt: new AbortController().signal })
+    const { records } = await run()
+    const left = records.filter(({ outcome }) => outcome === 'cancelled_by_plan')
+    // About half of the first second, and no one later; a read may bring two events at once.
+    expect(left.length).toBeGreaterThan(10)
+    expect(left.length).toBeLessThan(40)
+    for (const { intendedMs, contentMs } of left) {
+      expect(intendedMs).toBeLessThan(1000)
+      expect(contentMs.length).toBeLessThan(6)
+    }
+    expect(records).toHaveLength(100)
+    // The same seed, the same users.
+    const again = (await run()).records.filter(({ outcome }) => outcome === 'cancelled_by_plan')
+    expect(again.map(({ index }) => index)).toEqual(left.map(({ index }) => index))
+  })
+
+  it('are refused on a cluster that nobody claimed', async () => {
+    const { prepareFaults } = await import('./fault-runner.ts')
+    const action = faultSpec.shape.action.parse({ kind: 'kill-pod', namespace: 'x', pod: 'y' })
+    await expect(
+      prepareFaults([{ name: 'x', atMs: 0, forMs: 1, action }], loopback, { isOwned: false, seed: 1 }),
+    ).rejects.toMatchObject({ code: 'injection/not-owned' })
+  })
+
   it('are refused on a target that is not this machine', async () => {
     const { prepareFaults } = await import('./fault-runner.ts')
-    const target = {
-      address: '192.0.2.1',
-      port: 80,
-      host: 'x',
-      isTls: false,
-      path: '/',
-      headers: '',
-    }
+    const target = { ...loopback, address: '192.0.2.1' }
     const fault = { name: 'x', atMs: 0, forMs: 1, action: { kind: 'reset' as const } }
     await expect(prepareFaults([fault], target, { isOwned: false, seed: 1 })).rejects.toMatchObject(
       {
@@ -156,6 +209,40 @@ describe.skipIf(process.platform !== 'linux')('faults of processes', () => {
     await until(() => stateOf(pid) === 'S')
   })
 
+  it('a name is looked up anew each time, and waited for while its process starts', async () => {
+    const pids = [victim(), victim()]
+    const asked: (number | null)[] = []
+    /** The second one takes a while to come up. */
+    const findProcess = (): Promise<number> => {
+      const found = asked.length === 0 ? pids[0]! : asked.length < 4 ? null : pids[1]!
+      asked.push(found)
+      return found === null ? Promise.reject(new Error('not yet')) : Promise.resolve(found)
+    }
+    const server = await golden()
+    const action = { kind: 'kill', deployment: 'small' }
+    const spec = completeSpec({
+      url: server.url,
+      load: { kind: 'open', arrivals: 'constant', ratePerS: 20 },
+      durationMs: 1500,
+      faults: [100, 500].map((atMs) =>
+        faultSpec.parse({ name: `kill at ${atMs}`, atMs, forMs: 900, action }),
+      ),
+    })
+    const interrupt = new AbortController().signal
+    const { report } = await runInjection(spec, { id: 'run', interrupt, findProcess })
+    expect(report.faults.map(({ isUndone }) => isUndone)).toEqual([true, true])
+    await until(() => pids.every((pid) => !isAlive(pid)))
+    expect(asked).toEqual([pids[0], null, null, null, pids[1]])
+  })
+
+  it('a name that nobody has is said in the report', async () => {
+    const { faults } = await runWith(
+      { kind: 'kill', deployment: 'gone' },
+      { forMs: 200, findProcess: () => Promise.reject(new Error('no process of gone')) },
+    )
+    expect(faults[0]).toMatchObject({ isUndone: false, note: 'no process of gone' })
+  })
+
   it('says so where there is no such process', async () => {
     const { faults } = await runWith({ kind: 'kill', pid: 4_194_300 })
     expect(faults[0]).toMatchObject({ isUndone: false, note: expect.stringMatching(/ESRCH/) })
@@ -168,13 +255,11 @@ describe('a plan', () => {
   const read = (text: string) => {
     const path = join(mkdtempSync(join(tmpdir(), 'baleen-plan-')), 'plan.yaml')
     writeFileSync(path, text)
-    return readFaultPlan(path, ({ pid, deployment }) =>
-      Promise.resolve(pid ?? (deployment === 'small' ? 77 : 0)),
-    )
+    return readFaultPlan(path)
   }
 
-  it('names one action a fault', async () => {
-    const plan = await read(`
+  it('names one action a fault', () => {
+    const plan = read(`
 faults:
   - { at: 10s, for: 5s, stop: { deployment: small } }
   - { name: slow, at: 20s, for: 1m, delay: { by: 200ms } }
@@ -188,14 +273,14 @@ faults:
       ['throttle at 1s', 1000, 1000],
     ])
     expect(plan.map(({ action }) => action)).toEqual([
-      { kind: 'stop', pid: 77 },
+      { kind: 'stop', deployment: 'small' },
       { kind: 'delay', delayMs: 200, jitterMs: 0, share: 1 },
       { kind: 'cut', afterEvents: 7, how: 'fin', share: 1 },
       { kind: 'throttle', bytesPerS: 10_240, share: 1 },
     ])
   })
-  it('has shares, repeats, and what touches machine and network', async () => {
-    const plan = await read(`
+  it('has shares, repeats, and what touches machine, network and cluster', () => {
+    const plan = read(`
 faults:
   - { at: 1s, for: 1s, repeat: 3, every: 5s, status: { code: 429, share: 20% } }
   - { at: 1s, for: 1s, slow: { deployment: small, to: 0.3 } }
@@ -204,6 +289,7 @@ faults:
   - { at: 1s, for: 1s, fill-disk: { path: /data, leave: 1MiB } }
   - { at: 1s, for: 1s, cut-path: { interface: veth0, netns: a } }
   - { at: 1s, for: 1s, degrade-path: { interface: veth0, delay: 50ms, loss: 1% } }
+  - { at: 1s, for: 1s, cut-pod: { namespace: prod, selector: "app=engine" } }
 `)
     expect(plan.slice(0, 3).map(({ name, atMs }) => [name, atMs])).toEqual([
       ['status at 1s (1)', 1000],
@@ -212,7 +298,7 @@ faults:
     ])
     expect(plan.slice(2).map(({ action }) => action)).toEqual([
       { kind: 'status', code: 429, share: 0.2 },
-      { kind: 'slow', pid: 77, share: 0.3 },
+      { kind: 'slow', deployment: 'small', share: 0.3 },
       { kind: 'skew', byMs: -300_000, file: null },
       { kind: 'limit-files', pid: 5, files: 64 },
       { kind: 'fill-disk', path: '/data', leaveBytes: 1_048_576 },
@@ -226,9 +312,16 @@ faults:
         lossShare: 0.01,
         bytesPerS: null,
       },
+      {
+        kind: 'cut-pod',
+        kubeconfig: null,
+        context: null,
+        namespace: 'prod',
+        selector: 'app=engine',
+      },
     ])
   })
-  it('fails with a code whatever stands in it', async () => {
+  it('fails with a code whatever stands in it', () => {
     const names = fc.constantFrom(
       'at',
       'for',
@@ -246,10 +339,10 @@ faults:
       fc.constantFrom('1s', '20%', '-5m', '../x', '; rm'),
       fc.dictionary(names, fc.jsonValue({ maxDepth: 0 })),
     )
-    await fc.assert(
-      fc.asyncProperty(fc.array(fc.dictionary(names, value)), async (faults) => {
+    fc.assert(
+      fc.property(fc.array(fc.dictionary(names, value)), (faults) => {
         try {
-          for (const { forMs } of await read(JSON.stringify({ faults })))
+          for (const { forMs } of read(JSON.stringify({ faults })))
             expect(forMs).toBeLessThanOrEqual(600_000)
         } catch (thrown) {
           expect(thrown).toMatchObject({ code: expect.stringMatching(/^[a-z]+\/[a-z-]+$/) })
@@ -271,7 +364,10 @@ faults:
     ['faults: [{ at: 1s, for: 1s, stop: { pid: 1, deployment: x } }]', /name one of/],
     ['faults: [{ at: 1s, for: 1s, status: { code: 200 } }]', /code/],
     ['{', /can't read/],
-  ])('refuses %s', async (text, message) => {
-    await expect(read(text)).rejects.toThrow(message)
+    ['faults: [{ at: 1s, for: 1s, kill: { process: gateway } }]', /gateway-0, control/],
+    ['faults: [{ at: 1s, for: 1s, kill-pod: { namespace: x } }]', /name one of pod, selector/],
+    ['faults: [{ at: 1s, for: 1s, kill-pod: { namespace: ../x, pod: y } }]', /namespace/],
+  ])('refuses %s', (text, message) => {
+    expect(() => read(text)).toThrow(message)
   })
 })

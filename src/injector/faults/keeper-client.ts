@@ -1,12 +1,12 @@
 import { spawn } from 'node:child_process'
 import { createInterface } from 'node:readline'
-import type { FaultAction } from '../../contract/injection.ts'
 import type { KeeperCommand, KeeperReport } from './fault-keeper.ts'
+import type { ReadyAction } from './process-fault.ts'
 
 /** The process that keeps process faults bounded; see fault-keeper.ts. */
 export interface Keeper {
   /** Settles when the fault stands. */
-  apply(id: number, action: FaultAction, forMs: number): Promise<KeeperReport>
+  apply(id: number, action: ReadyAction, forMs: number): Promise<KeeperReport>
   /** Settles when the fault is undone, or could not be applied. */
   undone(id: number): Promise<KeeperReport>
   /** Undoes what is left and ends the process. */

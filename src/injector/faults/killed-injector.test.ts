@@ -205,10 +205,10 @@ describe.skipIf(process.platform !== 'linux')('when the injector is killed', () 
     expect(stateOf(victim.pid!)).toBe('T')
     // A process that is ending still counts as one for a moment.
     let told: string[] = []
-    await until(() => (told = mendLeftFaults(join(folder, '..'))).length > 0)
+    await until(async () => (told = await mendLeftFaults(join(folder, '..'))).length > 0)
     expect(told).toEqual(['continue of run run: mended'])
     await until(() => stateOf(victim.pid!) === 'S')
-    expect(mendLeftFaults(join(folder, '..'))).toEqual([])
+    expect(await mendLeftFaults(join(folder, '..'))).toEqual([])
   })
 })
 
@@ -224,9 +224,9 @@ describe('a full disk', () => {
     }
     try {
       const { makeFault } = await import('./process-fault.ts')
-      const fault = makeFault({ kind: 'fill-disk', path: mount, leaveBytes: 4096 }, () => {})
+      const fault = await makeFault({ kind: 'fill-disk', path: mount, leaveBytes: 4096 }, () => {})
       expect(() => writeFileSync(join(mount, 'x'), Buffer.alloc(65_536))).toThrow(/ENOSPC/)
-      expect(fault.end()).toBe('')
+      expect(await fault.end()).toBe('')
       writeFileSync(join(mount, 'x'), Buffer.alloc(65_536))
     } finally {
       run('umount', mount)
@@ -239,9 +239,9 @@ function readText(path: string): string {
   return existsSync(path) ? readFileSync(path, 'utf8') : ''
 }
 
-async function until(holds: () => boolean, deadlineMs = 60_000): Promise<void> {
+async function until(holds: () => boolean | Promise<boolean>, deadlineMs = 60_000): Promise<void> {
   const endMs = performance.now() + deadlineMs
-  while (!holds()) {
+  while (!(await holds())) {
     if (performance.now() > endMs) throw new Error('it never came to that')
     await new Promise((resolve) => setTimeout(resolve, 5))
   }

@@ -45,21 +45,23 @@ export function createOpenFaults(folder: string): OpenFaults {
 }
 
 /** Mends what keepers that were killed have left behind in the folders of runs. Tells what it did. */
-export function mendLeftFaults(runs: string): string[] {
-  return foldersOf(runs).flatMap((folder) => {
+export async function mendLeftFaults(runs: string): Promise<string[]> {
+  const told: string[] = []
+  for (const folder of foldersOf(runs)) {
     const path = join(runs, folder, fileName)
     const content = readContent(path)
-    if (content === null || startTimeOf(content.pid) === content.startTime) return []
-    const told = content.entries.map(({ undo }) => {
+    if (content === null || startTimeOf(content.pid) === content.startTime) continue
+    for (const { undo } of content.entries) {
+      const what = `${undo.kind} of run ${folder}`
       try {
-        return `${undo.kind} of run ${folder}: ${mend(undo) || 'mended'}`
+        told.push(`${what}: ${(await mend(undo)) || 'mended'}`)
       } catch (thrown) {
-        return `${undo.kind} of run ${folder}: ${(thrown as Error).message}`
+        told.push(`${what}: ${(thrown as Error).message}`)
       }
-    })
+    }
     rmSync(path, { force: true })
-    return told
-  })
+  }
+  return told
 }
 
 function foldersOf(runs: string): string[] {

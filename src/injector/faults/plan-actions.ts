@@ -1,25 +1,21 @@
 import { z } from 'zod'
+import { processNames } from '../../contract/fault.ts'
 import { AppError } from '../../core/errors.ts'
 import { parseBytes, parseDurationMs } from '../../core/units.ts'
 
-/** Whom a fault of processes is for, before the pid is known. */
-const processShape = {
-  pid: z.int().positive().optional(),
-  deployment: z.string().optional(),
-  replica: z.string().optional(),
-  /** Of this machine's Baleen itself. */
-  process: z
-    .string()
-    .regex(/^(gateway-\d+|control|supervisor)$/, { message: 'gateway-0, control or supervisor' })
-    .optional(),
-}
-const processNames = Object.keys(processShape)
-const isOne = (choice: object): boolean =>
-  processNames.filter((name) => choice[name as keyof object] !== undefined).length === 1
+/** Whom a fault is for: checked where the spec is. */
+const processShape = Object.fromEntries(
+  processNames.map((name) => [name, name === 'pid' ? z.int().optional() : z.string().optional()]),
+)
 const ofProcess = <Shape extends z.ZodRawShape>(shape: Shape) =>
-  z
-    .strictObject({ ...processShape, ...shape })
-    .refine(isOne, { message: `name one of ${processNames.join(', ')}` })
+  z.strictObject({ ...processShape, ...shape })
+const ofPod = z.strictObject({
+  namespace: z.string(),
+  pod: z.string().optional(),
+  selector: z.string().optional(),
+  kubeconfig: z.string().nullable().default(null),
+  context: z.string().nullable().default(null),
+})
 
 const duration = z.string().transform(parseDurationMs)
 const bytes = z.string().transform(parseBytes)
@@ -41,6 +37,8 @@ export const planActions: Readonly<Record<string, z.ZodType<Record<string, unkno
   slow: ofProcess({ to: portion }).transform(({ to, ...rest }) => ({ ...rest, share: to })),
   'limit-files': ofProcess({ files: z.int() }),
   'limit-memory': ofProcess({ bytes }),
+  'kill-pod': ofPod,
+  'cut-pod': ofPod,
   'hog-cpu': z.strictObject({ cores: z.int() }),
   'hog-memory': z.strictObject({ bytes }),
   'fill-disk': z
@@ -84,28 +82,7 @@ export const planActions: Readonly<Record<string, z.ZodType<Record<string, unkno
   stall: z.strictObject({ 'after-events': afterEvents, share }).transform(eventsRenamed),
   garble: z.strictObject({ 'after-events': afterEvents, share }).transform(eventsRenamed),
   status: z.strictObject({ code: z.int(), share }),
-}
-
-/** A process by name, out of what an action says. Null: the action is for none. */
-export interface ProcessChoice {
-  readonly pid?: number | undefined
-  readonly deployment?: string | undefined
-  readonly replica?: string | undefined
-  readonly process?: string | undefined
-}
-
-/** Tells the process that an action is for from the rest of it. */
-export function splitProcess(action: Record<string, unknown>): {
-  choice: ProcessChoice | null
-  rest: Record<string, unknown>
-} {
-  const entries = Object.entries(action)
-  const isOfProcess = ([name]: [string, unknown]) => processNames.includes(name)
-  const choice = Object.fromEntries(entries.filter(isOfProcess))
-  return {
-    choice: Object.keys(choice).length === 0 ? null : choice,
-    rest: Object.fromEntries(entries.filter((pair) => !isOfProcess(pair))),
-  }
+  abandon: z.strictObject({ 'after-events': afterEvents, share }).transform(eventsRenamed),
 }
 
 function eventsRenamed<T extends { 'after-events': number }>({

@@ -9,20 +9,29 @@ import {
 } from 'node:fs'
 import { join } from 'node:path'
 import { Worker } from 'node:worker_threads'
-import type { FaultAction } from '../../contract/injection.ts'
+import type { FaultAction, ProcessChoice } from '../../contract/fault.ts'
 import { ip, mend, moveClock, runTool, setLimit, startTimeOf, tc, type Undo } from './undo.ts'
 
 /** A fault that was made. */
 export interface MadeFault {
   /** Mends it; what is worth telling, or ''. */
-  end(): string
+  end(): string | Promise<string>
 }
 
-/** Makes a fault of processes, machine or network. `note` is called with what will mend it before it is made. */
-export function makeFault(action: FaultAction, note: (undo: Undo) => void): MadeFault {
+/** An action whose process has been looked up. */
+export type ReadyAction = Ready<FaultAction>
+type Ready<A> = A extends { pid?: number | undefined } ? Omit<A, keyof ProcessChoice> & { pid: number } : A
+
+/** Makes a fault of processes, machine, network or cluster. `note` is called with what will mend it before it is made. */
+export async function makeFault(
+  action: ReadyAction,
+  note: (undo: Undo) => void,
+): Promise<MadeFault> {
   const planned = (...undos: Undo[]): MadeFault => {
     for (const undo of undos) note(undo)
-    return { end: () => undos.map(mend).filter(Boolean).join('; ') }
+    return {
+      end: async () => (await Promise.all(undos.map(mend))).filter(Boolean).join('; '),
+    }
   }
   switch (action.kind) {
     case 'kill':
@@ -38,6 +47,10 @@ export function makeFault(action: FaultAction, note: (undo: Undo) => void): Made
     }
     case 'slow':
       return slowDown(action.pid, action.share, planned(continuing(action.pid)))
+    case 'kill-pod':
+      return (await import('./pod-fault.ts')).killPod(action)
+    case 'cut-pod':
+      return (await import('./pod-fault.ts')).cutPod(action, note)
     case 'hog-cpu': {
       const workers = Array.from(
         { length: action.cores },

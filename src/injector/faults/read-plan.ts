@@ -1,11 +1,11 @@
 import { readFileSync } from 'node:fs'
 import { parse } from 'yaml'
 import { z } from 'zod'
-import { faultSpec, type FaultSpec } from '../../contract/injection.ts'
+import { faultSpec, type FaultSpec } from '../../contract/fault.ts'
 import { AppError } from '../../core/errors.ts'
 import { nearest } from '../../core/nearest.ts'
 import { parseDurationMs } from '../../core/units.ts'
-import { planActions, splitProcess, type ProcessChoice } from './plan-actions.ts'
+import { planActions } from './plan-actions.ts'
 
 const plan = z.strictObject({
   faults: z
@@ -23,19 +23,15 @@ const plan = z.strictObject({
     .max(1000),
 })
 type Entry = z.infer<typeof plan>['faults'][number]
-type PidOf = (choice: ProcessChoice) => Promise<number>
 
-/** A fault plan with every process found. Error: `injection/bad-spec`. */
-export async function readFaultPlan(path: string, pidOf: PidOf): Promise<FaultSpec[]> {
+/** Error: `injection/bad-spec`. */
+export function readFaultPlan(path: string): FaultSpec[] {
   const found = plan.safeParse(parseFile(path))
   if (!found.success) throw bad(`${path}: ${z.prettifyError(found.error)}`)
-  const read = await Promise.all(
-    found.data.faults.map((fault, index) => specsOf(fault, `fault ${index + 1}`, pidOf)),
-  )
-  return read.flat()
+  return found.data.faults.flatMap((fault, index) => specsOf(fault, `fault ${index + 1}`))
 }
 
-async function specsOf(fault: Entry, where: string, pidOf: PidOf): Promise<FaultSpec[]> {
+function specsOf(fault: Entry, where: string): FaultSpec[] {
   const { name, at, for: length, repeat, every, ...actions } = fault
   const [kind, ...others] = Object.keys(actions)
   if (kind === undefined || others.length > 0)
@@ -44,8 +40,6 @@ async function specsOf(fault: Entry, where: string, pidOf: PidOf): Promise<Fault
   if (!schema) throw unknownAction(where, kind)
   const given = schema.safeParse(actions[kind] ?? {})
   if (!given.success) throw bad(`${where}, ${kind}: ${z.prettifyError(given.error)}`)
-  const { choice, rest } = splitProcess(given.data)
-  const pid = choice === null ? {} : { pid: await pidOf(choice) }
   const forMs = parseDurationMs(length)
   const everyMs = every === undefined ? 0 : parseDurationMs(every)
   if (repeat > 1 && everyMs <= forMs)
@@ -55,7 +49,7 @@ async function specsOf(fault: Entry, where: string, pidOf: PidOf): Promise<Fault
       name: `${name ?? `${kind} at ${at}`}${repeat > 1 ? ` (${round + 1})` : ''}`,
       atMs: parseDurationMs(at) + round * everyMs,
       forMs,
-      action: { kind, ...pid, ...rest },
+      action: { kind, ...given.data },
     })
     if (result.success) return result.data
     throw bad(`${where}: ${z.prettifyError(result.error)}`)

@@ -27,6 +27,15 @@ export type Undo =
       readonly routes: readonly string[]
     }
   | { readonly kind: 'queue'; readonly netns: string | null; readonly name: string }
+  /** A pod that a network policy has cut off. */
+  | {
+      readonly kind: 'policy'
+      readonly kubeconfig: string | null
+      readonly context: string | null
+      readonly namespace: string
+      readonly policy: string
+      readonly pod: string
+    }
 
 const commandTimeoutMs = 10_000
 
@@ -51,7 +60,7 @@ export const tc = (netns: string | null, ...args: string[]): string =>
   netns === null ? runTool('tc', args) : runTool('ip', ['netns', 'exec', netns, 'tc', ...args])
 
 /** Mends; what is worth telling about it, or ''. */
-export function mend(undo: Undo): string {
+export async function mend(undo: Undo): Promise<string> {
   switch (undo.kind) {
     case 'continue':
       if (startTimeOf(undo.pid) !== undo.startTime) return 'it was ended meanwhile'
@@ -76,6 +85,8 @@ export function mend(undo: Undo): string {
     case 'queue':
       tc(undo.netns, 'qdisc', 'del', 'dev', undo.name, 'root')
       return ''
+    case 'policy':
+      return (await import('./pod-fault.ts')).mendPolicy(undo)
   }
 }
 

@@ -1,4 +1,4 @@
-import type { InjectionSpec } from '../../contract/injection.ts'
+import type { InjectionSpec } from '../../contract/injection-spec.ts'
 
 /** A whole spec from what was said. */
 export function completeSpec(

@@ -1,4 +1,4 @@
-import type { InjectionSpec } from '../../contract/injection.ts'
+import type { InjectionSpec } from '../../contract/injection-spec.ts'
 import { textOf, type Message, type Tool } from './workload/message.ts'
 
 /** What one request asks for. */

@@ -1,4 +1,4 @@
-import type { SteadyState } from '../../contract/injection.ts'
+import type { SteadyState } from '../../contract/injection-summary.ts'
 import { tpotMs } from './measurement/latency.ts'
 import type { RequestRecord } from './measurement/record.ts'
 import { meanInFlight, type Window } from './measurement/window.ts'

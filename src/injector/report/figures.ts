@@ -1,9 +1,5 @@
-import type {
-  InjectionReport,
-  InjectionSummary,
-  MetricSummary,
-  Percentile,
-} from '../../contract/injection.ts'
+import type { InjectionReport } from '../../contract/injection.ts'
+import type { InjectionSummary, MetricSummary, Percentile } from '../../contract/injection-summary.ts'
 
 const metricNames = [
   ['ttftMs', 'TTFT'],

@@ -1,5 +1,7 @@
 import { createHash } from 'node:crypto'
-import type { InjectionReport, LengthSpec, MetricSummary } from '../../contract/injection.ts'
+import type { InjectionReport } from '../../contract/injection.ts'
+import type { LengthSpec } from '../../contract/injection-spec.ts'
+import type { MetricSummary } from '../../contract/injection-summary.ts'
 
 /**
  * llm-d Benchmark Report v0.2.1: run, scenario and results, every figure with its unit. A percentile that the run has too

@@ -1,4 +1,4 @@
-import type { InjectionSpec } from '../../contract/injection.ts'
+import type { InjectionSpec } from '../../contract/injection-spec.ts'
 import { formatCsvCell } from '../data/table.ts'
 import {
   clientDelayMs,

@@ -8,12 +8,8 @@ import {
   writeFileSync,
 } from 'node:fs'
 import { join } from 'node:path'
-import {
-  injectionReport,
-  injectionSpec,
-  type InjectionReport,
-  type InjectionSpec,
-} from '../../contract/injection.ts'
+import { injectionReport, type InjectionReport } from '../../contract/injection.ts'
+import { injectionSpec, type InjectionSpec } from '../../contract/injection-spec.ts'
 import { AppError } from '../../core/errors.ts'
 import { createSuffix } from '../../core/id.ts'
 

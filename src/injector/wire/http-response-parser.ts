@@ -72,8 +72,7 @@ export function createHttpResponseParser(handler: ResponseHandler): HttpResponse
     }
     cursor = end - (to - (close + 4))
     kept = null
-    const text = whole.toString('latin1', from, close)
-    const parsed = parseHead(text)
+    const parsed = parseHead(whole, from, close)
     if (typeof parsed === 'string') return parsed
     if (parsed.status < 200 && parsed.status !== 101) return null
     handler.onHead(parsed, atMs)
@@ -188,46 +187,64 @@ interface ParsedHead extends ResponseHead {
   readonly length: number | null
 }
 
-function parseHead(text: string): ParsedHead | string {
-  const [statusLine = '', ...lines] = text.split('\r\n')
-  const status = /^HTTP\/1\.([01]) (\d{3})(?: |$)/.exec(statusLine)
-  if (!status) return `"${statusLine.slice(0, 60)}" is not an HTTP/1.1 status line`
-  let contentType = ''
-  let isChunked = false
-  let length: number | null = null
-  let isKeptAlive = status[1] === '1'
-  let keepAliveTimeoutMs: number | null = null
-  for (const line of lines) {
-    const colon = line.indexOf(':')
-    const value = line.slice(colon + 1).trim()
-    switch (line.slice(0, colon).toLowerCase()) {
-      case 'content-type':
-        contentType = value.toLowerCase()
-        break
-      case 'transfer-encoding':
-        isChunked = value.toLowerCase().endsWith('chunked')
-        break
-      case 'content-length':
-        if (!/^\d+$/.test(value)) return `"${value.slice(0, 40)}" is not a content-length`
-        length = Number(value)
-        break
-      case 'connection':
-        if (value.toLowerCase() === 'close') isKeptAlive = false
-        break
-      case 'keep-alive': {
-        const seconds = /timeout=(\d+)/i.exec(value)?.[1]
-        if (seconds !== undefined) keepAliveTimeoutMs = Number(seconds) * 1000
-      }
+/** By the bytes: as strings, the headers that nobody asks for would cost most of the time. */
+function parseHead(bytes: Buffer, start: number, end: number): ParsedHead | string {
+  let at = lineEnd(bytes, start, end)
+  const status = statusOf(bytes, start, at)
+  if (status === -1)
+    return `"${bytes.toString('latin1', start, Math.min(at, start + 60))}" is not an HTTP/1.1 status line`
+  const head = {
+    status,
+    contentType: '',
+    // HTTP/1.0 has to ask for it, and no server of streams does.
+    isKeptAlive: bytes[start + 7] === 0x31,
+    keepAliveTimeoutMs: null as number | null,
+    isChunked: false,
+    length: null as number | null,
+  }
+  while (at < end) {
+    const lineStart = at + 2
+    at = lineEnd(bytes, lineStart, end)
+    let colon = lineStart
+    while (colon < at && bytes[colon] !== 0x3a) colon++
+    const value = () => bytes.toString('latin1', colon + 1, at).trim()
+    if (isName(bytes, lineStart, colon, 'content-type')) head.contentType = value().toLowerCase()
+    else if (isName(bytes, lineStart, colon, 'transfer-encoding'))
+      head.isChunked = value().toLowerCase().endsWith('chunked')
+    else if (isName(bytes, lineStart, colon, 'content-length')) {
+      const text = value()
+      if (!/^\d+$/.test(text)) return `"${text.slice(0, 40)}" is not a content-length`
+      head.length = Number(text)
+    } else if (isName(bytes, lineStart, colon, 'connection')) {
+      if (value().toLowerCase() === 'close') head.isKeptAlive = false
+    } else if (isName(bytes, lineStart, colon, 'keep-alive')) {
+      const seconds = /timeout=(\d+)/i.exec(value())?.[1]
+      if (seconds !== undefined) head.keepAliveTimeoutMs = Number(seconds) * 1000
     }
   }
-  if (isChunked) length = null
-  else if (length === null) isKeptAlive = false
-  return {
-    status: Number(status[2]),
-    contentType,
-    isKeptAlive,
-    keepAliveTimeoutMs,
-    isChunked,
-    length,
-  }
+  if (head.isChunked) head.length = null
+  else if (head.length === null) head.isKeptAlive = false
+  return head
+}
+
+/** Where the CRLF stands that ends the line, or the end. */
+function lineEnd(bytes: Buffer, start: number, end: number): number {
+  for (let at = start; at + 1 < end; at++)
+    if (bytes[at] === 0x0d && bytes[at + 1] === 0x0a) return at
+  return end
+}
+
+/** `HTTP/1.x NNN`, and a blank or nothing after it. −1: it is none. */
+function statusOf(bytes: Buffer, start: number, end: number): number {
+  if (end - start < 12 || (end - start > 12 && bytes[start + 12] !== 0x20)) return -1
+  const text = bytes.toString('latin1', start, start + 12)
+  return /^HTTP\/1\.[01] \d{3}$/.test(text) ? Number(text.slice(9)) : -1
+}
+
+/** Whatever the case; `name` is in lower case. */
+function isName(bytes: Buffer, start: number, end: number, name: string): boolean {
+  if (end - start !== name.length) return false
+  for (let index = 0; index < name.length; index++)
+    if ((bytes[start + index]! | 0x20) !== name.charCodeAt(index)) return false
+  return true
 }

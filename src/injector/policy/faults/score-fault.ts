@@ -1,4 +1,6 @@
-import type { FaultRecord, FaultSpec, Slo } from '../../../contract/injection.ts'
+import type { FaultSpec } from '../../../contract/fault.ts'
+import type { FaultRecord } from '../../../contract/injection.ts'
+import type { Slo } from '../../../contract/injection-spec.ts'
 import { isGood } from '../measurement/latency.ts'
 import type { RequestRecord } from '../measurement/record.ts'
 

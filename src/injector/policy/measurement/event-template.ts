@@ -1,4 +1,4 @@
-import type { Endpoint } from '../../../contract/injection.ts'
+import type { Endpoint } from '../../../contract/injection-spec.ts'
 import { readStreamEvent, type StreamEvent } from './stream-event.ts'
 
 /** Where the one-line data of an event stands among the bytes. */

@@ -1,4 +1,4 @@
-import type { Endpoint } from '../../../contract/injection.ts'
+import type { Endpoint } from '../../../contract/injection-spec.ts'
 import { readStreamEvent, readWholeAnswer, type StreamEvent, type Usage } from './stream-event.ts'
 
 /** How the transport ended. `complete`: the HTTP message came whole; `cut`: the connection ended before that. */
@@ -29,6 +29,8 @@ export interface Exchange {
   readonly isStreaming: boolean
   readonly wantedInputTokens: number
   readonly wantedOutputTokens: number
+  /** The user walks away after so many events with content; Infinity: stays. */
+  readonly abandonedAfter: number
   /** s: when the schedule wanted it. */
   intendedMs: number
   /** f: given to the socket. */
@@ -73,6 +75,7 @@ export interface ExchangeStart {
   readonly wantedInputTokens: number
   readonly wantedOutputTokens: number
   readonly intendedMs: number
+  readonly abandonedAfter?: number
   readonly keepsText: boolean
 }
 
@@ -88,6 +91,7 @@ export function createExchange(start: ExchangeStart): Exchange {
     isStreaming: start.isStreaming,
     wantedInputTokens: start.wantedInputTokens,
     wantedOutputTokens: start.wantedOutputTokens,
+    abandonedAfter: start.abandonedAfter ?? Infinity,
     intendedMs: start.intendedMs,
     handedMs: NaN,
     writtenMs: NaN,

@@ -1,4 +1,4 @@
-import type { Validity } from '../../../contract/injection.ts'
+import type { Validity } from '../../../contract/injection-summary.ts'
 import { quantile, sortSamples } from '../statistics/quantiles.ts'
 import { clientDelayMs, ttftMs } from './latency.ts'
 import type { RequestRecord } from './record.ts'

@@ -1,4 +1,4 @@
-import type { Slo } from '../../../contract/injection.ts'
+import type { Slo } from '../../../contract/injection-spec.ts'
 import type { RequestRecord } from './record.ts'
 
 /** From the intended arrival to the first content: what a user waited. NaN without content. */

@@ -1,4 +1,5 @@
-import type { InjectionReport, InjectionSpec } from '../../../contract/injection.ts'
+import type { InjectionReport } from '../../../contract/injection.ts'
+import type { InjectionSpec } from '../../../contract/injection-spec.ts'
 import { sortSamples } from '../statistics/quantiles.ts'
 import { summarise } from '../statistics/summary.ts'
 import type { Schedule } from '../workload/schedule.ts'

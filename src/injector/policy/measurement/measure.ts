@@ -1,9 +1,5 @@
-import {
-  outcomes,
-  type InjectionSpec,
-  type InjectionSummary,
-  type Outcome,
-} from '../../../contract/injection.ts'
+import type { InjectionSpec } from '../../../contract/injection-spec.ts'
+import { outcomes, type InjectionSummary, type Outcome } from '../../../contract/injection-summary.ts'
 import { sortSamples } from '../statistics/quantiles.ts'
 import { summarise } from '../statistics/summary.ts'
 import { judgeSteadyState } from '../steady-state.ts'

@@ -1,4 +1,4 @@
-import type { Outcome } from '../../../contract/injection.ts'
+import type { Outcome } from '../../../contract/injection-summary.ts'
 import { textOf, type Exchange } from './exchange.ts'
 
 /** What is kept of a finished request: plain data, which crosses threads as it is. NaN: it never came to that. */
@@ -35,6 +35,8 @@ export interface RequestRecord {
   text: string | null
 }
 
+const noContent = new Float64Array(0)
+
 export function recordOf(exchange: Exchange, hasDoneMarker: boolean): RequestRecord {
   const outcome = judge(exchange, hasDoneMarker)
   const outputTokens = exchange.usage?.outputTokens ?? null
@@ -58,7 +60,7 @@ export function recordOf(exchange: Exchange, hasDoneMarker: boolean): RequestRec
     finishMs: exchange.finishMs,
     doneMs: Number.isNaN(exchange.doneMs) && outcome === 'ok' ? exchange.endedMs : exchange.doneMs,
     endedMs: exchange.endedMs,
-    contentMs: new Float64Array(exchange.contentMs),
+    contentMs: exchange.contentMs.length === 0 ? noContent : new Float64Array(exchange.contentMs),
     outputTokens,
     promptTokens: exchange.usage?.promptTokens ?? null,
     cachedTokens: exchange.usage?.cachedTokens ?? null,

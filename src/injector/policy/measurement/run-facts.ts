@@ -1,4 +1,4 @@
-import type { Validity } from '../../../contract/injection.ts'
+import type { Validity } from '../../../contract/injection-summary.ts'
 
 /** What the driver saw of itself and of the machine during a run. */
 export interface DriverFacts {

@@ -1,4 +1,4 @@
-import type { Endpoint } from '../../../contract/injection.ts'
+import type { Endpoint } from '../../../contract/injection-spec.ts'
 
 /** What one SSE event of an answer says, as far as measuring goes. */
 export interface StreamEvent {

@@ -1,4 +1,4 @@
-import type { InjectionSummary } from '../../../contract/injection.ts'
+import type { InjectionSummary } from '../../../contract/injection-summary.ts'
 import { ttftMs, tpotMs } from '../measurement/latency.ts'
 import type { RequestRecord } from '../measurement/record.ts'
 import { quantile, sortSamples } from '../statistics/quantiles.ts'

@@ -1,4 +1,4 @@
-import type { MetricSummary, Percentile } from '../../../contract/injection.ts'
+import type { MetricSummary, Percentile } from '../../../contract/injection-summary.ts'
 import { lowerBound, quantile, samplesNeeded, upperBound } from './quantiles.ts'
 
 const percentiles = { p50: 0.5, p90: 0.9, p95: 0.95, p99: 0.99 } as const

@@ -1,4 +1,4 @@
-import type { LengthSpec } from '../../../contract/injection.ts'
+import type { LengthSpec } from '../../../contract/injection-spec.ts'
 import { AppError } from '../../../core/errors.ts'
 import type { Random } from '../../../core/random.ts'
 import { parseCount } from '../../../core/units.ts'

@@ -1,4 +1,4 @@
-import type { LengthSpec, Slo } from '../../../contract/injection.ts'
+import type { LengthSpec, Slo } from '../../../contract/injection-spec.ts'
 
 export interface WorkloadPreset {
   readonly summary: string

@@ -1,4 +1,4 @@
-import type { InjectionSpec } from '../../../contract/injection.ts'
+import type { InjectionSpec } from '../../../contract/injection-spec.ts'
 import { createRandom } from '../../../core/random.ts'
 import { streamSeed } from '../statistics/draw.ts'
 import { drawLength } from './lengths.ts'

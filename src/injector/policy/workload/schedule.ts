@@ -1,4 +1,4 @@
-import type { InjectionSpec } from '../../../contract/injection.ts'
+import type { InjectionSpec } from '../../../contract/injection-spec.ts'
 import { createRandom } from '../../../core/random.ts'
 import type { ArrivalInput } from '../arrivals/arrival-process.ts'
 import { clientArrivals } from '../arrivals/clients.ts'
