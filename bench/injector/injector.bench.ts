@@ -171,16 +171,13 @@ function steadyCpu(
   cpuAt: readonly { atMs: number; cpuMs: number }[],
   records: readonly RequestRecord[],
 ) {
-  const inside = cpuAt.filter(
-    ({ atMs }) => atMs >= durationMs * steadyShare && atMs <= durationMs,
-  )
+  const inside = cpuAt.filter(({ atMs }) => atMs >= durationMs * steadyShare && atMs <= durationMs)
   const [from, to] = [inside[0], inside.at(-1)]
   if (!from || !to || from === to) return null
   const isBetween = (atMs: number) => atMs >= from.atMs && atMs < to.atMs
   const requests = records.filter(({ handedMs }) => isBetween(handedMs)).length
   let events = 0
-  for (const { contentMs } of records)
-    for (const atMs of contentMs) if (isBetween(atMs)) events++
+  for (const { contentMs } of records) for (const atMs of contentMs) if (isBetween(atMs)) events++
   const cpuUs = (to.cpuMs - from.cpuMs) * 1000
   return {
     cpuUsPerRequest: toDigits(cpuUs / requests, 1),

@@ -100,8 +100,8 @@ export const mutations: readonly Mutation[] = [
   {
     flaw: 'GuideLLM: every worker follows the same random numbers',
     file: drive,
-    find: '(entry / turns) % shard.count === shard.index',
-    put: 'shard.index >= 0',
+    find: 'session += shard.count) {',
+    put: 'session += 1) {',
     tests: driver,
   },
   {
@@ -219,15 +219,15 @@ export const mutations: readonly Mutation[] = [
   {
     flaw: 'vLLM: time counts from when the client got round to it',
     file: drive,
-    find: 'launch(entry, entry, intendedMs, [])',
-    put: 'launch(entry, entry, now(), [])',
+    find: 'begin(shard.index + next * shard.count, intendedMs)',
+    put: 'begin(shard.index + next * shard.count, now())',
     tests: [...driver, ...flaws],
   },
   {
     flaw: 'AIPerf: what was missed by more than 10 ms is left out',
     file: drive,
-    find: '      launch(entry, entry, intendedMs, [])',
-    put: '      if (now() - intendedMs < 10) launch(entry, entry, intendedMs, [])',
+    find: '      begin(shard.index + next * shard.count, intendedMs)',
+    put: '      if (now() - intendedMs < 10) begin(shard.index + next * shard.count, intendedMs)',
     tests: flaws,
   },
   {
@@ -240,15 +240,15 @@ export const mutations: readonly Mutation[] = [
   {
     flaw: 'GuideLLM, inference-perf: at most 100 streams a worker, silently',
     file: launcher,
-    find: 'if (active.size >= options.inFlightMax) {',
-    put: 'if (active.size >= 100) {',
+    find: 'if (active.length >= options.inFlightMax) {',
+    put: 'if (active.length >= 100) {',
     tests: flaws,
   },
   {
     flaw: 'vLLM --max-concurrency: above the bound requests wait unseen',
     file: launcher,
-    find: '      if (active.size >= options.inFlightMax) {',
-    put: '      if (active.size >= options.inFlightMax) { setTimeout(() => this.launch(exchange, request), 10); return\n',
+    find: '      if (active.length >= options.inFlightMax) {',
+    put: '      if (active.length >= options.inFlightMax) { setTimeout(() => this.launch(exchange, request), 10); return\n',
     tests: driver,
   },
   {
@@ -261,8 +261,8 @@ export const mutations: readonly Mutation[] = [
   {
     flaw: 'vLLM, inference-perf: long prompts are made when they fall due',
     file: 'src/injector/drive/request-builder.ts',
-    find: '      ahead.set(entry, request)\n',
-    put: '',
+    find: '      slot.entry = entry\n',
+    put: '      slot.entry = -1\n',
     tests: flaws,
   },
   {

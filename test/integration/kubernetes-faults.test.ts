@@ -55,7 +55,11 @@ describe.skipIf('missing' in program)(
       plane = await startControlPlane('path' in program ? program.path : '')
       kubelets = await startKubelets(plane, { 'node-1': {} })
       const metadata = { name: namespace }
-      await plane.call('POST', '/api/v1/namespaces', { apiVersion: 'v1', kind: 'Namespace', metadata })
+      await plane.call('POST', '/api/v1/namespaces', {
+        apiVersion: 'v1',
+        kind: 'Namespace',
+        metadata,
+      })
       const account = `/api/v1/namespaces/${namespace}/serviceaccounts/default`
       await until('an account', async () => Boolean(await plane.call('GET', account)))
       const labels = { app: 'engine' }
@@ -81,16 +85,18 @@ describe.skipIf('missing' in program)(
     })
 
     it('cut a pod off for as long as they last, and kill one that another takes the place of', async () => {
-      const server = await startGoldenServer(() => chatStream({ texts: ['a'], firstMs: 1, gapMs: 1 }))
+      const server = await startGoldenServer(() =>
+        chatStream({ texts: ['a'], firstMs: 1, gapMs: 1 }),
+      )
       const [before] = await runningPods()
       const spec = completeSpec({
         url: server.url,
         load: { kind: 'open', arrivals: 'constant', ratePerS: 5 },
-        durationMs: 8000,
+        durationMs: 16_000,
         faults: [
           { name: 'cut', atMs: 500, forMs: 2500, action: actionOf('cut-pod') },
-          { name: 'kill', atMs: 4000, forMs: 500, action: actionOf('kill-pod') },
-          { name: 'kill again', atMs: 7000, forMs: 500, action: actionOf('kill-pod') },
+          { name: 'kill', atMs: 9000, forMs: 500, action: actionOf('kill-pod') },
+          { name: 'kill again', atMs: 14_000, forMs: 500, action: actionOf('kill-pod') },
         ].map((fault) => faultSpec.parse(fault)),
       })
       const run = runInjection(spec, {
@@ -148,10 +154,13 @@ describe.skipIf('missing' in program)(
     })
 
     it('say what the cluster says where there is no such pod', async () => {
-      const server = await startGoldenServer(() => chatStream({ texts: ['a'], firstMs: 1, gapMs: 1 }))
+      const server = await startGoldenServer(() =>
+        chatStream({ texts: ['a'], firstMs: 1, gapMs: 1 }),
+      )
       const action = { ...actionOf('cut-pod'), selector: undefined, pod: 'nobody' }
       const spec = completeSpec({
         url: server.url,
+        load: { kind: 'open', arrivals: 'constant', ratePerS: 5 },
         durationMs: 2000,
         faults: [faultSpec.parse({ name: 'cut', atMs: 0, forMs: 1000, action })],
       })

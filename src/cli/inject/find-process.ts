@@ -26,9 +26,7 @@ export async function findProcess(
   )
   const found = replicas.find(
     ({ id, deployment, pid }) =>
-      pid !== null &&
-      isThere(pid) &&
-      (id === choice.replica || deployment === choice.deployment),
+      pid !== null && isThere(pid) && (id === choice.replica || deployment === choice.deployment),
   )
   if (found?.pid != null) return found.pid
   throw new AppError('deployment/not-found', {

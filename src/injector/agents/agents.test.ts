@@ -164,9 +164,10 @@ describe('agents', () => {
   it('let nobody on the way read along', async () => {
     const server = await golden()
     const url = new URL(await agent())
+    const port = Number(url.port)
     const seen: Buffer[] = []
     const relay = createServer((near) => {
-      const far = connect(Number(url.port), url.hostname)
+      const far = connect(port, url.hostname)
       for (const [from, to] of [
         [near, far],
         [far, near],

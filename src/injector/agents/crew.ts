@@ -250,7 +250,7 @@ function joinAgent(
   })
   call.on('error', (thrown: NodeJS.ErrnoException) =>
     fail(
-      thrown.code?.startsWith('ERR_SSL_')
+      /^(EPROTO|ERR_SSL_)/.test(thrown.code ?? '')
         ? new Error('the token is wrong, or it is no agent of this version')
         : toAppError(thrown),
     ),

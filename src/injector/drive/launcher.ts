@@ -34,7 +34,8 @@ const readBufferBytes = 256 * 1024
 export function createLauncher(options: LauncherOptions): Launcher {
   const { spec, now } = options
   /**
-   * In flight, in no order; each knows its place. Not a map: V8 keeps what the emptied tables of a busy one held until
+   * In flight, in no order; each knows its place, and one that ends is filled up by the last: go through them from
+   * the end. Not a map: V8 keeps what the emptied tables of a busy one held until
    * the next full collection.
    */
   const active: Connection[] = []
@@ -79,11 +80,10 @@ export function createLauncher(options: LauncherOptions): Launcher {
       connection.place = active.push(connection) - 1
     },
     abortAll(ending) {
-      for (const connection of [...active]) connection.abort(ending)
+      for (let place = active.length - 1; place >= 0; place--) active[place]!.abort(ending)
     },
     sweep() {
       const nowMs = now()
-      // From the end: one that is aborted is filled up by the last.
       for (let place = active.length - 1; place >= 0; place--) {
         const { exchange, isConnected } = active[place]!
         const ending = exchange && expired(exchange, isConnected, nowMs, spec.timeouts)

@@ -44,7 +44,8 @@ while (next < timesMs.length && Atomics.load(state, 0) === 1) {
   Atomics.add(dueCount, 0, 1)
   Atomics.notify(dueCount, 0)
   if (nowMs > toldMs + tellEveryMs) tell(nowMs)
-  if (next < timesMs.length) Atomics.wait(state, 0, 1, quantumMs[isDense(nowMs) ? 'dense' : 'usual'])
+  if (next < timesMs.length)
+    Atomics.wait(state, 0, 1, quantumMs[isDense(nowMs) ? 'dense' : 'usual'])
 }
 tell(Infinity)
 

@@ -21,43 +21,46 @@ export interface KeeperReport {
 
 const [folder] = process.argv.slice(2)
 const written = folder === undefined ? null : createOpenFaults(folder)
-const made = new Map<number, Promise<MadeFault>>()
+const made = new Map<number, Promise<MadeFault | null>>()
 const tell = (report: KeeperReport) => process.stdout.write(`${JSON.stringify(report)}\n`)
 // The reader may be gone; what was broken has to be mended all the same.
 process.stdout.on('error', () => {})
 for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, end)
 
 const lines = createInterface({ input: process.stdin })
-lines.on('line', (line) => void apply(JSON.parse(line) as KeeperCommand))
+lines.on('line', (line) => {
+  const command = JSON.parse(line) as KeeperCommand
+  made.set(command.id, apply(command))
+})
 lines.on('close', end)
 
-async function apply({ id, action, forMs }: KeeperCommand): Promise<void> {
+/** Null: it could not be made. */
+async function apply({ id, action, forMs }: KeeperCommand): Promise<MadeFault | null> {
   const planned: Undo[] = []
-  const making = makeFault(action, (undo) => {
-    planned.push(undo)
-    written?.add(id, undo)
-  })
-  made.set(id, making)
   try {
-    await making
+    const fault = await makeFault(action, (undo) => {
+      planned.push(undo)
+      written?.add(id, undo)
+    })
     tell({ id, did: 'applied', note: '' })
+    setTimeout(() => void undo(id), forMs)
+    return fault
   } catch (thrown) {
-    made.delete(id)
     // It may have been made in part.
     for (const undo of planned) await attempt(() => mend(undo))
     written?.remove(id)
     tell({ id, did: 'failed', note: (thrown as Error).message })
-    return
+    return null
   }
-  setTimeout(() => void undo(id), forMs)
 }
 
 async function undo(id: number): Promise<void> {
-  const fault = made.get(id)
-  if (!fault) return
+  const making = made.get(id)
   made.delete(id)
   try {
-    tell({ id, did: 'undone', note: await (await fault).end() })
+    const fault = await making
+    if (!fault) return
+    tell({ id, did: 'undone', note: await fault.end() })
     written?.remove(id)
   } catch (thrown) {
     // Stays written down: the next run tries again.

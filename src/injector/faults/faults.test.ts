@@ -135,8 +135,7 @@ describe('faults of connections have the outcome they ought to have', () => {
       durationMs: 2000,
       faults: [faultSpec.parse({ name: 'leave', atMs: 0, forMs: 1000, action })],
     })
-    const run = () =>
-      runInjection(spec, { id: 'run', interrupt: new AbortController().signal })
+    const run = () => runInjection(spec, { id: 'run', interrupt: new AbortController().signal })
     const { records } = await run()
     const left = records.filter(({ outcome }) => outcome === 'cancelled_by_plan')
     // About half of the first second, and no one later; a read may bring two events at once.
@@ -156,7 +155,10 @@ describe('faults of connections have the outcome they ought to have', () => {
     const { prepareFaults } = await import('./fault-runner.ts')
     const action = faultSpec.shape.action.parse({ kind: 'kill-pod', namespace: 'x', pod: 'y' })
     await expect(
-      prepareFaults([{ name: 'x', atMs: 0, forMs: 1, action }], loopback, { isOwned: false, seed: 1 }),
+      prepareFaults([{ name: 'x', atMs: 0, forMs: 1, action }], loopback, {
+        isOwned: false,
+        seed: 1,
+      }),
     ).rejects.toMatchObject({ code: 'injection/not-owned' })
   })
 

@@ -70,10 +70,7 @@ function connect({ kubeconfig, context }: Pick<PodChoice, 'kubeconfig' | 'contex
 }
 
 /** One that runs and is not on its way out. */
-async function findPod(
-  core: CoreV1Api,
-  { namespace, pod, selector }: PodChoice,
-): Promise<string> {
+async function findPod(core: CoreV1Api, { namespace, pod, selector }: PodChoice): Promise<string> {
   if (pod !== undefined) return pod
   const { items } = await within(
     core.listNamespacedPod({
@@ -102,8 +99,26 @@ async function unlessGone(call: Promise<unknown>): Promise<boolean> {
     await call
     return true
   } catch (thrown) {
-    if (thrown instanceof ApiException && thrown.code === 404) return false
+    if (thrown instanceof Refusal && thrown.status === 404) return false
     throw thrown
+  }
+}
+
+/** What the cluster says, without the wire form around it. */
+class Refusal extends Error {
+  readonly status: number
+  constructor({ code, body }: ApiException<unknown>) {
+    super(`the cluster refuses (${code}): ${messageIn(body)}`)
+    this.status = code
+  }
+}
+
+function messageIn(body: unknown): string {
+  try {
+    const { message } = (typeof body === 'string' ? JSON.parse(body) : body) as { message?: string }
+    return message ?? 'no reason given'
+  } catch {
+    return String(body).slice(0, 200)
   }
 }
 
@@ -116,6 +131,8 @@ async function within<T>(call: Promise<T>): Promise<T> {
   )
   try {
     return await Promise.race([call, late.promise])
+  } catch (thrown) {
+    throw thrown instanceof ApiException ? new Refusal(thrown) : thrown
   } finally {
     clearTimeout(timer)
   }

@@ -20,7 +20,9 @@ export interface MadeFault {
 
 /** An action whose process has been looked up. */
 export type ReadyAction = Ready<FaultAction>
-type Ready<A> = A extends { pid?: number | undefined } ? Omit<A, keyof ProcessChoice> & { pid: number } : A
+type Ready<A> = A extends { pid?: number | undefined }
+  ? Omit<A, keyof ProcessChoice> & { pid: number }
+  : A
 
 /** Makes a fault of processes, machine, network or cluster. `note` is called with what will mend it before it is made. */
 export async function makeFault(

@@ -1,5 +1,9 @@
 import type { InjectionReport } from '../../contract/injection.ts'
-import type { InjectionSummary, MetricSummary, Percentile } from '../../contract/injection-summary.ts'
+import type {
+  InjectionSummary,
+  MetricSummary,
+  Percentile,
+} from '../../contract/injection-summary.ts'
 
 const metricNames = [
   ['ttftMs', 'TTFT'],

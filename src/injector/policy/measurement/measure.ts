@@ -1,5 +1,9 @@
 import type { InjectionSpec } from '../../../contract/injection-spec.ts'
-import { outcomes, type InjectionSummary, type Outcome } from '../../../contract/injection-summary.ts'
+import {
+  outcomes,
+  type InjectionSummary,
+  type Outcome,
+} from '../../../contract/injection-summary.ts'
 import { sortSamples } from '../statistics/quantiles.ts'
 import { summarise } from '../statistics/summary.ts'
 import { judgeSteadyState } from '../steady-state.ts'
