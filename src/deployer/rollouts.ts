@@ -8,8 +8,8 @@ import {
   type Progress,
   type RolloutCondition,
 } from './policy/rollout/advance.ts'
-import { judge, type Evidence } from './policy/rollout/judge.ts'
-import { createTally, note } from './policy/rollout/tally.ts'
+import { createEvidence, judge, type Evidence } from './policy/rollout/judge.ts'
+import { note } from './policy/rollout/tally.ts'
 
 /** Where the progress of rollouts is kept. Each may throw: it is called again. */
 export interface RolloutLedger {
@@ -47,7 +47,7 @@ export function createRollouts(ledger: RolloutLedger, log: Log): Rollouts {
   const evidenceOf = (deployment: string, newest: string): Evidence => {
     const known = evidence.get(deployment)
     if (known?.newest === newest) return known
-    const fresh = { newest, next: createTally(), prev: createTally(), slowMs: null }
+    const fresh = { newest, ...createEvidence() }
     evidence.set(deployment, fresh)
     return fresh
   }

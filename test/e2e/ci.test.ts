@@ -13,7 +13,7 @@ const spec = (changes: object = {}) => ({
   hardware: 'h100',
   settings: { sequencesMax: 64 },
   slo: { 'ttft.p95': '2s', 'tpot.p95': '100ms' },
-  rollout: { steps: [{ share: 0.5, bakeTime: '3s' }], gate: { requests: 30 } },
+  rollout: { steps: [{ share: 0.5, bakeTime: '8s' }], gate: { requests: 60 } },
   ...changes,
 })
 
@@ -28,7 +28,7 @@ describe('baleen ci', () => {
     expect(created.status, await created.text()).toBe(201)
     await until('it serves', async () => (await ask()) === 200)
     // A canary is judged by the traffic that there is.
-    clients = Array.from({ length: 6 }, async () => {
+    clients = Array.from({ length: 12 }, async () => {
       while (!isOver) if ((await ask().catch(() => 0)) !== 200) await delay(50)
     })
   }, 120_000)
@@ -44,8 +44,8 @@ describe('baleen ci', () => {
       headers: { authorization: `Bearer ${serving.key}`, 'content-type': 'application/json' },
       body: JSON.stringify({
         model: 'chat',
-        messages: [{ role: 'user', content: `Tell me about number ${Math.random()}.` }],
-        max_tokens: 12,
+        messages: [{ role: 'user', content: `${Math.random()} ${'and one more '.repeat(150)}` }],
+        max_tokens: 4,
       }),
     })
     await response.arrayBuffer()
@@ -99,23 +99,39 @@ describe('baleen ci', () => {
     expect(deployments.map((one) => one.spec.name)).toEqual(['chat'])
   }, 120_000)
 
-  it('stops at the rehearsal what does not keep its promise', async () => {
+  it('stops at the plan what the hardware can not keep, before anything starts', async () => {
     const before = await serves()
     const { code, stderr } = await ci(spec({ slo: { 'ttft.p95': '1ms' } }))
     expect({ code, stderr }).toMatchObject({
       code: 5,
-      stderr: expect.stringMatching(/ttft\.p95 is .*, promised 1ms/),
+      stderr: expect.stringMatching(
+        /3 · chat: ttft\.p95 ≤ 1 ms is below what these devices can do/,
+      ),
+    })
+    expect(stderr).not.toContain('4 · ')
+    expect((await serves()).revision).toBe(before.revision)
+  }, 120_000)
+
+  it('stops at the rehearsal what the settings do not keep', async () => {
+    const before = await serves()
+    // The hardware could, but one request at a time is too little.
+    const slo = { 'ttft.p95': '500ms' }
+    const { code, stderr } = await ci(spec({ slo, settings: { sequencesMax: 1 } }))
+    expect({ code, stderr }).toMatchObject({
+      code: 5,
+      stderr: expect.stringMatching(/4 · chat: ttft\.p95 is .*, promised 500ms/),
     })
     expect((await serves()).revision).toBe(before.revision)
+    expect((await serving.api('GET', '/deployments/chat-rehearsal')).status).toBe(404)
   }, 120_000)
 
   it('rolls back what only the canary finds out', async () => {
     const before = await serves()
     // The same model on a device with a tenth of the bandwidth.
-    const { code, stderr } = await ci(spec({ hardware: 't4:2' }), '--no-rehearsal')
+    const { code, stderr } = await ci(spec({ hardware: 't4:2' }), '--no-plan', '--no-rehearsal')
     expect({ code, stderr }).toMatchObject({
       code: 5,
-      stderr: expect.stringMatching(/deployment\/rolled-back: .*(first tokens after|above)/),
+      stderr: expect.stringMatching(/deployment\/rolled-back: .*answers in one piece after/),
     })
     const after = await serves()
     expect(after.spec).toEqual(before.spec)

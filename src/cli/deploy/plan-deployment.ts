@@ -4,13 +4,12 @@ import type { PlanReport } from '../../planner/explain/report.ts'
 import { reportOf } from '../../planner/explain/report.ts'
 import { plan } from '../../planner/search/plan.ts'
 import { rehearse } from '../../simulator/rehearsal/rehearse.ts'
-import type { FlagValues } from '../command.ts'
 import { dataDirectory, type ConnectionFlags } from '../connection.ts'
 import type { ControlClient } from '../control-client.ts'
 import type { SpecFlags } from '../deployment-spec.ts'
 import { nameFrom, settingsFrom } from '../deployment-spec.ts'
 import type { Io, Output } from '../io.ts'
-import { planFlags, planRequest } from '../plan/plan-flags.ts'
+import { noPlanFlags, planRequest, type planFlags } from '../plan/plan-flags.ts'
 import { plannerEngines } from '../plan/planner-engines.ts'
 import { readModel, type NamedModel } from '../plan/read-model.ts'
 import { readWorkload } from '../plan/read-workload.ts'
@@ -52,7 +51,7 @@ export async function planDeployment(
   output.note(choice.reason)
   const named = await modelNamed(model, io, join(directory, 'models'))
   const flags = {
-    ...noFlags,
+    ...noPlanFlags,
     gpu: choice.fleet,
     slo: wish.slo,
     workload: wish.workload,
@@ -95,11 +94,3 @@ async function modelNamed(model: string, io: Io, models: string): Promise<NamedM
   const { path } = await resolveModel(model, models, { signal: io.interrupt })
   return { ...(await readModel(path, io.workingDirectory)), source: model }
 }
-
-/** `baleen plan` without a flag. */
-const noFlags = Object.fromEntries(
-  Object.entries(planFlags).map(([name, { kind }]) => [
-    name,
-    kind === 'boolean' ? false : undefined,
-  ]),
-) as FlagValues<typeof planFlags>

@@ -1,5 +1,6 @@
 import { deploymentSpec, type DeploymentSpec } from '../../contract/deployment.ts'
 import { AppError } from '../../core/errors.ts'
+import { behavesVariable } from '../../engines/simulated/simulated.ts'
 import { deploymentOf } from '../../planner/emit/baleen.ts'
 import { layoutName } from '../../planner/explain/sensitivity.ts'
 import { weightBytesPerDevice } from '../../planner/memory/weights.ts'
@@ -14,9 +15,6 @@ export type Settled = Pick<DeploymentSpec, 'name' | 'model'> &
   Partial<Pick<DeploymentSpec, 'route' | 'task' | 'runtime'>> & {
     readonly settings: Readonly<Record<string, unknown>>
   }
-
-/** Whose steps the engine `simulated` takes. */
-const behavesVariable = 'SIMULATED_ENGINE'
 
 /**
  * The plan's first configuration as a deployment that promises its SLO. Errors: `deployment/slo-unmet` where the plan is

@@ -102,6 +102,14 @@ export const planFlags = {
   ...calibrationFlags,
 } as const satisfies Flags
 
+/** `baleen plan` without a flag. */
+export const noPlanFlags = Object.fromEntries(
+  Object.entries(planFlags).map(([name, { kind }]) => [
+    name,
+    kind === 'boolean' ? false : undefined,
+  ]),
+) as FlagValues<typeof planFlags>
+
 /** Whoever names a GGUF file means to run that file. */
 const loadsGguf = ({ capabilities }: EngineModel): boolean => capabilities.loadsGguf ?? false
 

@@ -7,7 +7,7 @@ import { environmentOf, orElse, sharedMemoryOf, unhonoured } from '../settings-s
 import { type SimulatedFlags, simulatedFlags } from './flags.ts'
 
 /** Its own, in the deployment's environment: which engine it plays. Default vLLM. */
-const behavesVariable = 'SIMULATED_ENGINE'
+export const behavesVariable = 'SIMULATED_ENGINE'
 const probe = probeOf('/health', { periodMs: 1000 })
 
 /**

@@ -2,18 +2,24 @@ import type { RolloutSpec } from '../../../contract/rollout.ts'
 import type { SloSpec } from '../../../contract/scaling.ts'
 import { formatDurationMs, parseDurationMs } from '../../../core/units.ts'
 import { lowerShare, upperShare } from './share-bounds.ts'
-import { countOver, medianMs, type LatencyFigure, type Tally } from './tally.ts'
+import { countOver, createTally, medianMs, type LatencyFigure, type Tally } from './tally.ts'
 
 /** What has been seen of a rollout. */
 export interface Evidence {
   readonly next: Tally
   readonly prev: Tally
   /**
-   * Time to first token that counts as slow: set once, from the old revision alone, before the new one is held
-   * against it. Null: not enough of the old one was seen yet.
+   * What counts as slow: set once, from the old revision alone, before the new one is held against it. Null: not enough
+   * of the old one was seen yet.
    */
-  slowMs: number | null
+  readonly slowMs: Record<'ttft' | 'whole', number | null>
 }
+
+export const createEvidence = (): Evidence => ({
+  next: createTally(),
+  prev: createTally(),
+  slowMs: { ttft: null, whole: null },
+})
 
 interface Check {
   readonly name: string
@@ -38,9 +44,11 @@ export function judge(
   slo: SloSpec | undefined,
 ): string | null {
   const { next, prev } = evidence
-  const median = medianMs(prev, 'ttft')
-  if (evidence.slowMs === null && median !== null && prev.requests >= seenMin)
-    evidence.slowMs = median * gate.slowdown
+  for (const figure of ['ttft', 'whole'] as const) {
+    const median = medianMs(prev, figure)
+    if (evidence.slowMs[figure] === null && median !== null && prev.requests >= seenMin)
+      evidence.slowMs[figure] = median * gate.slowdown
+  }
   const checks = [
     errorCheck(next, prev, gate, slo),
     ...slowChecks(evidence),
@@ -75,9 +83,13 @@ function errorCheck(
 
 /** More than half of its requests take longer than what is slow, and more than of the old one. */
 function slowChecks({ next, prev, slowMs }: Evidence): Check[] {
-  if (slowMs === null) return []
-  const check = over(next, prev, 'ttft', slowMs)
-  return [{ ...check, name: `first tokens after ${formatDurationMs(slowMs)}`, floor: 0.5 }]
+  return (['ttft', 'whole'] as const).flatMap((figure): Check[] => {
+    const limitMs = slowMs[figure]
+    if (limitMs === null) return []
+    const what = figure === 'ttft' ? 'first tokens' : 'answers in one piece'
+    const name = `${what} after ${formatDurationMs(limitMs)}`
+    return [{ ...over(next, prev, figure, limitMs), name, floor: 0.5 }]
+  })
 }
 
 /** A limit on a percentile is one on the share above it. A mean has no such share and is not judged. */

@@ -2,9 +2,9 @@ import { describe, expect, it } from 'vitest'
 import { rolloutSpec } from '../../../contract/rollout.ts'
 import { createRandom } from '../../../core/random.ts'
 import { advance, splitOf, type RolloutCondition } from './advance.ts'
-import { judge, type Evidence } from './judge.ts'
+import { createEvidence, judge, type Evidence } from './judge.ts'
 import { lowerShare, upperShare } from './share-bounds.ts'
-import { createTally, note } from './tally.ts'
+import { note } from './tally.ts'
 
 const steps = [
   { share: 0.1, bakeTime: '1m' },
@@ -128,17 +128,27 @@ describe('bounds of a share', () => {
 
 describe('judge', () => {
   const { gate } = rolloutSpec.parse({})
-  const evidence = (
-    next: { failures?: number; requests: number; ttftMs: () => number },
-    prev: { failures?: number; requests: number; ttftMs: () => number },
-  ): Evidence => {
-    const tallies = [next, prev].map(({ failures = 0, requests, ttftMs }) => {
-      const tally = createTally()
+  interface Seen {
+    readonly requests: number
+    readonly failures?: number
+    readonly ttftMs?: () => number
+    readonly wholeMs?: () => number
+  }
+  const evidence = (next: Seen, prev: Seen): Evidence => {
+    const seen = createEvidence()
+    const told = { tpotMs: 20, ttftMs: null, e2eMs: 900 }
+    for (const [side, { failures = 0, requests, ttftMs, wholeMs }] of [
+      ['next', next],
+      ['prev', prev],
+    ] as const)
       for (let at = 0; at < requests; at++)
-        note(tally, { isFailed: at < failures, ttftMs: ttftMs(), tpotMs: 20, e2eMs: 900 })
-      return tally
-    })
-    return { next: tallies[0]!, prev: tallies[1]!, slowMs: null }
+        note(seen[side], {
+          ...told,
+          isFailed: at < failures,
+          ...(ttftMs ? { ttftMs: ttftMs() } : {}),
+          ...(wholeMs ? { e2eMs: wholeMs() } : {}),
+        })
+    return seen
   }
   const random = createRandom(7)
   const around = (ms: number) => (): number => ms * Math.exp((random() - 0.5) * 0.8)
@@ -174,6 +184,19 @@ describe('judge', () => {
     expect(judge(fair, gate, undefined)).toBe(null)
   })
 
+  it('sees that answers in one piece take longer', () => {
+    const slow = evidence(
+      { requests: 200, wholeMs: around(900) },
+      { requests: 500, wholeMs: around(400) },
+    )
+    expect(judge(slow, gate, undefined)).toMatch(/^answers in one piece after \d{3}ms: /)
+    const fair = evidence(
+      { requests: 200, wholeMs: around(410) },
+      { requests: 500, wholeMs: around(400) },
+    )
+    expect(judge(fair, gate, undefined)).toBe(null)
+  })
+
   it('holds it against what was promised, where the old one kept that', () => {
     const tail = (share: number) => (): number => (random() < share ? 900 : 200)
     const broken = evidence(
@@ -192,7 +215,7 @@ describe('judge', () => {
     let wrong = 0
     for (let run = 0; run < 40; run++) {
       const dice = createRandom(run + 1000)
-      const seen = { next: createTally(), prev: createTally(), slowMs: null }
+      const seen = createEvidence()
       for (let at = 0; at < 300; at++) {
         const answered = {
           isFailed: dice() < 0.03,

@@ -6,7 +6,8 @@ export interface Answered {
   readonly e2eMs: number
 }
 
-export type LatencyFigure = 'ttft' | 'tpot' | 'e2e'
+/** `whole`: all of an answer that came in one piece; nobody sees when its first token was there. */
+export type LatencyFigure = 'ttft' | 'tpot' | 'e2e' | 'whole'
 
 /** Requests of one revision since its rollout began. */
 export interface Tally {
@@ -22,7 +23,7 @@ const bucketOf = (ms: number): number => Math.floor(Math.log(Math.max(ms, 0.01))
 export const createTally = (): Tally => ({
   requests: 0,
   failures: 0,
-  latencies: { ttft: new Map(), tpot: new Map(), e2e: new Map() },
+  latencies: { ttft: new Map(), tpot: new Map(), e2e: new Map(), whole: new Map() },
 })
 
 export function note(tally: Tally, { isFailed, ttftMs, tpotMs, e2eMs }: Answered): void {
@@ -31,7 +32,8 @@ export function note(tally: Tally, { isFailed, ttftMs, tpotMs, e2eMs }: Answered
     tally.failures++
     return // how soon it failed says nothing
   }
-  const figures = { ttft: ttftMs, tpot: tpotMs, e2e: e2eMs }
+  const whole = ttftMs === null ? e2eMs : null
+  const figures = { ttft: ttftMs, tpot: tpotMs, e2e: e2eMs, whole }
   for (const [figure, ms] of Object.entries(figures) as [LatencyFigure, number | null][]) {
     if (ms === null) continue
     const counts = tally.latencies[figure]
