@@ -36,6 +36,9 @@ const variableName = z
     /^(?!(LD_|DYLD_|BALEEN_)|(PATH|PYTHONPATH|PYTHONSTARTUP|PYTHONHOME|NODE_OPTIONS|BASH_ENV|ENV|IFS)$)/,
     'this variable is not for deployments to set',
   )
+/** In a deployment's environment: which engine the engine `simulated` plays. Default vLLM. */
+export const behavesVariable = 'SIMULATED_ENGINE'
+
 const secretName = /(TOKEN|SECRET|PASSWORD|PASSWD|CREDENTIALS?|API_?KEY|ACCESS_KEY(_ID)?)$/i
 
 const environment = z

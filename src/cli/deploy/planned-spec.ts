@@ -1,6 +1,6 @@
 import { deploymentSpec, type DeploymentSpec } from '../../contract/deployment.ts'
 import { AppError } from '../../core/errors.ts'
-import { behavesVariable } from '../../engines/simulated/simulated.ts'
+import { behavesVariable } from '../../contract/engine-settings.ts'
 import { deploymentOf } from '../../planner/emit/baleen.ts'
 import { layoutName } from '../../planner/explain/sensitivity.ts'
 import { weightBytesPerDevice } from '../../planner/memory/weights.ts'

@@ -1,4 +1,5 @@
 import { fileURLToPath } from 'node:url'
+import { behavesVariable } from '../../contract/engine-settings.ts'
 import { AppError } from '../../core/errors.ts'
 import type { Engine, ReplicaSpec } from '../engine.ts'
 import { embeddedEngine } from '../embedded/embedded.ts'
@@ -6,8 +7,6 @@ import { launchPlan, oneCopy, probeOf } from '../launch-plan.ts'
 import { environmentOf, orElse, sharedMemoryOf, unhonoured } from '../settings-said.ts'
 import { type SimulatedFlags, simulatedFlags } from './flags.ts'
 
-/** Its own, in the deployment's environment: which engine it plays. Default vLLM. */
-export const behavesVariable = 'SIMULATED_ENGINE'
 const probe = probeOf('/health', { periodMs: 1000 })
 
 /**
