@@ -104,7 +104,7 @@ describe('shell completion', () => {
     expect(await offered('usage', '--by', '')).toEqual(['route', 'deployment', 'key'])
     expect(await offered('serve', '--config', '')).toEqual([':files'])
     expect(await offered('completion', 'z')).toEqual(['zsh'])
-    expect(await offered('help', 'model', 'p')).toEqual(['pull'])
+    expect(await offered('help', 'model', 'pu')).toEqual(['pull'])
   })
 
   it.each(['bash', 'zsh', 'fish'])('prints a script for %s', async (shell) => {
