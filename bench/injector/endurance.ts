@@ -10,12 +10,8 @@ import { parseArgs } from 'node:util'
 import { stringify } from 'yaml'
 import type { InjectionReport } from '../../src/contract/injection.ts'
 import { parseTable } from './endurance/requests-table.ts'
-import {
-  agreement,
-  type ControlEvent,
-  type CounterReading,
-  type ServerRecord,
-} from './endurance/agreement.ts'
+import { agreement } from './endurance/agreement.ts'
+import type { ControlEvent, CounterReading, ServerRecord } from './endurance/evidence.ts'
 import { makePlan, planFile } from './endurance/plan.ts'
 import { root, serve, until, type Serving } from '../../test/e2e/serving.ts'
 
@@ -34,15 +30,15 @@ const model = 'minimind2-small'
 
 const serving = await serve({ config: { gateway: { processes: 2 } } })
 try {
-  const [replica, gateway] = [await readyPid(serving), serving.pids('gateway')[0]!]
-  const plan = makePlan(durationS, Number(values.slot), { replica, gateway })
+  await untilReady(serving)
+  const plan = makePlan(durationS, Number(values.slot), model)
   const planPath = join(serving.dataDirectory, 'faults.yaml')
   writeFileSync(planPath, stringify(planFile(plan)))
   const before = await readCounters(serving)
   console.log(`${plan.length} faults in ${durationS} s at ${values.rate} requests/s`)
 
   // A gateway that is killed takes its counters along: they are read just before.
-  const killAtS = plan.at(-1)!.atS
+  const killAtS = plan.find(({ name }) => name.startsWith('kill-gateway'))!.atS
   let counters: CounterReading | null = null
   const reading = setTimeout(
     () => void readCounters(serving).then((after) => (counters = change(before, after))),
@@ -180,19 +176,13 @@ function change(before: CounterReading, after: CounterReading): CounterReading {
   }
 }
 
-/** The process that holds the model, once it is ready. */
-async function readyPid(from: Serving): Promise<number> {
-  let pid: number | null = null
+async function untilReady(from: Serving): Promise<void> {
   await until('the model is ready', async () => {
     const { deployments } = (await (await from.api('GET', '/deployments')).json()) as {
-      deployments: { replicas: { deployment: string; pid: number | null; state: string }[] }[]
+      deployments: { replicas: { deployment: string; state: string }[] }[]
     }
-    const replicas = deployments.flatMap((deployment) => deployment.replicas)
-    const ready = replicas.find(
-      ({ deployment, state }) => deployment === model && state === 'ready',
-    )
-    pid = ready?.pid ?? null
-    return pid !== null
+    return deployments
+      .flatMap(({ replicas }) => replicas)
+      .some(({ deployment, state }) => deployment === model && state === 'ready')
   })
-  return pid!
 }

@@ -10,6 +10,7 @@ import { dispersionIndex } from '../../src/injector/policy/statistics/dispersion
 import { quantile, sortSamples } from '../../src/injector/policy/statistics/quantiles.ts'
 import { runInjection } from '../../src/injector/run-injection.ts'
 import { ordinaryPriority, takePriority } from '../../src/injector/drive/priority.ts'
+import { keepAwake } from './awake.ts'
 import { runBareClient } from './bare-client.ts'
 import { startMock } from './mock-process.ts'
 import type { MockStats } from './mock-server.ts'
@@ -62,6 +63,9 @@ const benches: Record<string, Bench> = {
 const chosen = process.argv.slice(2).filter((name) => !name.startsWith('--'))
 /** Without the priority that the system may grant. */
 const isUrgent = !process.argv.includes('--ordinary')
+/** No processor halts meanwhile. */
+const isAwake = process.argv.includes('--awake')
+const letSleep = isAwake ? keepAwake() : () => {}
 const rounds = Number(
   process.argv.find((text) => text.startsWith('--rounds='))?.slice('--rounds='.length) ?? 1,
 )
@@ -74,6 +78,7 @@ for (let round = 0; round < rounds; round++)
     await measure(name, bench)
     if (bench.hasFloor && !process.argv.includes('--no-floor')) await measureFloor(name, bench)
   }
+letSleep()
 
 async function measure(name: string, bench: Bench): Promise<void> {
   const mock = await startMock(bench.mode, bench.env, isUrgent)
@@ -187,6 +192,7 @@ function steadyCpu(
 
 function hostFacts(stats: MockStats) {
   return {
+    isAwake,
     serverCpuMs: Math.round(stats.cpuUs / 1000),
     load1m: Number(readFileSync('/proc/loadavg', 'utf8').split(' ')[0]),
   }

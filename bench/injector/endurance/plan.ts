@@ -12,13 +12,14 @@ export interface PlannedFault {
 interface Kind {
   readonly name: string
   readonly forS: number
-  readonly action: (pids: Pids) => Readonly<Record<string, unknown>>
+  readonly action: (of: Processes) => Readonly<Record<string, unknown>>
   readonly mayCause: readonly string[]
 }
 
-export interface Pids {
-  readonly replica: number
-  readonly gateway: number
+/** By name: a fault is for whatever has the name when it begins. */
+interface Processes {
+  readonly engine: { readonly deployment: string }
+  readonly gateway: { readonly process: string }
 }
 
 const held: readonly string[] = ['timeout_ttft', 'timeout_stall', 'timeout_total']
@@ -28,7 +29,7 @@ const cycle: readonly Kind[] = [
   {
     name: 'stop-engine',
     forS: 5,
-    action: ({ replica }) => ({ stop: { pid: replica } }),
+    action: ({ engine }) => ({ stop: engine }),
     mayCause: held,
   },
   { name: 'status-503', forS: 5, action: () => ({ status: { code: 503 } }), mayCause: ['503'] },
@@ -67,51 +68,56 @@ const cycle: readonly Kind[] = [
     mayCause: ['truncated', 'reset'],
   },
   { name: 'status-429', forS: 5, action: () => ({ status: { code: 429 } }), mayCause: ['429'] },
+  {
+    name: 'abandon',
+    forS: 6,
+    action: () => ({ abandon: { 'after-events': 3, share: '50%' } }),
+    mayCause: ['cancelled_by_plan'],
+  },
   { name: 'hog-cpu', forS: 5, action: () => ({ 'hog-cpu': { cores: 1 } }), mayCause: [] },
   {
     name: 'stop-gateway',
     forS: 4,
-    action: ({ gateway }) => ({ stop: { pid: gateway } }),
+    action: ({ gateway }) => ({ stop: gateway }),
     mayCause: held,
   },
 ]
 
-/** Once each, late: the pids of the plan are gone afterwards. */
+/** Twice each; gateways at the end, because their counters die with them. */
 const killEngine: Kind = {
   name: 'kill-engine',
   forS: 1,
-  action: ({ replica }) => ({ kill: { pid: replica } }),
+  action: ({ engine }) => ({ kill: engine }),
   mayCause: ['sse_error', 'http_5xx', '503', 'truncated', 'reset'],
 }
 const killGateway: Kind = {
   name: 'kill-gateway',
   forS: 1,
-  action: ({ gateway }) => ({ kill: { pid: gateway } }),
+  action: ({ gateway }) => ({ kill: gateway }),
   mayCause: ['reset', 'connect', 'truncated'],
 }
 
 /** One fault every `slotS` seconds, each well over before the next. */
-export function makePlan(durationS: number, slotS: number, pids: Pids): PlannedFault[] {
+export function makePlan(durationS: number, slotS: number, model: string): PlannedFault[] {
+  const processes = { engine: { deployment: model }, gateway: { process: 'gateway-0' } }
   const slots = Math.floor(durationS / slotS) - 1
-  const endOfEngine = Math.floor(slots * 0.65)
-  const plan: PlannedFault[] = []
+  const kills = new Map([
+    [Math.floor(slots * 0.35), killEngine],
+    [Math.floor(slots * 0.65), killEngine],
+    [slots - 2, killGateway],
+    [slots - 1, killGateway],
+  ])
   let next = 0
-  for (let slot = 0; slot < slots; slot++) {
-    let kind: Kind | undefined
-    if (slot === endOfEngine) kind = killEngine
-    else if (slot === slots - 1) kind = killGateway
-    else
-      do kind = cycle[next++ % cycle.length]!
-      while (slot > endOfEngine && kind.name === 'stop-engine')
-    plan.push({
+  return Array.from({ length: slots }, (_, slot) => {
+    const kind = kills.get(slot) ?? cycle[next++ % cycle.length]!
+    return {
       name: `${kind.name}-${slot}`,
       atS: slot * slotS + Math.min(10, slotS / 3),
       forS: kind.forS,
-      action: kind.action(pids),
+      action: kind.action(processes),
       mayCause: kind.mayCause,
-    })
-  }
-  return plan
+    }
+  })
 }
 
 export const planFile = (plan: readonly PlannedFault[]): object => ({

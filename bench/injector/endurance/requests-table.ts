@@ -1,4 +1,4 @@
-import type { Row } from './agreement.ts'
+import type { Row } from './evidence.ts'
 
 /** requests.csv of a run. Cells that hold commas (errors) stand behind those that are read. */
 export function parseTable(text: string): Row[] {

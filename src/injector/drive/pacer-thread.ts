@@ -44,8 +44,9 @@ while (next < timesMs.length && Atomics.load(state, 0) === 1) {
   Atomics.add(dueCount, 0, 1)
   Atomics.notify(dueCount, 0)
   if (nowMs > toldMs + tellEveryMs) tell(nowMs)
-  if (next < timesMs.length)
-    Atomics.wait(state, 0, 1, quantumMs[isDense(nowMs) ? 'dense' : 'usual'])
+  const shareMs = quantumMs[isDense(nowMs) ? 'dense' : 'usual']
+  // One sleep is enough where nothing would share it.
+  if (next < timesMs.length && timesMs[next]! < nowMs + shareMs) Atomics.wait(state, 0, 1, shareMs)
 }
 tell(Infinity)
 
