@@ -66,6 +66,8 @@ export const injectionSpec = z.strictObject({
     calibration: z
       .strictObject({ wordsPerToken: z.number().positive(), templateTokens: z.number().min(0) })
       .nullable(),
+    /** Of synthetic texts alone; null: the seed of the run. Times and lengths stay those of the run. */
+    textSeed: z.int().min(0).nullable().default(null),
     dataset: z.strictObject({ path: z.string(), columns }).nullable(),
     /** Of `--arrivals clients`: who sends how much, and the rate of all over time. */
     clients: z

@@ -19,7 +19,10 @@ export interface CompareOptions {
   onRunEnd?(arm: 'a' | 'b', pair: number, result: InjectionResult): void
 }
 
-/** ABBA on the same schedule and prompts in both runs of a pair, other ones in every pair. */
+/**
+ * ABBA on the same schedule and prompts in both runs of a pair, other ones in every pair. Where both targets are behind
+ * one address the texts differ, their lengths do not: its prefix cache would know the second run's prompts.
+ */
 export async function compareTargets(
   a: Arm,
   b: Arm,
@@ -27,13 +30,19 @@ export async function compareTargets(
 ): Promise<InjectionComparison> {
   const startedAt = new Date().toISOString()
   const arms = { a, b }
+  const isOneServer = new URL(a.spec.url).host === new URL(b.spec.url).host
   const results = { a: [] as InjectionResult[], b: [] as InjectionResult[] }
   for (let pair = 0; pair < options.pairs && !options.interrupt.aborted; pair++)
     for (const name of abbaOrder(pair)) {
       const { spec, options: own } = arms[name]
       options.onRun?.(name, pair)
+      const textSeed = isOneServer ? streamSeed(spec.seed, `pair ${pair} ${name}`) : null
       const result = await runInjection(
-        { ...spec, seed: streamSeed(spec.seed, `pair ${pair}`) },
+        {
+          ...spec,
+          seed: streamSeed(spec.seed, `pair ${pair}`),
+          workload: { ...spec.workload, textSeed },
+        },
         { ...own, id: `${options.id}-${pair}${name}`, interrupt: options.interrupt },
       )
       if (options.interrupt.aborted) break

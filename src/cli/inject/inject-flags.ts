@@ -47,7 +47,11 @@ export const specFlags = {
     summary: 'How long requests in flight may go on at the end (30s)',
   },
   requests: { kind: 'text', short: 'n', hint: 'N', summary: 'Stop after so many requests' },
-  seed: { kind: 'integer', summary: 'Same seed, same requests at the same times (1)' },
+  seed: {
+    kind: 'integer',
+    summary:
+      'Same seed, same requests at the same times (a new one each run, so that no cache knows the prompts)',
+  },
   workload: {
     kind: 'text',
     choices: Object.keys(workloads),

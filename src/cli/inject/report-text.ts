@@ -27,7 +27,7 @@ export function reportText(report: InjectionReport, folder: string, style: Style
           style('red', '✗ not to be trusted:'),
           ...validity.problems.map((problem) => `  ${problem}`),
         ].join('\n'),
-    ...validity.notes.map((note) => style('dim', `  ${note}`)),
+    ...validity.notes.map((note) => style('yellow', `! ${note}`)),
     style('dim', `${folder}/report.html`),
   ].join('\n')
 }

@@ -1,3 +1,4 @@
+import { randomInt } from 'node:crypto'
 import type { InjectionSpec, LengthSpec, Slo } from '../../contract/injection-spec.ts'
 import { parseCount, parseDurationMs } from '../../core/units.ts'
 import { parseArrivals, parsePairs } from '../../injector/policy/arrivals/parse-arrivals.ts'
@@ -6,6 +7,8 @@ import { parseLength } from '../../injector/policy/workload/lengths.ts'
 import { sloPresets, workloads } from '../../injector/policy/workload/presets.ts'
 import { usageError } from '../command.ts'
 import type { SpecFlags } from './inject-flags.ts'
+
+const seedMax = 2 ** 31
 
 /** Flags → spec. `models` are what `--model` or the server named. Errors: `cli/usage`, `injection/bad-spec`. */
 export function specFromFlags(
@@ -34,7 +37,7 @@ export function specFromFlags(
     graceMs: given(flags.grace, base.graceMs),
     requestsMax:
       flags.requests === undefined ? null : atLeast('--requests', parseCount(flags.requests), 1),
-    seed: given(flags.seed, base.seed),
+    seed: flags.seed ?? randomInt(1, seedMax),
     workers: atLeast('--workers', given(flags.workers, base.workers), 1),
     slo: parseSlo(flags.slo),
     workload: {

@@ -31,6 +31,7 @@ export function completeSpec(
       turns: 1,
       thinkTimeMs: 0,
       calibration: null,
+      textSeed: null,
       dataset: null,
       clients: null,
       sessions: null,

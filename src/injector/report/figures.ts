@@ -47,11 +47,18 @@ export function formatMs(value: number | null): string {
 export const formatRate = (value: number | null): string =>
   value === null ? '–' : value >= 100 ? value.toFixed(0) : value.toFixed(2)
 
+const formatCount = (value: number | null): string => (value === null ? '–' : value.toFixed(0))
+
 export const formatShare = (value: number | null): string =>
   value === null ? '–' : `${(value * 100).toFixed(1)} %`
 
 /** Rows of what was asked for and what came of it. */
-export function resultRows({ summary, sessions, stoppedBy }: InjectionReport): [string, string][] {
+export function resultRows({
+  spec,
+  summary,
+  sessions,
+  stoppedBy,
+}: InjectionReport): [string, string][] {
   const { outcomes } = summary
   const rows: [string, string][] = [
     ['requests', `${summary.requests} (${outcomesText(outcomes)})`],
@@ -71,7 +78,7 @@ export function resultRows({ summary, sessions, stoppedBy }: InjectionReport): [
     if (metric && metric.count > 0)
       rows.push([
         name,
-        `mean ${formatRate(metric.mean)}, p50 ${metric.p50}, p90 ${metric.p90}, max ${metric.max}`,
+        `mean ${formatCount(metric.mean)}, p50 ${formatCount(metric.p50)}, p90 ${metric.atLeast.includes('p90') && metric.p90 !== null ? '≥ ' : ''}${formatCount(metric.p90)}, max ${formatCount(metric.max)}`,
       ])
   if (sessions !== null)
     rows.push([
@@ -84,6 +91,7 @@ export function resultRows({ summary, sessions, stoppedBy }: InjectionReport): [
   if (summary.cost !== null) rows.push(['cost', summary.cost.toFixed(4)])
   if (summary.cachedTokenShare !== null)
     rows.push(['cached prompt tokens', formatShare(summary.cachedTokenShare)])
+  rows.push(['seed', String(spec.seed)])
   return rows
 }
 

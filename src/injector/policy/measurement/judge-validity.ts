@@ -1,3 +1,4 @@
+import type { InjectionSpec } from '../../../contract/injection-spec.ts'
 import type { Validity } from '../../../contract/injection-summary.ts'
 import { quantile, sortSamples } from '../statistics/quantiles.ts'
 import { clientDelayMs, ttftMs } from './latency.ts'
@@ -18,10 +19,15 @@ const limits = {
   /** Beside it, for long runs: what a clock that is set now and then may differ by. */
   clockDriftShare: 1e-4,
   stealShare: 0.05,
+  /** Of prompts that have nothing in common but what the server's template puts around them. */
+  knownShare: 0.1,
+  /** No template is that much of a prompt. */
+  templateShareMax: 0.8,
 }
 
 /** Whether the run may be believed, and why not. `inside`: the records that are measured, without the warm-up. */
 export function judgeValidity(
+  spec: InjectionSpec,
   records: readonly RequestRecord[],
   inside: readonly RequestRecord[],
   facts: DriverFacts,
@@ -82,6 +88,11 @@ export function judgeValidity(
   )
 
   const notes: string[] = []
+  const known = sharesPrompts(spec) ? 0 : knownShare(inside)
+  if (known > limits.knownShare)
+    notes.push(
+      `the server had ${percent(known)} of the prompts in its cache: was there an earlier run with seed ${spec.seed}? Another --seed makes other prompts`,
+    )
   if (delayP99 !== null && delayP99 > limits.pacingMs)
     notes.push(
       `requests left up to ${delayP99.toFixed(1)} ms (p99) after their time: ` +
@@ -115,6 +126,28 @@ export function judgeValidity(
       ({ outcome, contentMs }) => outcome !== 'ok' && contentMs.length === 0,
     ).length,
   }
+}
+
+/** Something was asked for that a prefix cache is meant to find again. */
+const sharesPrompts = ({
+  workload: { sharedPrefix, turns, dataset, sessions, trace },
+}: InjectionSpec) =>
+  sharedPrefix !== null || turns > 1 || dataset !== null || sessions !== null || trace !== null
+
+/** Share of the prompt tokens that came from a cache beyond what all prompts begin with. */
+function knownShare(records: readonly RequestRecord[]): number {
+  const answered = records.filter(({ promptTokens }) => (promptTokens ?? 0) > 0)
+  let prompt = 0
+  let cached = 0
+  let least = Infinity
+  for (const { promptTokens, cachedTokens } of answered) {
+    prompt += promptTokens!
+    cached += cachedTokens ?? 0
+    least = Math.min(least, cachedTokens ?? 0)
+  }
+  if (prompt === 0) return 0
+  if (cached / prompt > limits.templateShareMax) return cached / prompt
+  return (cached - least * answered.length) / prompt
 }
 
 /** L, counted while running, against λW from the stamps: equal unless something was lost. */

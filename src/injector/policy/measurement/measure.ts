@@ -80,7 +80,7 @@ export function measure(
       : 0,
     cost: costOf(spec, records),
     outcomes: countOutcomes(inside),
-    validity: judgeValidity(records, inside, facts, counters),
+    validity: judgeValidity(spec, records, inside, facts, counters),
     steadyState: judgeSteadyState(inside, window),
   }
 }

@@ -73,7 +73,7 @@ function syntheticMessages(
           role: 'user',
           content: [
             ...Array.from({ length: images.perRequest }, (_, index): ContentPart => {
-              const seed = streamSeed(spec.seed, `image ${request} ${index}`)
+              const seed = streamSeed(textSeedOf(spec), `image ${request} ${index}`)
               return { type: 'image_url', image_url: { url: syntheticImage(imageTemplate, seed) } }
             }),
             { type: 'text', text },
@@ -91,7 +91,12 @@ function syntheticMessages(
     { role: 'assistant', content: null, tool_calls: calls },
     ...calls.map(({ id }): Message => {
       const tokens = drawLength(toolResults.tokens, random)
-      const content = syntheticText(spec.seed, `result ${id}`, tokens, wordsPerToken).trimStart()
+      const content = syntheticText(
+        textSeedOf(spec),
+        `result ${id}`,
+        tokens,
+        wordsPerToken,
+      ).trimStart()
       return { role: 'tool', tool_call_id: id, content }
     }),
   ]
@@ -105,7 +110,7 @@ function syntheticPrompt(sources: PromptSources, entry: number, request: number)
     // The last block is as long as is left: the beginning of what others may have whole.
     const texts = blocks.map((block, index) =>
       syntheticText(
-        spec.seed,
+        textSeedOf(spec),
         `block ${block}`,
         Math.min(blockTokens, Math.max(1, wanted - index * blockTokens)),
         wordsPerToken,
@@ -115,7 +120,7 @@ function syntheticPrompt(sources: PromptSources, entry: number, request: number)
   }
   const shared = schedule.prefixGroups[entry]! >= 0 ? (spec.workload.sharedPrefix?.tokens ?? 0) : 0
   const own = Math.max(1, wanted - shared)
-  return syntheticText(spec.seed, `prompt ${request}`, own, wordsPerToken).trimStart()
+  return syntheticText(textSeedOf(spec), `prompt ${request}`, own, wordsPerToken).trimStart()
 }
 
 /** The beginning that a group of requests shares; '' where there is none. */
@@ -124,8 +129,15 @@ function sharedPrefixOf({ spec, schedule, wordsPerToken }: PromptSources, entry:
   const { sharedPrefix } = spec.workload
   return group < 0 || sharedPrefix === null
     ? ''
-    : syntheticText(spec.seed, `prefix ${group}`, sharedPrefix.tokens, wordsPerToken).trimStart()
+    : syntheticText(
+        textSeedOf(spec),
+        `prefix ${group}`,
+        sharedPrefix.tokens,
+        wordsPerToken,
+      ).trimStart()
 }
+
+const textSeedOf = ({ seed, workload }: InjectionSpec): number => workload.textSeed ?? seed
 
 const lookUp: Tool = {
   type: 'function',
