@@ -103,7 +103,7 @@ function sized(entry: (typeof fleet)[number], at: number): Model {
 
 const nodeOf = (count: number): PlaceNode => ({
   name: 'node',
-  cluster: 'one',
+  cluster: 'process',
   zone: 'a',
   labels: {},
   taints: [],
