@@ -45,7 +45,10 @@ export const placementSpec = z.strictObject({
     .strictObject({
       /** Memory on each device. */
       memory: bytesText,
-      /** Share of each device's time when busy, 0 to 1: those on one device add up to at most 1. */
+      /**
+       * Share of each device's time that it needs when it works, 0 to 1. Engines on one device take even turns: each of n
+       * gets 1/n, so that n of them fit where none needs more.
+       */
       compute: z.number().min(0).max(1).default(0.5),
     })
     .nullable()

@@ -79,8 +79,8 @@ function choices(usable: readonly DeviceUse[], count: number): DeviceUse[][] {
   return [...found.values()]
 }
 
-const kindOf = ({ device, freeBytes, freeCompute, claims }: DeviceUse): string =>
-  `${device.group}/${priceOf(device)}/${freeBytes}/${freeCompute.toFixed(6)}/${claims === 0}`
+const kindOf = ({ device, freeBytes, computes, claims }: DeviceUse): string =>
+  `${device.group}/${priceOf(device)}/${freeBytes}/${Math.max(0, ...computes)}/${claims}`
 
 function costOn(
   demand: Demand,

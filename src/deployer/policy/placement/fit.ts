@@ -43,15 +43,17 @@ export function optionsOn(demand: Demand, use: NodeUse): readonly Fit[] {
   return options.length > 0 ? options : [best]
 }
 
-const stateOf = ({ device, freeBytes, freeCompute, claims }: DeviceUse): string =>
-  `${priceOf(device)} ${freeBytes} ${freeCompute.toFixed(6)} ${claims === 0}`
+const stateOf = ({ device, freeBytes, computes, claims }: DeviceUse): string =>
+  `${priceOf(device)} ${freeBytes} ${Math.max(0, ...computes)} ${claims}`
 
 /** Whether there is enough of a suitable device left. */
 export function isUsable(demand: Demand, use: DeviceUse): boolean {
   if (!suits(demand, use.device)) return false
   const { share } = demand
   if (!share) return use.claims === 0
-  return use.freeBytes >= share.memoryBytes && use.freeCompute >= share.compute - rounding
+  // Engines that work at the same time take even turns on a device: each of n gets 1/n, and none may need more.
+  const neediest = Math.max(share.compute, ...use.computes)
+  return use.freeBytes >= share.memoryBytes && (use.claims + 1) * neediest <= 1 + rounding
 }
 
 /** Devices in use first, the fullest first: what is opened last stays free for a model that needs it whole. */

@@ -4,8 +4,8 @@ import type { Claim, PlaceDevice, PlaceNode } from './node.ts'
 export interface DeviceUse {
   readonly device: PlaceDevice
   freeBytes: number
-  /** Share of its time that nobody has claimed. */
-  freeCompute: number
+  /** Shares of its time that are claimed: one for each claim. */
+  readonly computes: number[]
   claims: number
 }
 
@@ -81,7 +81,9 @@ function createNodeUse(node: PlaceNode): OwnNodeUse {
       if (!claim.devices.includes(one.device.id)) continue
       one.claims += by
       one.freeBytes -= by * (claim.share?.memoryBytes ?? one.device.memoryBytes)
-      one.freeCompute -= by * (claim.share?.compute ?? 1)
+      const compute = claim.share?.compute ?? 1
+      if (by > 0) one.computes.push(compute)
+      else one.computes.splice(one.computes.indexOf(compute), 1)
     }
   }
   const isHere = (id: string): boolean => node.devices.some((device) => device.id === id)
@@ -94,7 +96,7 @@ function createNodeUse(node: PlaceNode): OwnNodeUse {
       const all = node.devices.map((device): DeviceUse => ({
         device,
         freeBytes: device.memoryBytes,
-        freeCompute: 1,
+        computes: [],
         claims: 0,
       }))
       for (const claim of claims) apply(all, claim, 1)

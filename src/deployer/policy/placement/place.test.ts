@@ -212,9 +212,9 @@ describe('place, on fleets of all sorts', () => {
             )
             if (on.some(({ share }) => share === null)) expect(on).toHaveLength(1)
             const bytes = on.reduce((sum, { share }) => sum + (share?.memoryBytes ?? 0), 0)
-            const compute = on.reduce((sum, { share }) => sum + (share?.compute ?? 0), 0)
+            const neediest = Math.max(0, ...on.map(({ share }) => share?.compute ?? 0))
             expect(bytes).toBeLessThanOrEqual(memoryBytes)
-            expect(compute).toBeLessThanOrEqual(1 + 1e-6)
+            expect(on.length * neediest).toBeLessThanOrEqual(1 + 1e-6)
           }
         for (const {
           demand: { count },
