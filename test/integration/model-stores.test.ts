@@ -120,19 +120,19 @@ describe.skipIf(noGateway !== null)(`an S3 store${noGateway ? ` (${noGateway})` 
       return fetch(url, { method, headers, ...(body ? { body: new Uint8Array(body) } : {}) })
     }
     await until('the store answers', async () => (await signed('GET', '/models')).ok, [daemon])
-    const storeOf = (keyId: string) =>
+    const storeOf = (secret: string) =>
       s3StoreOf({
         AWS_ENDPOINT_URL: endpoint,
-        AWS_ACCESS_KEY_ID: keyId,
-        AWS_SECRET_ACCESS_KEY: 'secret',
+        AWS_ACCESS_KEY_ID: 'friend',
+        AWS_SECRET_ACCESS_KEY: secret,
       })
     return {
       async put(name, content) {
         await must(signed('PUT', `/models/small/${name}.gguf`, content))
         return `s3://models/small/${name}.gguf`
       },
-      options: { s3: storeOf('friend') },
-      stranger: { s3: storeOf('stranger') },
+      options: { s3: storeOf('secret') },
+      stranger: { s3: storeOf('guessed') },
       async close() {
         await daemon.stop()
         rmSync(folder, { recursive: true, force: true })

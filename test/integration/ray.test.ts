@@ -7,6 +7,7 @@ import { stringify } from 'yaml'
 import { runtimesConfig } from '../../src/contract/runtimes.ts'
 import { anywhere } from '../../src/core/node.ts'
 import { launchPlan } from '../../src/engines/launch-plan.ts'
+import { connectDashboard } from '../../src/runtimes/ray/dashboard.ts'
 import { createRayRuntime } from '../../src/runtimes/ray/ray.ts'
 import { runtimeContract } from '../../src/runtimes/runtime.contract.ts'
 import { rayProgram } from './support/ray.ts'
@@ -83,22 +84,17 @@ describe.skipIf('missing' in program)(
           if (tries === 1) throw thrown
         }
       // Something of somebody else, which has to stay as it is.
-      const response = await fetch(`${address()}/api/serve/applications/`, {
-        method: 'PUT',
-        headers: { 'content-type': 'application/json' },
-        body: JSON.stringify({
-          http_options: { host: '127.0.0.1', port: servePort },
-          applications: [
-            {
-              name: 'other',
-              route_prefix: '/other',
-              import_path: 'ray_application:build',
-              args: { model: 'other' },
-            },
-          ],
-        }),
+      await connectDashboard(address(), null).putServe({
+        http_options: { host: '127.0.0.1', port: servePort },
+        applications: [
+          {
+            name: 'other',
+            route_prefix: '/other',
+            import_path: 'ray_application:build',
+            args: { model: 'other' },
+          },
+        ],
       })
-      if (!response.ok) throw new Error(await response.text())
       await until(
         'the other application',
         async () => (await applications())['other']?.status === 'RUNNING',
@@ -135,11 +131,8 @@ describe.skipIf('missing' in program)(
             applications: Record<string, { deployed_app_config: object }>
           }
           const rest = Object.entries(all.applications).filter(([name]) => name !== `baleen-${id}`)
-          await fetch(`${address()}/api/serve/applications/`, {
-            method: 'PUT',
-            headers: { 'content-type': 'application/json' },
-            body: JSON.stringify({ applications: rest.map(([, one]) => one.deployed_app_config) }),
-          })
+          const declared = rest.map(([, one]) => one.deployed_app_config)
+          await connectDashboard(address(), null).putServe({ applications: declared })
         },
         destroy: async () => {},
       }

@@ -1,11 +1,9 @@
-import { createInterface } from 'node:readline'
-import { PassThrough } from 'node:stream'
 import { setTimeout as delay } from 'node:timers/promises'
-import Docker from 'dockerode'
+import type Docker from 'dockerode'
 import type { DockerConfig } from '../../contract/runtimes.ts'
 import type { Device } from '../../core/device.ts'
 import { AppError, toAppError } from '../../core/errors.ts'
-import type { Assignment, Node } from '../../core/node.ts'
+import type { Assignment } from '../../core/node.ts'
 import type { DeviceVendor } from '../../devices/device.ts'
 import type { LaunchPlan } from '../../engines/engine.ts'
 import { createEndedLogs } from '../ended-logs.ts'
@@ -20,7 +18,10 @@ import {
   ownerLabel,
   replicaLabel,
 } from './container.ts'
+import { lastLines, linesOf } from './container-log.ts'
+import { connectDaemon, orNull } from './daemon.ts'
 import { followEvents, type ContainerEvent } from './events.ts'
+import { createMachine } from './machine.ts'
 import { needImage } from './pull.ts'
 import { tarOf } from './tar.ts'
 
@@ -55,18 +56,16 @@ const keptLines = 200
 /** Replicas as containers of one Docker daemon, each named, labelled and never started again by Docker itself. */
 export function createDockerRuntime(deps: DockerRuntimeDeps): Runtime {
   const { name, owner, config, vendors } = deps
-  const docker = new Docker(
-    config.host.startsWith('/') ? { socketPath: config.host } : dockerHost(config.host),
-  )
-  const isLocal = config.host.startsWith('/')
+  const daemon = connectDaemon(config.host)
+  const { docker, ask } = daemon
+  const machine = createMachine({ ...deps, daemon })
+  const node = machine.name
   const network = config.network ?? null
   const listeners: ((event: RuntimeEvent) => void)[] = []
   const stopping = new Set<string>()
   const pulling = new Map<string, Pulling>()
   const ended = createEndedLogs()
-  const node = `${name}/docker`
-  /** What is known of the machine, for when its daemon does not answer. */
-  let lastNode: Node | undefined
+  /** What was there, for when the daemon does not answer. */
   let lastRunning: readonly RunningReplica[] | undefined
   let trouble: string | null = null
 
@@ -90,7 +89,7 @@ export function createDockerRuntime(deps: DockerRuntimeDeps): Runtime {
     if (stopping.has(id) || ended.has(id)) return
     ended.keep(id, [])
     const state = await inspectState(id)
-    const lines = await readTail(id, keptLines)
+    const lines = await lastLines(docker, container(id), keptLines)
     const words = state?.OOMKilled ? [...lines, 'out of memory: killed by the kernel'] : lines
     ended.keep(id, words)
     await removeContainer(id)
@@ -100,18 +99,13 @@ export function createDockerRuntime(deps: DockerRuntimeDeps): Runtime {
   }
   const inspectState = async (id: string) =>
     orNull(container(id).inspect()).then((found) => found?.State ?? null)
-  const readTail = async (id: string, lines: number): Promise<string[]> => {
-    const { signal } = new AbortController()
-    const text = await linesOf(id, { lines, follow: false, signal })
-    return text ? Array.fromAsync(text) : []
-  }
   const removeContainer = async (id: string): Promise<void> => {
     await orNull(container(id).remove({ force: true, v: true }))
   }
 
   /** Those that ended while nobody listened: they are told if they were ours to watch. */
   const resync = async (): Promise<void> => {
-    await look().catch(() => {})
+    await machine.look().catch(() => {})
     const all = await ask(() => docker.listContainers({ all: true, filters: own })).catch(() => [])
     for (const one of all) {
       const id = one.Labels[replicaLabel]
@@ -120,54 +114,6 @@ export function createDockerRuntime(deps: DockerRuntimeDeps): Runtime {
       if (one.State === 'created') await (pulling.has(id) ? undefined : removeContainer(id))
       else void onEnd({ id, exitCode: null })
     }
-  }
-
-  const linesOf = async (
-    id: string,
-    { lines, follow, signal }: { lines: number; follow: boolean; signal: AbortSignal },
-  ): Promise<AsyncIterable<string> | null> => {
-    const options = { stdout: true, stderr: true, tail: lines, abortSignal: signal }
-    // Two calls: the types of the library differ by `follow`.
-    const raw = follow
-      ? await orNull(container(id).logs({ ...options, follow: true }))
-      : await orNull(container(id).logs({ ...options, follow: false }))
-    if (raw === null) return null
-    const text = new PassThrough()
-    const stream = Buffer.isBuffer(raw) ? new PassThrough().end(raw) : raw
-    docker.modem.demuxStream(stream, text, text)
-    stream.once('end', () => text.end())
-    stream.once('error', () => text.end())
-    signal.addEventListener('abort', () => text.end(), { once: true })
-    return createInterface({ input: text })
-  }
-
-  const ask = async <T>(question: () => Promise<T>): Promise<T> => {
-    try {
-      return await question()
-    } catch (thrown) {
-      throw toDockerError(thrown, config.host)
-    }
-  }
-
-  const devicesOf = async (): Promise<readonly Device[]> => {
-    if (!isLocal) return []
-    return (await Promise.all(vendors.map((vendor) => vendor.inventory()))).flat()
-  }
-  const resolve = async ({
-    node: wanted,
-    devices: ids,
-  }: Assignment): Promise<readonly Device[]> => {
-    if (wanted !== null && wanted !== node)
-      throw new AppError('runtime/unknown-node', {
-        message: `there is no node "${wanted}"; there is: ${node}`,
-      })
-    if (ids.length === 0) return []
-    const offered = await devicesOf()
-    return ids.map((id) => {
-      const device = offered.find((one) => one.id === id)
-      if (device) return device
-      throw new AppError('runtime/unknown-device', { message: `${node} has no device "${id}"` })
-    })
   }
 
   const toRunning = (carried: Carried, address: string): RunningReplica => {
@@ -237,35 +183,15 @@ export function createDockerRuntime(deps: DockerRuntimeDeps): Runtime {
     }
   }
 
-  const look = async (): Promise<Node> => {
-    const info = (await ask(() => docker.info())) as { NCPU: number; MemTotal: number }
-    lastNode = {
-      name: node,
-      runtime: name,
-      state: 'ready',
-      reason: '',
-      zone: config.zone ?? null,
-      labels: config.labels,
-      taints: [],
-      isSpot: false,
-      pricePerHourUsd: null,
-      interconnectGroup: null,
-      cpus: info.NCPU,
-      memoryBytes: info.MemTotal,
-      freeMemoryBytes: isLocal ? Math.min(info.MemTotal, process.availableMemory()) : info.MemTotal,
-      devices: await devicesOf(),
-    }
-    return lastNode
-  }
-
   return {
     name,
     async inventory() {
       try {
-        return [await look()]
+        return [await machine.look()]
       } catch (thrown) {
-        if (!lastNode) throw thrown
-        return [{ ...lastNode, state: 'gone', reason: trouble ?? toAppError(thrown).message }]
+        const last = machine.last()
+        if (!last) throw thrown
+        return [{ ...last, state: 'gone', reason: trouble ?? toAppError(thrown).message }]
       }
     },
     async endpoint() {
@@ -274,7 +200,7 @@ export function createDockerRuntime(deps: DockerRuntimeDeps): Runtime {
     },
     async start(identity, plan, assignment) {
       const { id } = identity
-      const devices = await resolve(assignment)
+      const devices = await machine.resolve(assignment)
       const before = pulling.get(id)?.replica ?? (await running()).find((one) => one.id === id)
       if (before) return before
       if (plan.image === null)
@@ -300,7 +226,7 @@ export function createDockerRuntime(deps: DockerRuntimeDeps): Runtime {
       })()
         .catch((thrown: unknown) => {
           if (signal.aborted || stopping.has(id)) return
-          const { message } = toDockerError(thrown, config.host)
+          const { message } = daemon.errorOf(thrown)
           ended.keep(id, [message])
           tell({ kind: 'ended', id, exitCode: null, signal: null, logTail: message })
         })
@@ -338,7 +264,7 @@ export function createDockerRuntime(deps: DockerRuntimeDeps): Runtime {
       while (request.follow && pulling.has(id) && !request.signal.aborted)
         await delay(100, undefined, { signal: request.signal }).catch(() => {})
       if (pulling.has(id)) return
-      const text = await ask(() => linesOf(id, request))
+      const text = await ask(() => linesOf(docker, container(id), request))
       if (!text)
         throw new AppError('replica/not-found', { message: `no replica "${id}" in ${name}` })
       yield* text
@@ -353,42 +279,10 @@ export function createDockerRuntime(deps: DockerRuntimeDeps): Runtime {
 const isAlive = (state: string): boolean =>
   state === 'running' || state === 'paused' || state === 'restarting'
 
-function dockerHost(host: string): Docker.DockerOptions {
-  const { protocol, hostname, port } = new URL(host)
-  return { protocol: protocol === 'https:' ? 'https' : 'http', host: hostname, port: port || 2375 }
-}
-
 function parse(text: string | undefined): Carried | null {
   try {
     return JSON.parse(text ?? '') as Carried
   } catch {
     return null
   }
-}
-
-/** Null: there is no such container, or it does not run. */
-async function orNull<T>(answer: Promise<T>): Promise<T | null> {
-  try {
-    return await answer
-  } catch (thrown) {
-    const { statusCode } = thrown as { statusCode?: number }
-    // 304: it has ended already. 409: somebody removes it at this moment.
-    if (statusCode === 404 || statusCode === 304 || statusCode === 409) return null
-    throw thrown
-  }
-}
-
-function toDockerError(thrown: unknown, host: string): AppError {
-  if (thrown instanceof AppError) return thrown
-  const { statusCode, json, message } = thrown as {
-    statusCode?: number
-    json?: { message?: string }
-    message: string
-  }
-  return statusCode === undefined
-    ? new AppError('runtime/unreachable', {
-        message: `Docker at ${host} can't be reached: ${message}`,
-        cause: thrown,
-      })
-    : new AppError('runtime/refused', { message: json?.message ?? message, cause: thrown })
 }

@@ -1,4 +1,4 @@
-import { fetch } from 'undici'
+import { request } from 'undici'
 import { AppError } from '../../core/errors.ts'
 import type { ServeDetails } from './serve-config.ts'
 
@@ -29,17 +29,20 @@ const putTimeoutMs = 120_000
 
 export function connectDashboard(address: string, token: string | null): Dashboard {
   const base = address.replace(/\/+$/, '')
-  const ask = async (path: string, init: { method?: string; body?: string } = {}) => {
+  // Not `fetch`: it says `sec-fetch-mode`, which Ray takes for a browser, whose changes it refuses.
+  const ask = async (path: string, init: { method?: 'PUT'; body?: string } = {}) => {
     const headers = {
       ...(init.body === undefined ? {} : { 'content-type': 'application/json' }),
       ...(token === null ? {} : { 'x-ray-authorization': `Bearer ${token}` }),
     }
     const limit = init.method === 'PUT' ? putTimeoutMs : timeoutMs
     try {
-      return await fetch(base + path, { ...init, headers, signal: AbortSignal.timeout(limit) })
+      const signal = AbortSignal.timeout(limit)
+      const { statusCode, body } = await request(base + path, { ...init, headers, signal })
+      const text = await body.text()
+      return { status: statusCode, isFine: statusCode >= 200 && statusCode < 300, text }
     } catch (thrown) {
-      const cause = (thrown as Error).cause
-      const message = cause instanceof Error ? cause.message : (thrown as Error).message
+      const { message } = thrown as Error
       throw new AppError('runtime/unreachable', {
         message: `Ray at ${base} can't be reached: ${message}`,
         cause: thrown,
@@ -47,9 +50,8 @@ export function connectDashboard(address: string, token: string | null): Dashboa
     }
   }
   const json = async <T>(path: string): Promise<T> => {
-    const response = await ask(path)
-    const text = await response.text()
-    if (!response.ok) throw refused(path, response.status, text)
+    const { status, isFine, text } = await ask(path)
+    if (!isFine) throw refused(path, status, text)
     return JSON.parse(text) as T
   }
   return {
@@ -60,9 +62,11 @@ export function connectDashboard(address: string, token: string | null): Dashboa
     },
     async putServe(config) {
       const body = JSON.stringify(config)
-      const response = await ask('/api/serve/applications/', { method: 'PUT', body })
-      const text = await response.text()
-      if (!response.ok) throw refused('the configuration', response.status, text)
+      const { status, isFine, text } = await ask('/api/serve/applications/', {
+        method: 'PUT',
+        body,
+      })
+      if (!isFine) throw refused('the configuration', status, text)
     },
     async nodes() {
       const path = '/api/v0/nodes?detail=1&limit=10000'
@@ -71,9 +75,8 @@ export function connectDashboard(address: string, token: string | null): Dashboa
     },
     async log(nodeId, file, lines) {
       const query = new URLSearchParams({ node_id: nodeId, filename: file, lines: String(lines) })
-      const response = await ask(`/api/v0/logs/file?${query.toString()}`)
-      const text = await response.text()
-      return response.ok ? text.split('\n').filter((line) => line !== '') : null
+      const { isFine, text } = await ask(`/api/v0/logs/file?${query.toString()}`)
+      return isFine ? text.split('\n').filter((line) => line !== '') : null
     },
   }
 }
