@@ -64,6 +64,7 @@ const deployer = createDeployer({
   }),
   probe: async () => ({ state: 'ready', reason: 'ready' }),
   warm: async () => null,
+  readMetrics: async () => null,
   namesOf: () => ['gpu'],
   ledger: { setProgress: async () => {}, promote: async () => {}, rollBack: async () => {} },
   clock: { nowMs: () => Date.now(), monotonicMs: () => performance.now() },

@@ -143,6 +143,7 @@ export function deploymentOf(
       revision: 1,
       startedAtMs: 0,
       restarts: 0,
+      load: null,
       ...replica,
     })),
     updated: replicas.filter(({ state }) => (state ?? 'ready') === 'ready').length,

@@ -1,4 +1,4 @@
-import type { DeploymentView } from '../contract/deployment.ts'
+import type { DeploymentView, EngineLoad } from '../contract/deployment.ts'
 import { formatDurationMs } from '../core/units.ts'
 import type { Style } from './io.ts'
 import { formatTable } from './table.ts'
@@ -25,6 +25,20 @@ export const reasonOf = ({ status }: DeploymentView): string => {
 const readyOf = (replicas: DeploymentView['replicas']): number =>
   replicas.filter(({ state }) => state === 'ready').length
 
+/** Requests that engines work on, that wait in them, and how full the fullest one's KV memory is. */
+function loadOf(replicas: DeploymentView['replicas']): [string, string, string] {
+  const told = (pick: (load: EngineLoad) => number | null): number[] =>
+    replicas.flatMap(({ load }) => (load ? (pick(load) ?? []) : []))
+  const sum = (values: readonly number[]): string =>
+    values.length === 0 ? '-' : String(values.reduce((total, one) => total + one, 0))
+  const usage = told(({ kvUsage }) => kvUsage)
+  return [
+    sum(told(({ running }) => running)),
+    sum(told(({ waiting }) => waiting)),
+    usage.length === 0 ? '-' : `${Math.round(Math.max(...usage) * 100)} %`,
+  ]
+}
+
 export const routeOf = ({ spec }: DeploymentView): string => spec.route ?? spec.name
 
 export function deploymentTable(
@@ -38,7 +52,9 @@ export function deploymentTable(
     stateOf(deployment),
     routeOf(deployment),
     formatDurationMs(Math.max(0, nowMs - deployment.createdAtMs)),
+    ...loadOf(deployment.replicas),
     reasonOf(deployment),
   ])
-  return formatTable(['DEPLOYMENT', 'READY', 'STATE', 'ROUTE', 'AGE', 'REASON'], rows, style)
+  const head = ['DEPLOYMENT', 'READY', 'STATE', 'ROUTE', 'AGE', 'RUN', 'WAIT', 'KV', 'REASON']
+  return formatTable(head, rows, style)
 }

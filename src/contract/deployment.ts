@@ -57,6 +57,15 @@ export const runtimesOf = ({
 export const replicaState = z.enum(['starting', 'ready', 'draining', 'failed', 'stopped', 'lost'])
 export type ReplicaState = z.infer<typeof replicaState>
 
+/** What an engine last said of its work; null where it does not tell. */
+export const engineLoad = z.object({
+  running: z.number().nullable(),
+  waiting: z.number().nullable(),
+  /** Share of the KV memory in use, 0 to 1. */
+  kvUsage: z.number().nullable(),
+})
+export type EngineLoad = z.infer<typeof engineLoad>
+
 /** One engine instance as seen by control. */
 export const replicaView = z.object({
   id: z.string(),
@@ -72,6 +81,8 @@ export const replicaView = z.object({
   revision: z.int(),
   startedAtMs: z.number(),
   restarts: z.int(),
+  /** Null: its metrics were not read, or not lately. */
+  load: engineLoad.nullable(),
 })
 export type ReplicaView = z.infer<typeof replicaView>
 

@@ -40,6 +40,8 @@ export const placementSpec = z.strictObject({
   spot: z.boolean().default(false),
   /** Highest price of one device, USD an hour. Null: no limit. */
   priceMax: z.number().positive().nullable().default(null),
+  /** Machines that one replica spans; `hardware` counts the devices of all of them together. */
+  nodes: z.int().min(1).max(64).default(1),
   /** Takes a part of each device and leaves the rest to others. Null: whole devices. */
   share: z
     .strictObject({

@@ -77,6 +77,7 @@ function open(
         : { state: 'ready', reason: 'ready' }
     },
     warm: async () => null,
+    readMetrics: async () => null,
     namesOf: (model) => [model.toLowerCase()],
     ledger: {
       setProgress: async (_, __, progress) => void moves.push(progress),

@@ -16,6 +16,7 @@ import type { Preparations } from './preparation.ts'
 import type { Probe, Warm } from './probe.ts'
 import { createPublication } from './publication.ts'
 import { createQuestions } from './questions.ts'
+import { createReadings, loadOf, type ReadMetrics } from './readings.ts'
 import { createReplicaSet } from './replica-set.ts'
 import { createRollouts, type RolloutLedger } from './rollouts.ts'
 import { createStarts, type KnownWish } from './starts.ts'
@@ -30,6 +31,7 @@ export interface DeployerDeps {
   createPreparations(onChange: () => void): Preparations
   readonly probe: Probe
   readonly warm: Warm
+  readonly readMetrics: ReadMetrics
   readonly ledger: RolloutLedger
   /** Names that a demand may call a device by, lower case. */
   namesOf(model: string): readonly string[]
@@ -91,6 +93,8 @@ export interface Deployer {
 const tickMs = 500
 /** How soon it is noticed that a model has loaded. */
 const probeMs = 100
+/** How often it is looked at whose metrics are due. */
+const readMs = 1000
 /** Nodes come and go seldom, and runtimes tell when one does. */
 const nodesMs = 5000
 /** Replicas that a new control finds are ready or dead; it does not wait long to learn which. */
@@ -117,7 +121,9 @@ export function createDeployer(deps: DeployerDeps): Deployer {
     onFailure: (name) => preparations.recheck(conditions.specOf(name)?.model ?? ''),
     onChange: wake,
   })
-  const starts = createStarts({ set, nodes, conditions: () => conditions })
+  const readings = createReadings({ ...deps, all: () => set.all(), engineOf: questions.engineOf })
+  const loadOfReplica = (id: string) => loadOf(readings.of(id))
+  const starts = createStarts({ set, nodes, clock, conditions: () => conditions })
   const { noRoom } = starts
   const conditions = createConditions({ ...deps, preparations, set, activities, noRoom })
   const takeovers = createTakeovers({ rollouts, clock, conditions })
@@ -146,6 +152,7 @@ export function createDeployer(deps: DeployerDeps): Deployer {
         tick()
       })
       every(probeMs, () => void set.probe())
+      every(readMs, () => void readings.read())
       every(nodesMs, () => void nodes.refresh().then(followNodes))
     },
     setWanted(next) {
@@ -165,11 +172,11 @@ export function createDeployer(deps: DeployerDeps): Deployer {
     wake(route) {
       if (activities.wake(route)) wake()
     },
-    deployments: () => conditions.look().map(deploymentViewOf),
+    deployments: () => conditions.look().map((one) => deploymentViewOf(one, loadOfReplica)),
     replicas: () =>
       set.all().map((one) => {
         const history = set.restarts.get(restartKey(one.deployment, one.specHash))
-        return replicaView(one, history)
+        return replicaView(one, history, loadOfReplica(one.id))
       }),
     nodes: () => nodes.all(),
     lastEnded: (name) => set.lastEnded.get(name) ?? null,

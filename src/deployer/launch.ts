@@ -3,6 +3,7 @@ import { sameValue } from '../core/same-value.ts'
 import type { DeploymentSpec } from '../contract/deployment.ts'
 import { placementSpec } from '../contract/placement.ts'
 import type { Engine, LaunchPlan } from '../engines/engine.ts'
+import { planOf } from './plan-of.ts'
 
 /** How one replica of a deployment is run, as far as it is the same for all of them. */
 export interface Launch {
@@ -36,13 +37,14 @@ export const referenceOf = (model: string): string => model.replace(/^hf:/, '')
 export function launchOf(engine: Engine, spec: DeploymentSpec, modelPath: string): Launch {
   const deployment = { ...spec, replicas: 1, weight: 1 }
   const plan = (id: string, at: Endpoint): LaunchPlan =>
-    engine.launch({ id, deployment, modelPath, ...at })
+    planOf(engine, { id, deployment, modelPath, ...at })
   const first = plan('', nowhere)
-  const { argv, env, secrets, files, image, url, probes, drain, devices, warnings } = first
+  const { argv, env, secrets, files, image, url, probes, drain, devices, warnings, worker } = first
   const { hardware, placement, runtime } = spec
   const isAnywhere = sameValue(placement, anyPlacement) && runtime === 'process'
   const place = hardware === undefined && isAnywhere ? [] : [hardware, runtime, placement]
-  const started = JSON.stringify([argv, env, secrets, files, image, url, ...place])
+  const others = worker === null ? [] : [worker.argv, worker.env]
+  const started = JSON.stringify([argv, env, secrets, files, image, url, ...place, ...others])
   return {
     specHash: createHash('sha256').update(started).digest('hex').slice(0, 16),
     loadTimeoutMs: probes.startup.loadTimeoutMs,

@@ -2,7 +2,7 @@ import type { Clock } from '../core/clock.ts'
 import { playedVendor } from '../core/device.ts'
 import { toAppError } from '../core/errors.ts'
 import type { Log } from '../core/log.ts'
-import type { Node } from '../core/node.ts'
+import type { AcceleratorRequest, Node } from '../core/node.ts'
 import { formatDurationMs } from '../core/units.ts'
 import type { Runtime } from '../runtimes/runtime.ts'
 import { afterLoss, mistrustedMs, type Flapping } from './policy/flapping.ts'
@@ -17,6 +17,10 @@ export interface Nodes {
   setDrained(drained: ReadonlyMap<string, string>): void
   /** `held`: devices that replicas of ours use, by id. */
   places(held: ReadonlySet<string>): readonly PlaceNode[]
+  /** Which node has that device. */
+  nodeOf(device: string): string | undefined
+  /** What to ask a cluster for that gives such devices out itself, an equal part on each of so many nodes. */
+  requestOf(devices: readonly string[], nodes: number): AcceleratorRequest | null
   /** Nodes that replicas have to leave, and why. */
   emptying(): ReadonlyMap<string, string>
   isGone(node: string): boolean
@@ -124,6 +128,13 @@ export function createNodes(deps: {
         closedReason: closedReason(node),
         devices: devicesOf(node, held),
       })),
+    nodeOf: (id) => nodes.find((node) => node.devices.some((device) => device.id === id))?.name,
+    requestOf(devices, count) {
+      const found = nodes.flatMap((node) => node.devices).find(({ id }) => id === devices[0])
+      if (!found) return null
+      const { vendor, model, slice } = found
+      return { vendor, model, profile: slice?.profile ?? null, count: devices.length / count }
+    },
     emptying: () => drained,
     isGone: (node) => gone.has(node),
     all: () => nodes,

@@ -1,6 +1,7 @@
 import type { DeploymentSpec } from '../contract/deployment.ts'
 import type { Engine } from '../engines/engine.ts'
 import type { ProbeAnswer } from './policy/replica.ts'
+import type { ReadMetrics } from './readings.ts'
 
 /** Asks a replica how it is. Null: no answer in time, or none at all. */
 export type Probe = (
@@ -54,6 +55,27 @@ export const probeOverHttp: Probe = async (engine, url, path, timeoutMs) => {
     })
     const body = await response.text()
     return engine.readHealth(response.status, body.slice(0, answerBytesMax))
+  } catch {
+    return null
+  }
+}
+
+/** A page of a large engine has some hundred lines; one that never ends is no page. */
+const pageBytesMax = 4 << 20
+
+export const readMetricsOverHttp: ReadMetrics = async (engine, url, timeoutMs) => {
+  try {
+    const signal = AbortSignal.timeout(timeoutMs)
+    const response = await fetch(url + (engine.metricsPath ?? ''), { signal })
+    if (!response.ok || !response.body) return null
+    const chunks: Uint8Array[] = []
+    let bytes = 0
+    for await (const chunk of response.body as AsyncIterable<Uint8Array>) {
+      bytes += chunk.byteLength
+      if (bytes > pageBytesMax) return null
+      chunks.push(chunk)
+    }
+    return engine.parseMetrics(Buffer.concat(chunks).toString('utf8'))
   } catch {
     return null
   }

@@ -12,6 +12,8 @@ export interface Questions {
   probe(replica: Replica, timeoutMs: number): Promise<ProbeAnswer | null>
   /** Null: it brought a real token; else why not. */
   warm(replica: Replica): Promise<string | null>
+  /** Null: nobody knows how it was started. Throws `engine/unknown`. */
+  engineOf(replica: Replica): Engine | null
   /** Why its engine ended, where its log tells. */
   explain(deployment: string, ended: EndedReplica): string | null
 }
@@ -36,6 +38,10 @@ export function createQuestions(deps: {
       } catch {
         return null
       }
+    },
+    engineOf(replica) {
+      const known = launchOf(replica)
+      return known && deps.engineOf(known.spec)
     },
     async warm(replica) {
       const known = launchOf(replica)

@@ -1,6 +1,6 @@
 import type { Clock } from '../core/clock.ts'
 import { toAppError } from '../core/errors.ts'
-import { anywhere } from '../core/node.ts'
+import { anywhere, type AcceleratorRequest } from '../core/node.ts'
 import type { Log } from '../core/log.ts'
 import type { EndedReplica, RunningReplica, Runtime } from '../runtimes/runtime.ts'
 import type { Launch } from './launch.ts'
@@ -32,6 +32,8 @@ export interface StartWish {
   readonly launch: Launch
   readonly place: { readonly runtime: string | null; readonly node: string | null }
   readonly devices: readonly string[]
+  /** On several nodes that its runtime chooses; `devices` are then only kept free for it. Null: on one. */
+  readonly span?: { readonly nodes: number; readonly accelerators: AcceleratorRequest } | null
   readonly reason: string
 }
 
@@ -130,13 +132,16 @@ export function createReplicaSet(deps: ReplicaSetDeps): ReplicaSet {
     deps.onChange()
   })
 
-  const start = async (replica: Replica, { launch, place, devices }: StartWish): Promise<void> => {
+  const start = async (
+    replica: Replica,
+    { launch, place, devices, span }: StartWish,
+  ): Promise<void> => {
     const { id, deployment, revision, specHash } = replica
     try {
       const at = await runtime.endpoint(place)
       if (replicas.get(id)?.phase !== 'serving') return // called off before it began
       const identity = { id, deployment, revision, specHash, port: at.port }
-      const assignment = { ...anywhere, ...place, devices }
+      const assignment = { ...anywhere, ...place, ...(span ?? { devices }) }
       const running = await runtime.start(identity, launch.plan(id, at), assignment)
       change(id, { pid: running.pid, url: running.url, startedAtMs: running.startedAtMs })
       log.info({ replica: id, deployment, pid: running.pid, url: running.url }, 'started')
@@ -229,7 +234,10 @@ export function createReplicaSet(deps: ReplicaSetDeps): ReplicaSet {
           if (!known && !ended.has(one.id)) adopt(one)
           // Where the runtime chooses the place, it says so later.
           if (known && one.node !== null && known.node !== one.node)
-            change(one.id, { node: one.node, devices: one.devices })
+            change(one.id, {
+              node: one.node,
+              ...(one.devices.length > 0 ? { devices: one.devices } : {}),
+            })
         }
         const ids = new Set(listed.map((one) => one.id))
         // Gone without a word, it seems. Stopping it makes sure: a look at processes can miss one.

@@ -1,10 +1,12 @@
+import type { Clock } from '../core/clock.ts'
 import type { Conditions, Known } from './conditions.ts'
 import type { Launch } from './launch.ts'
 import type { Nodes } from './nodes.ts'
 import { assign, type StartWish } from './policy/assign.ts'
-import { shareOf } from './policy/placement/demand.ts'
-import type { Claim } from './policy/placement/node.ts'
-import type { ReplicaSet } from './replica-set.ts'
+import { demandOf, shareOf } from './policy/placement/demand.ts'
+import type { Claim, PlaceNode } from './policy/placement/node.ts'
+import { spanOf } from './policy/placement/span.ts'
+import type { ReplicaSet, StartWish as PlacedReplica } from './replica-set.ts'
 
 export interface KnownWish extends StartWish {
   readonly known: Known
@@ -21,34 +23,87 @@ export interface Starts {
 const launchFor = ({ start, known }: KnownWish): Launch | null =>
   start.of === 'newest' ? known.launch : known.previous
 
+const isSpanning = ({ spec }: KnownWish): boolean => spec.placement.nodes > 1
+
+/** What runs on a node is in the inventory by then. */
+const inventoryMs = 15_000
 /** Replicas that one look finds places for. */
 const startsMax = 100
 
 export function createStarts(deps: {
   readonly set: ReplicaSet
   readonly nodes: Nodes
+  readonly clock: Clock
   conditions(): Pick<Conditions, 'specOf'>
 }): Starts {
-  const { set, nodes } = deps
+  const { set, nodes, clock } = deps
   const noRoom = new Map<string, string>()
 
   /** What each replica holds until it is gone. */
   const claims = (): Claim[] =>
-    set.all().flatMap(({ id, deployment, node, devices, phase }) => {
-      if (node === null) return []
+    set.all().flatMap(({ id, deployment, node, devices, phase, health, healthSinceMs }) => {
       const spec = deps.conditions().specOf(deployment)
       const share = spec ? shareOf(spec) : null
       const isGoing = phase === 'leaving' || phase === 'stopping'
       const priority = spec?.priority ?? 0
-      return [{ replica: id, deployment, priority, node, devices, share, isGoing }]
+      const claim = { replica: id, deployment, priority, share, isGoing }
+      if (spec === undefined || spec.placement.nodes === 1)
+        return node === null ? [] : [{ ...claim, node, devices }]
+      // Its runtime chose the nodes. Until they say themselves what of them is taken, as much is kept free.
+      if (health === 'ready' && clock.monotonicMs() - healthSinceMs > inventoryMs) return []
+      const byNode = Map.groupBy(devices, (device) => nodes.nodeOf(device) ?? '')
+      return [...byNode].map(([name, some]) => ({ ...claim, node: name, devices: some }))
     })
+
+  const begin = (
+    wish: KnownWish,
+    at: Pick<PlacedReplica, 'place' | 'devices' | 'span'>,
+    why: string,
+  ) => {
+    const { start, known } = wish
+    const launch = launchFor(wish)
+    if (!launch) return
+    const { wanted } = known
+    const { revision } = start.of === 'newest' ? wanted : (wanted.rollout?.from ?? { revision: 0 })
+    const reason = `${start.reason}; ${why}`
+    set.start({ deployment: start.deployment, revision, launch, ...at, reason })
+  }
+
+  /** Replicas of several nodes, whose runtime chooses them. Returns what has to be kept free for them. */
+  const beginSpans = (
+    wishes: readonly KnownWish[],
+    places: readonly PlaceNode[],
+    taken: readonly Claim[],
+  ): readonly Claim[] => {
+    const kept: Claim[] = []
+    for (const wish of wishes) {
+      const { deployment } = wish.start
+      const span = spanOf(demandOf(wish.spec, deployment), places, [...taken, ...kept])
+      if (typeof span === 'string') {
+        noRoom.set(deployment, span)
+        continue
+      }
+      const devices = span.claims.flatMap((claim) => claim.devices)
+      const accelerators = nodes.requestOf(devices, span.claims.length)
+      if (!accelerators) continue
+      kept.push(...span.claims)
+      const place = { runtime: span.cluster, node: null }
+      begin(
+        wish,
+        { place, devices, span: { nodes: span.claims.length, accelerators } },
+        span.reason,
+      )
+    }
+    return kept
+  }
 
   return {
     noRoom,
     begin(wishes) {
       noRoom.clear()
       if (wishes.length === 0) return true
-      const held = new Set(set.all().flatMap(({ devices }) => devices))
+      const taken = claims()
+      const held = new Set(taken.flatMap(({ devices }) => devices))
       const places = nodes.places(held)
       const runtimeOf = new Map(places.map(({ name, cluster }) => [name, cluster]))
       // What matters most first; the rest comes with the next look, so that no look takes long.
@@ -56,20 +111,12 @@ export function createStarts(deps: {
         .toSorted((a, b) => b.spec.priority - a.spec.priority)
         .slice(0, startsMax)
         .map((wish) => ({ ...wish, isPlayed: launchFor(wish)?.usesDevices === false }))
-      const { placed, refused, evicted } = assign(now, places, claims())
+      const [spanning, alone] = [now.filter(isSpanning), now.filter((one) => !isSpanning(one))]
+      const kept = beginSpans(spanning, places, taken)
+      const { placed, refused, evicted } = assign(alone, places, [...taken, ...kept])
       for (const { wish, node, devices, reason } of placed) {
-        const { wanted } = wish.known
-        const isNewest = wish.start.of === 'newest'
-        const chosen = launchFor(wish)
-        if (!chosen) continue
-        set.start({
-          deployment: wish.start.deployment,
-          revision: isNewest ? wanted.revision : (wanted.rollout?.from?.revision ?? 0),
-          launch: chosen,
-          place: { runtime: runtimeOf.get(node) ?? null, node },
-          devices,
-          reason: `${wish.start.reason}; ${reason}`,
-        })
+        const place = { runtime: runtimeOf.get(node) ?? null, node }
+        begin(wish, { place, devices }, reason)
       }
       for (const [name, reason] of refused) noRoom.set(name, reason)
       for (const [id, reason] of evicted) set.leave(id, reason)

@@ -19,11 +19,12 @@ export interface ReplicaSpec {
 
 export interface NodeGroup {
   readonly nodes: number
-  /** 0: the leader, which alone serves HTTP. */
-  readonly rank: number
-  readonly leaderHost: string
-  readonly leaderPort: number
+  /** The leader alone serves HTTP. */
+  readonly isLeader: boolean
 }
+
+/** Where the nodes of one replica meet. */
+export const groupPort = 29_501
 
 export interface InstalledEngine {
   /** Null: it did not tell. */
@@ -34,7 +35,8 @@ export interface InstalledEngine {
 
 /**
  * What a runtime has to run. Pure data: golden-tested per engine version. `{files}` in `argv` and `env` stands for the
- * directory where the runtime puts `files`; a first word `node` for Baleen's own Node.
+ * directory where the runtime puts `files`; a first word `node` for Baleen's own Node. In a replica of several nodes
+ * `{leader}` stands for the leader's address and `{rank}` for the node's own number, 0 being the leader.
  */
 export interface LaunchPlan {
   /** Empty: what the image starts by itself; or nothing at all, where the engine answers at `url`. */
@@ -61,6 +63,8 @@ export interface LaunchPlan {
   readonly mounts: readonly Mount[]
   /** `/dev/shm` that its processes need to talk to each other. Null: what there is will do. */
   readonly sharedMemoryBytes: number | null
+  /** What the other nodes run, where one replica spans several. Null: it does not. */
+  readonly worker: LaunchPlan | null
   /** Settings that this engine can't honour, in words. */
   readonly warnings: readonly string[]
 }
@@ -167,6 +171,8 @@ export interface Engine {
   /** Reads the engine's metrics page. Unknown lines are ignored. */
   parseMetrics(text: string): EngineSignals
   readonly metricsPath: string | null
+  /** One replica of it can run on several nodes together. Absent: it can't. */
+  readonly spansNodes?: boolean
   /** Name of the plan's port that has the metrics page. */
   readonly metricsPort: string
   /** Why it ended, read from its log. Null: for no reason that is known. */

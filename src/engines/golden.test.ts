@@ -51,7 +51,7 @@ const gated: [engine: string, version: string, settings: Settings, wanted?: Want
     'vllm',
     '0.28.0',
     { tensorParallel: 8, pipelineParallel: 2, expertParallel: 4 },
-    { group: { nodes: 2, rank: 1, leaderHost: 'qwen-0', leaderPort: 29_501 }, vendor: 'amd' },
+    { group: { nodes: 2, isLeader: false }, vendor: 'amd' },
   ],
   ['sglang', '0.4.6', { offload: { kvGiB: 8 }, lora: { dynamic: 'on' } }],
   ['sglang', '0.5.20', { offload: { kvGiB: 8 }, lora: { dynamic: 'on' }, dataParallel: 4 }],

@@ -29,6 +29,7 @@ export function launchPlan(
     devices: oneCopy('any'),
     mounts: [],
     sharedMemoryBytes: null,
+    worker: null,
     warnings: [],
     ...given,
   }

@@ -96,12 +96,12 @@ export function combineRuntimes(
     list,
     endpoint: async (at) => (await placeOf(at)).endpoint(at),
     async start(identity, plan, assignment) {
-      if (assignment.nodes > 1)
-        throw new AppError('runtime/refused', {
-          message: `${identity.deployment} would span ${assignment.nodes} nodes, which no runtime does yet`,
-          hint: 'Split it so that it fits one node, or apply a LeaderWorkerSet of your own.',
-        })
       const runtime = plan.url === null ? await placeOf(assignment) : external
+      if (assignment.nodes > 1 && runtime.spansNodes !== true)
+        throw new AppError('runtime/refused', {
+          message: `${runtime.name} can't run ${identity.deployment} on ${assignment.nodes} nodes together`,
+          hint: 'Split it so that it fits one node, or run it on Kubernetes.',
+        })
       remember(identity.id, runtime)
       return runtime.start(identity, plan, assignment)
     },

@@ -52,6 +52,8 @@ export interface LogRequest {
 /** Where replicas run. Every call is idempotent by replica id. */
 export interface Runtime {
   readonly name: string
+  /** One replica may run on several nodes together; which ones it chooses itself. Absent: it may not. */
+  readonly spansNodes?: boolean
   /** Nodes that are known, those out of reach too, each with all its devices, free or not. */
   inventory(): Promise<readonly Node[]>
   /** Where an engine shall listen that is about to be started there; a port is given out once. */

@@ -4,6 +4,7 @@ import { runtimesConfig, type DeviceConfig, type KubernetesConfig } from '../con
 import { stringify } from 'yaml'
 import { createVendors } from '../devices/index.ts'
 import { findEngine } from '../engines/index.ts'
+import { planOf } from '../deployer/plan-of.ts'
 import { resolveAccelerator } from '../planner/accelerators/resolve-accelerator.ts'
 import { deploymentWorkload } from '../runtimes/kubernetes/deployment-workload.ts'
 import { manifestsOf } from '../runtimes/kubernetes/manifests.ts'
@@ -27,7 +28,7 @@ export function manifestsYaml(
   const vendors = createVendors(devices)
   const objects = specs.flatMap((spec) => {
     const vendor = vendorOf(spec)
-    const plan = findEngine(spec.engine).launch({
+    const plan = planOf(findEngine(spec.engine), {
       id: spec.name,
       deployment: spec,
       modelPath: modelInCluster(spec.model),

@@ -3,9 +3,11 @@ import { deploymentSpec } from '../../src/contract/deployment.ts'
 import type { SnapshotRoute } from '../../src/contract/snapshot.ts'
 import { AppError } from '../../src/core/errors.ts'
 import { silentLog } from '../../src/core/log.ts'
+import type { Assignment } from '../../src/core/node.ts'
 import { createDeployer } from '../../src/deployer/deployer.ts'
 import { combineRuntimes } from '../../src/runtimes/combined.ts'
 import { createFakeRuntime, createWorld, fakeNode } from '../../src/runtimes/fake/fake.ts'
+import type { Runtime } from '../../src/runtimes/runtime.ts'
 import { testEngine } from './test-engine.ts'
 import { createTime } from './time.ts'
 
@@ -20,6 +22,7 @@ type Place = keyof typeof places
 async function open(...specs: object[]) {
   const time = createTime()
   const away = new Set<string>()
+  const asked: Assignment[] = []
   const fakes = Object.entries(places).map(([name, nodes], index) => {
     const world = createWorld(nodes)
     // Probes find a replica by its address.
@@ -31,6 +34,15 @@ async function open(...specs: object[]) {
     }
     return {
       ...fake,
+      spansNodes: name === 'prod',
+      async start(...[identity, plan, assignment]: Parameters<Runtime['start']>) {
+        asked.push(assignment)
+        // Its cluster chooses the nodes, and says later that their devices are taken.
+        if (assignment.nodes > 1)
+          for (const { name: node, devices } of world.nodes)
+            world.set(node, { devices: devices.map((one) => ({ ...one, freeMemoryBytes: 0 })) })
+        return fake.start(identity, plan, assignment)
+      },
       inventory: () => unlessAway(fake.inventory),
       list: () => unlessAway(fake.list),
       stop: (id: string, graceMs: number) => unlessAway(() => fake.stop(id, graceMs)),
@@ -55,6 +67,7 @@ async function open(...specs: object[]) {
       return home && !away.has(home.name) ? { state: 'ready', reason: 'ready' } : null
     },
     warm: async () => null,
+    readMetrics: async () => null,
     namesOf: () => ['gpu'],
     ledger: { setProgress: async () => {}, promote: async () => {}, rollBack: async () => {} },
     clock: { nowMs: time.nowMs, monotonicMs: time.nowMs },
@@ -80,6 +93,7 @@ async function open(...specs: object[]) {
     time,
     find,
     away,
+    asked,
     /** Nodes of the replicas that get traffic. */
     at: (route: string): string[] => {
       const ids = routes
@@ -157,6 +171,34 @@ describe('the reconcile loop over several runtimes', () => {
     expect([at('ant').length, at('bee').length]).toEqual([2, 2])
     const all = (['prod', 'ray'] as const).flatMap((name) => [...find(name).running.values()])
     expect(all).toHaveLength(4)
+  })
+
+  it('asks a cluster for several nodes at once, and gives away meanwhile nothing of what they need', async () => {
+    const { asked, statusOf, time, find } = await open(
+      {
+        name: 'ant',
+        runtime: 'prod',
+        replicas: 2,
+        hardware: 'gpu:4',
+        placement: { nodes: 2 },
+      },
+      { name: 'bee', runtime: 'prod' },
+    )
+    expect(asked).toMatchObject([
+      {
+        runtime: 'prod',
+        node: null,
+        nodes: 2,
+        devices: [],
+        accelerators: { vendor: 'fake', model: 'Fake 80GB', profile: null, count: 2 },
+      },
+    ])
+    await time.advance(20_000)
+    expect(find('prod').running.size).toBe(1)
+    expect(statusOf('ant')).toBe(
+      '1 of 2 ready: no room for 2 nodes with 2 × gpu each: 0 of prod have them free',
+    )
+    expect(statusOf('bee')).toMatch(/^0 of 1 ready: no room for 1 × gpu/)
   })
 
   it('lets a node that comes and goes wait before it gets anything new', async () => {

@@ -9,6 +9,7 @@ export const testEngine: Engine = {
   honours: [],
   explainFailure: () => null,
   takes: 'file',
+  spansNodes: true,
   inspection: null,
   tasks: ['generate'],
   metricsPath: null,

@@ -22,6 +22,28 @@ import { until } from './support/tools.ts'
 const program = controlPlaneProgram()
 const wait = { timeout: 60_000 }
 
+/** As much of it as an API server needs to keep such objects. */
+const groupKind = {
+  apiVersion: 'apiextensions.k8s.io/v1',
+  kind: 'CustomResourceDefinition',
+  metadata: { name: 'leaderworkersets.leaderworkerset.x-k8s.io' },
+  spec: {
+    group: 'leaderworkerset.x-k8s.io',
+    scope: 'Namespaced',
+    names: { kind: 'LeaderWorkerSet', plural: 'leaderworkersets', singular: 'leaderworkerset' },
+    versions: [
+      {
+        name: 'v1',
+        served: true,
+        storage: true,
+        schema: {
+          openAPIV3Schema: { type: 'object', 'x-kubernetes-preserve-unknown-fields': true },
+        },
+      },
+    ],
+  },
+}
+
 describe.skipIf('missing' in program)(
   `Kubernetes${'missing' in program ? ` (skipped: ${program.missing})` : ''}`,
   () => {
@@ -112,6 +134,49 @@ describe.skipIf('missing' in program)(
       await until('a second replica set', async () => (await replicaSets()) === 2)
       const { metadata: changed } = await ask(`${apps}/deployments/baleen-ant`)
       expect(changed.generation).toBe(first.generation + 1)
+    })
+
+    it('starts a replica of two nodes as one group, and takes all of it away again', async () => {
+      const namespace = await newNamespace()
+      const config = clusterOf(namespace)
+      const api = connect(config)
+      await plane.call('POST', '/apis/apiextensions.k8s.io/v1/customresourcedefinitions', groupKind)
+      const path = `/apis/${groupKind.spec.group}/v1/namespaces/${namespace}/leaderworkersets`
+      await until('the kind', async () => Boolean(await plane.call('GET', path)))
+      const runtime = createKubernetesRuntime({
+        name: 'prod',
+        config,
+        vendors: createVendors(),
+        api,
+      })
+      const worker = { ...plan, argv: ['serve', '--rank', '{rank}'] }
+      const identity = { id: 'cat-1', deployment: 'cat', revision: 1, specHash: 'a', port: 8000 }
+      const started = await runtime.start(identity, { ...plan, worker }, { ...anywhere, nodes: 2 })
+      expect(started.waiting).toBe('the cluster has not made its pod yet')
+      const group = (await plane.call('GET', `${path}/baleen-cat-1`)) as {
+        spec: { leaderWorkerTemplate: { size: number; leaderTemplate: object } }
+      }
+      expect(group.spec.leaderWorkerTemplate.size).toBe(2)
+      // What the controller of groups would do; here there is none.
+      const { leaderTemplate } = group.spec.leaderWorkerTemplate as {
+        leaderTemplate: { metadata: { labels: object }; spec: object }
+      }
+      const key = 'leaderworkerset.sigs.k8s.io/worker-index'
+      const labels = { ...leaderTemplate.metadata.labels, [key]: '0' }
+      await plane.call('POST', `/api/v1/namespaces/${namespace}/pods`, {
+        apiVersion: 'v1',
+        kind: 'Pod',
+        metadata: { name: 'baleen-cat-1-0', labels },
+        spec: leaderTemplate.spec,
+      })
+      const running = async () => (await runtime.list())[0]
+      await expect.poll(async () => (await running())?.waiting, wait).toBeNull()
+      expect((await running())?.node).toMatch(/^prod\/gpu-/)
+      await runtime.stop('cat-1', 1000)
+      expect(await runtime.list()).toEqual([])
+      const services = await ask(`/api/v1/namespaces/${namespace}/services`)
+      expect(services.items.map((one) => one.metadata.name)).toEqual([])
+      await runtime.close()
     })
 
     it('takes all that a replica can have, to the letter', async () => {

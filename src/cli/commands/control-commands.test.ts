@@ -36,7 +36,11 @@ const loading = deploymentOf(
   [{ state: 'ready' }, { state: 'starting' }],
   '1 of 2 ready: loading the model, 40 %',
 )
-const small = deploymentOf({ name: 'small' }, [{}], '1 of 1 ready')
+const small = deploymentOf(
+  { name: 'small' },
+  [{ load: { running: 3, waiting: 1, kvUsage: 0.416 } }],
+  '1 of 1 ready',
+)
 
 describe('ps', () => {
   it('shows a table', async () => {
@@ -44,9 +48,9 @@ describe('ps', () => {
     const { code, stdout, stderr } = await baleen(['ps'])
     expect({ code, stderr }).toEqual({ code: 0, stderr: '' })
     expect(stdout.split('\n').map((line) => line.split(/ {2,}/))).toEqual([
-      ['DEPLOYMENT', 'READY', 'STATE', 'ROUTE', 'AGE', 'REASON'],
-      ['small', '1/1', 'ready', 'small', '1h30m'],
-      ['large', '1/2', 'degraded', 'team/large', '1h30m', 'loading the model, 40 %'],
+      ['DEPLOYMENT', 'READY', 'STATE', 'ROUTE', 'AGE', 'RUN', 'WAIT', 'KV', 'REASON'],
+      ['small', '1/1', 'ready', 'small', '1h30m', '3', '1', '42 %'],
+      ['large', '1/2', 'degraded', 'team/large', '1h30m', '-', '-', '-', 'loading the model, 40 %'],
       [''],
     ])
   })

@@ -9,6 +9,8 @@ const watchEveryMs = 1000
 export const ps = defineCommand({
   name: 'ps',
   summary: 'List deployments and how they are',
+  details:
+    'RUN and WAIT are requests that engines work on and that wait in them, KV is how full the fullest one is: what their metrics said in the last 15 seconds.',
   examples: ['ps', 'ps --watch', "ps --json | jq '.[].status'"],
   positionals: [],
   flags: {

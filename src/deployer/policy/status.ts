@@ -1,6 +1,7 @@
 import type {
   DeploymentSpec,
   DeploymentView,
+  EngineLoad,
   ReplicaState,
   ReplicaView,
 } from '../../contract/deployment.ts'
@@ -83,14 +84,17 @@ interface Known {
   readonly condition: DeploymentCondition
 }
 
-export function deploymentViewOf({ wanted, launch, condition }: Known): DeploymentView {
+export function deploymentViewOf(
+  { wanted, launch, condition }: Known,
+  loadOf: (replica: string) => EngineLoad | null,
+): DeploymentView {
   const { spec, revision, createdAtMs, updatedAtMs, rollout } = wanted
   return {
     spec,
     revision,
     createdAtMs,
     updatedAtMs,
-    replicas: condition.replicas.map((one) => replicaView(one, condition.restarts)),
+    replicas: condition.replicas.map((one) => replicaView(one, condition.restarts, loadOf(one.id))),
     updated: updatedOf(condition),
     failures: failuresOf(condition),
     rollout: rollout && {
@@ -106,7 +110,11 @@ export function deploymentViewOf({ wanted, launch, condition }: Known): Deployme
   }
 }
 
-export function replicaView(replica: Replica, restarts: Restarts | undefined): ReplicaView {
+export function replicaView(
+  replica: Replica,
+  restarts: Restarts | undefined,
+  load: EngineLoad | null,
+): ReplicaView {
   const { id, deployment, pid, url, startedAtMs } = replica
   return {
     id,
@@ -120,6 +128,7 @@ export function replicaView(replica: Replica, restarts: Restarts | undefined): R
     revision: replica.revision,
     startedAtMs,
     restarts: restarts?.total ?? 0,
+    load,
   }
 }
 

@@ -1,5 +1,6 @@
 import type { Said } from '../table/flat-settings.ts'
 import { createEngine } from '../table/create-engine.ts'
+import { groupArguments } from '../table/group-arguments.ts'
 import { cant, custom, flag, type Rule, since, spelling, toggle } from '../table/rule.ts'
 import { mean, sum } from '../table/signals.ts'
 import { orElse } from '../settings-said.ts'
@@ -88,19 +89,11 @@ export const lmdeployEngine = createEngine({
       String(spec.port),
       // Else a client that goes away goes on costing.
       '--enable-abort-handling',
-      ...(spec.group
-        ? [
-            '--nnodes',
-            String(spec.group.nodes),
-            '--node-rank',
-            String(spec.group.rank),
-            '--dist-init-addr',
-            `${spec.group.leaderHost}:${spec.group.leaderPort}`,
-          ]
-        : []),
+      ...groupArguments(spec),
     ],
   }),
   rules,
+  spansNodes: true,
   why: {
     sleepMode: 'POST /sleep and /wakeup are always there',
     pipelineParallel: 'LMDeploy cuts layers across devices alone: tensorParallel',

@@ -1,5 +1,6 @@
 import type { Said } from '../table/flat-settings.ts'
 import { createEngine } from '../table/create-engine.ts'
+import { groupArguments } from '../table/group-arguments.ts'
 import { cant, custom, flag, type Rule, since, spelling, toggle } from '../table/rule.ts'
 import { mean, sum } from '../table/signals.ts'
 import { orElse } from '../settings-said.ts'
@@ -145,20 +146,12 @@ export const sglangEngine = createEngine({
       '--enable-metrics',
       '--enable-cache-report',
       ...(spec.deployment.task === 'embed' ? ['--is-embedding'] : []),
-      ...(spec.group
-        ? [
-            '--nnodes',
-            String(spec.group.nodes),
-            '--node-rank',
-            String(spec.group.rank),
-            '--dist-init-addr',
-            `${spec.group.leaderHost}:${spec.group.leaderPort}`,
-          ]
-        : []),
+      ...groupArguments(spec),
     ],
     env: { CUDA_DEVICE_ORDER: 'PCI_BUS_ID', HF_HUB_DISABLE_TELEMETRY: '1' },
   }),
   rules,
+  spansNodes: true,
   why: {
     'offload.nvmePath':
       'SGLang keeps KV on disks through --hicache-storage-backend (extraArguments)',

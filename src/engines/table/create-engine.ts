@@ -20,6 +20,7 @@ export function createEngine(table: EngineTable): Engine {
     inspection: table.inspection ?? null,
     metricsPath: table.metricsPath,
     metricsPort: table.metricsPort ?? 'http',
+    spansNodes: table.spansNodes ?? false,
     launch: (spec) => launch(table, spec),
     readHealth: (status, body) =>
       table.health.read?.(status, body) ?? readHealth(table, status, body),

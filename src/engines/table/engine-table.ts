@@ -46,6 +46,8 @@ export interface EngineTable {
   readonly caches?: readonly string[]
   /** `/dev/shm` once several devices work together, GiB. */
   readonly sharedMemoryGiB?: number
+  /** Its command heeds `spec.group`. */
+  readonly spansNodes?: true
   /** Uses all devices that it is given, however many, without being told to. */
   readonly dividesItself?: true
   /** How the engine counts devices. Default: tensor × pipeline × data parallel. */

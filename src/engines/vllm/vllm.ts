@@ -1,3 +1,4 @@
+import { groupPort } from '../engine.ts'
 import { createEngine } from '../table/create-engine.ts'
 import type { TableContext } from '../table/engine-table.ts'
 import { isAtLeast } from '../table/version.ts'
@@ -46,6 +47,7 @@ export const vllmEngine = createEngine({
     }
   },
   rules: vllmRules,
+  spansNodes: true,
   why: {
     queueMax: 'vLLM bounds no queue; the gateway sheds what waits too long',
     'offload.nvmePath': 'vLLM offloads to host memory; for disks use kvTransfer: lmcache',
@@ -84,12 +86,12 @@ function nodes({ spec: { group } }: TableContext): string[] {
     '--nnodes',
     String(group.nodes),
     '--node-rank',
-    String(group.rank),
+    '{rank}',
     '--master-addr',
-    group.leaderHost,
+    '{leader}',
     '--master-port',
-    String(group.leaderPort),
-    ...(group.rank > 0 ? ['--headless'] : []),
+    String(groupPort),
+    ...(group.isLeader ? [] : ['--headless']),
   ]
 }
 

@@ -3,8 +3,9 @@ import { AppError } from '../../core/errors.ts'
 import type { Assignment } from '../../core/node.ts'
 import type { DeviceVendor } from '../../devices/device.ts'
 import { collectionOf, type ApiObject, type KubernetesApi } from './api.ts'
-import { createInformer } from './informer.ts'
-import { identityAnnotation, labelKeys, objectName } from './names.ts'
+import { createInformer, type Informer } from './informer.ts'
+import { kindsOf } from './manifests.ts'
+import { identityAnnotation, labelKeys, objectName, serviceName } from './names.ts'
 import { nodesOf, type NodeView } from './nodes.ts'
 import type { ClusterNodeObject, Pod, ServiceObject, WorkloadObject } from './objects.ts'
 import type { Workload } from './workload.ts'
@@ -25,6 +26,7 @@ interface ClusterEvents {
 /** What is known of a cluster, kept up to date by watches, and the calls that change it. */
 export type Cluster = ReturnType<typeof openCluster>
 
+const groupVersion = 'leaderworkerset.x-k8s.io/v1'
 const usageAgeMs = 5000
 const settleMs = 100
 const settleTries = 100
@@ -52,7 +54,22 @@ export function openCluster(deps: ClusterDeps, events: ClusterEvents) {
     () => {},
   )
   const nodes = createInformer<ClusterNodeObject>(api, '/api/v1/nodes', {}, nodeSeen)
-  const informers = [deployments, pods, services, nodes]
+  const informers: Informer<ApiObject>[] = [deployments, pods, services, nodes]
+
+  /** Replicas of several nodes. Null: the cluster has no such kind, as far as is known. */
+  let groups: Informer<WorkloadObject> | null = null
+  let lookingForGroups: Promise<void> | null = null
+  const lookForGroups = async (): Promise<void> => {
+    const isThere = await api.read(`/apis/${groupVersion}`).catch(() => null)
+    if (!isThere || groups) return
+    const collection = collectionOf(groupVersion, kindsOf.group, namespace)
+    groups = createInformer<WorkloadObject>(api, collection, owned, changed)
+    informers.push(groups)
+  }
+  const all = (): readonly WorkloadObject[] => [
+    ...deployments.objects.values(),
+    ...(groups?.objects.values() ?? []),
+  ]
 
   /** Reason why a node is out of reach, of all that were ever seen. */
   const troubles = new Map<string, string | null>()
@@ -90,7 +107,8 @@ export function openCluster(deps: ClusterDeps, events: ClusterEvents) {
     const text = workload?.metadata.annotations?.[identityAnnotation]
     return text === undefined ? [] : (JSON.parse(text) as { devices: string[] }).devices
   }
-  const byId = (id: string): WorkloadObject | undefined => deployments.objects.get(objectName(id))
+  const byId = (id: string): WorkloadObject | undefined =>
+    deployments.objects.get(objectName(id)) ?? groups?.objects.get(objectName(id))
   const podsOf = (id: string): readonly Pod[] =>
     [...pods.objects.values()].filter((pod) => pod.metadata.labels?.[labelKeys.replica] === id)
   const podPath = (pod: Pod): string =>
@@ -108,23 +126,35 @@ export function openCluster(deps: ClusterDeps, events: ClusterEvents) {
 
   return {
     async ready() {
+      await (lookingForGroups ??= lookForGroups())
       for (const informer of informers) await informer.ready()
     },
     close() {
       for (const informer of informers) informer.close()
     },
     nodes: views,
-    workloads: () => [...deployments.objects.values()],
+    /** Throws `runtime/refused` where the cluster can't start a replica on several nodes. */
+    async needGroups(): Promise<void> {
+      if (!groups) await (lookingForGroups = lookForGroups())
+      await groups?.ready()
+      if (groups) return
+      throw new AppError('runtime/refused', {
+        message: `${name} has no LeaderWorkerSet, which a replica of several nodes needs`,
+        hint: 'Install it: https://lws.sigs.k8s.io.',
+      })
+    },
+    workloads: all,
     workload: byId,
     /** Of all replicas, or of those of a deployment. */
     ids: (deployment: string): readonly string[] =>
-      [...deployments.objects.values()]
+      all()
         .filter((one) => one.metadata.labels?.[labelKeys.deployment] === deployment)
         .flatMap((one) => one.metadata.labels?.[labelKeys.replica] ?? []),
     pods: podsOf,
     podPath,
     note(kind: string, object: WorkloadObject) {
-      if (kind === 'Deployment') deployments.note(object)
+      if (kind === kindsOf.deployment) deployments.note(object)
+      if (kind === kindsOf.group) groups?.note(object)
       if (kind === 'Service') services.note(object as unknown as ServiceObject)
     },
 
@@ -164,9 +194,10 @@ export function openCluster(deps: ClusterDeps, events: ClusterEvents) {
 
     /** Tells the workload to go with all that it made. Returns whether there was one. */
     async removeWorkload(id: string): Promise<void> {
-      await api.remove(`${collectionOf('apps/v1', 'Deployment', namespace)}/${objectName(id)}`, {
-        propagationPolicy: 'Foreground',
-      })
+      const of = groups?.objects.has(objectName(id))
+        ? collectionOf(groupVersion, kindsOf.group, namespace)
+        : collectionOf('apps/v1', kindsOf.deployment, namespace)
+      await api.remove(`${of}/${objectName(id)}`, { propagationPolicy: 'Foreground' })
     },
     /** Once nothing makes pods anew, ends those that are left within the grace. */
     async endPods(id: string, graceS: number): Promise<void> {
@@ -191,8 +222,9 @@ export function openCluster(deps: ClusterDeps, events: ClusterEvents) {
     urlOf(id: string, port: number, pod: Pod | null): string {
       if (config.address === 'pod')
         return pod?.status?.podIP === undefined ? '' : `http://${hostOf(pod.status.podIP)}:${port}`
-      if (config.address === 'service') return `http://${objectName(id)}.${namespace}.svc:${port}`
-      const nodePort = services.objects.get(objectName(id))?.spec.ports[0]?.nodePort
+      const service = serviceName(objectName(id), groups?.objects.has(objectName(id)) ?? false)
+      if (config.address === 'service') return `http://${service}.${namespace}.svc:${port}`
+      const nodePort = services.objects.get(service)?.spec.ports[0]?.nodePort
       const hostIp = pod?.status?.hostIP
       return nodePort === undefined || hostIp === undefined
         ? ''

@@ -35,9 +35,8 @@ export function deploymentWorkload(input: DeploymentInput): Workload {
     // What scales it is the owner of the number.
     replicas: spec.scaling === undefined ? spec.replicas : null,
     plan,
-    workerPlan: null,
     port,
-    assignment: anywhere,
+    assignment: { ...anywhere, nodes: placement.nodes },
     devices: devicesOf(input),
     nodeLabels: placement.labels,
     tolerates: placement.tolerates.map((text) => {
@@ -68,7 +67,12 @@ const leaveMs = 10_000
  * `h100:2`: two of the vendor's resource, and which nodes have that model is for `placement.labels` to say;
  * `NVIDIA-H100-80GB-HBM3:2`: as their label writes it; `nvidia.com/mig-1g.10gb:1`: any resource by its name.
  */
-function devicesOf({ spec, plan, vendor, vendors }: DeploymentInput): Workload['devices'] {
+function devicesOf(input: DeploymentInput): Workload['devices'] {
+  const all = devicesOfAll(input)
+  return all && { ...all, count: all.count / input.spec.placement.nodes }
+}
+
+function devicesOfAll({ spec, plan, vendor, vendors }: DeploymentInput): Workload['devices'] {
   const demanded = plan.devices.count
   if (spec.hardware === undefined && (demanded === 'any' || demanded === 0)) return null
   const { accelerator, count } =

@@ -9,7 +9,7 @@ import type { ReplicaIdentity, RunningReplica, Runtime, RuntimeEvent } from '../
 import { collectionOf, type KubernetesApi } from './api.ts'
 import { openCluster, type Cluster } from './cluster.ts'
 import { manifestsOf } from './manifests.ts'
-import { containerName, identityAnnotation, labelKeys, objectName } from './names.ts'
+import { containerName, identityAnnotation, labelKeys, objectName, serviceName } from './names.ts'
 import { ending, observe, type Ending, type Observation } from './observe.ts'
 import type { Pod, WorkloadObject } from './objects.ts'
 import { budgetNameOf, replicaWorkload } from './replica-workload.ts'
@@ -135,9 +135,11 @@ export function createKubernetesRuntime(deps: KubernetesRuntimeDeps): Runtime {
     await cluster.removeWorkload(id)
     await cluster.endPods(id, Math.ceil(graceMs / 1000))
     await waitUntilGone(id, graceMs + patienceMs)
-    const objects = ['Service', 'ConfigMap'].map((kind) =>
-      api.remove(`${collectionOf('v1', kind, config.namespace)}/${objectName(id)}`),
-    )
+    const objects = [
+      ['Service', objectName(id)],
+      ['Service', serviceName(objectName(id), true)],
+      ['ConfigMap', objectName(id)],
+    ].map(([kind = '', of]) => api.remove(`${collectionOf('v1', kind, config.namespace)}/${of}`))
     await Promise.all(objects)
     if (deployment !== undefined && !cluster.ids(deployment).some((one) => one !== id))
       await api.remove(
@@ -183,6 +185,7 @@ export function createKubernetesRuntime(deps: KubernetesRuntimeDeps): Runtime {
     assignment: Assignment,
   ): Promise<RunningReplica> => {
     await cluster.ready()
+    if (assignment.nodes > 1) await cluster.needGroups()
     const devices = await cluster.resolve(assignment)
     const known = cluster.workload(identity.id)
     const running = known && toRunning(known)
@@ -202,6 +205,7 @@ export function createKubernetesRuntime(deps: KubernetesRuntimeDeps): Runtime {
 
   return {
     name,
+    spansNodes: true,
     async inventory() {
       await cluster.ready()
       return (await cluster.nodes()).map((view) => view.node)

@@ -132,8 +132,9 @@ describe('manifests of a replica', () => {
 
   it('make a group of pods where one replica spans nodes, and send requests to its leader alone', () => {
     const assignment = { ...anywhere, nodes: 4 }
-    const workerPlan = { ...plan, argv: ['serve', '--headless'] }
-    const [group, service] = manifestsOf(workload({ assignment, workerPlan }))
+    const worker = { ...plan, argv: ['serve', '--rank', '{rank}', '--at', '{leader}:1'] }
+    const [group, service] = manifestsOf(workload({ assignment, plan: { ...plan, worker } }))
+    const expected = ['serve', '--rank', '$(LWS_WORKER_INDEX)', '--at', '$(LWS_LEADER_ADDRESS):1']
     expect(group).toMatchObject({
       apiVersion: 'leaderworkerset.x-k8s.io/v1',
       kind: 'LeaderWorkerSet',
@@ -141,12 +142,13 @@ describe('manifests of a replica', () => {
         leaderWorkerTemplate: {
           size: 4,
           restartPolicy: 'RecreateGroupOnPodRestart',
-          workerTemplate: { spec: { containers: [{ command: ['serve', '--headless'] }] } },
+          workerTemplate: { spec: { containers: [{ command: expected }] } },
         },
       },
     })
-    expect(JSON.stringify(group)).toContain('"--headless"')
+    // The group's own Service has its name.
     expect(service).toMatchObject({
+      metadata: { name: 'baleen-ant-1-leader' },
       spec: { selector: { 'app.kubernetes.io/component': 'leader' } },
     })
   })

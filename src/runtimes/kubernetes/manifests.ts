@@ -1,4 +1,4 @@
-import { labelKeys, portName } from './names.ts'
+import { labelKeys, portName, serviceName } from './names.ts'
 import { podTemplate } from './pod-template.ts'
 import type { Manifest, Workload } from './workload.ts'
 
@@ -40,7 +40,7 @@ function deployment(workload: Workload): Manifest {
 
 /** Pods that only together are a replica: if one goes, all start again. */
 function leaderWorkerSet(workload: Workload): Manifest {
-  const { replicas, assignment, plan, workerPlan } = workload
+  const { replicas, assignment, plan } = workload
   const leader = podTemplate(workload, plan)
   return {
     apiVersion: 'leaderworkerset.x-k8s.io/v1',
@@ -57,19 +57,20 @@ function leaderWorkerSet(workload: Workload): Manifest {
         size: assignment.nodes,
         restartPolicy: 'RecreateGroupOnPodRestart',
         leaderTemplate: leader,
-        workerTemplate: workerPlan ? podTemplate(workload, workerPlan, 'worker') : leader,
+        workerTemplate: podTemplate(workload, plan.worker ?? plan, 'worker'),
       },
     },
   }
 }
 
 function service(workload: Workload): Manifest {
-  const { selector, cluster, assignment } = workload
-  const leaderOnly = assignment.nodes > 1 ? { [labelKeys.component]: 'leader' } : {}
+  const { name, selector, cluster, assignment } = workload
+  const isGroup = assignment.nodes > 1
+  const leaderOnly = isGroup ? { [labelKeys.component]: 'leader' } : {}
   return {
     apiVersion: 'v1',
     kind: 'Service',
-    metadata: metadataOf(workload),
+    metadata: { ...metadataOf(workload), name: serviceName(name, isGroup) },
     spec: {
       ...(cluster.address === 'node' ? { type: 'NodePort' } : {}),
       selector: { ...selector, ...leaderOnly },

@@ -33,5 +33,9 @@ export function objectName(id: string): string {
   return name.length <= nameMax ? name : `${name.slice(0, nameMax - 9)}-${hashOf(name)}`
 }
 
+/** A group makes a Service of its own name, by which its pods find each other. */
+export const serviceName = (name: string, isGroup: boolean): string =>
+  isGroup ? `${name}-leader` : name
+
 export const hashOf = (text: string): string =>
   createHash('sha256').update(text).digest('hex').slice(0, 8)

@@ -79,7 +79,12 @@ function spread({ spread: wanted, selector }: Workload): object {
 }
 
 function container(workload: Workload, plan: LaunchPlan, role: 'leader' | 'worker'): object {
-  const at = (text: string): string => text.replaceAll('{files}', filesPath)
+  // The last two are variables that the cluster sets in pods of a group.
+  const at = (text: string): string =>
+    text
+      .replaceAll('{files}', filesPath)
+      .replaceAll('{leader}', '$(LWS_LEADER_ADDRESS)')
+      .replaceAll('{rank}', '$(LWS_WORKER_INDEX)')
   const env = [
     ...sorted(plan.env).map(([name, value]) => ({ name, value: at(value) })),
     ...sorted(plan.secrets).map(([name, secret]) => ({

@@ -31,7 +31,6 @@ export function replicaWorkload(input: ReplicaInput): Workload {
     annotations: { [identityAnnotation]: JSON.stringify(carried) },
     replicas: 1,
     plan,
-    workerPlan: null,
     port: identity.port,
     assignment,
     devices,

@@ -15,8 +15,6 @@ export interface Workload {
   /** Null: somebody else sets it, such as an autoscaler; then it is not ours to apply. */
   readonly replicas: number | null
   readonly plan: LaunchPlan
-  /** Of the other nodes, where one replica spans several; they are alike but for their place. */
-  readonly workerPlan: LaunchPlan | null
   readonly port: number
   readonly assignment: Assignment
   /** Devices on each node; null: none. */

@@ -20,6 +20,7 @@ const replicaOf = (id: string, deployment: string): ReplicaView => ({
   revision: 1,
   startedAtMs: 1,
   restarts: 0,
+  load: null,
 })
 
 describe('bad requests', () => {

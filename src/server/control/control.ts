@@ -8,7 +8,7 @@ import type { Log } from '../../core/log.ts'
 import { createDeployer } from '../../deployer/deployer.ts'
 import { snapshotKey } from '../../deployer/policy/snapshot.ts'
 import { createPreparations, type ModelSource } from '../../deployer/preparation.ts'
-import { probeOverHttp, warmOverHttp } from '../../deployer/probe.ts'
+import { probeOverHttp, readMetricsOverHttp, warmOverHttp } from '../../deployer/probe.ts'
 import { createSnapshotFile } from '../../deployer/snapshot-file.ts'
 import type { DeploymentSpec } from '../../contract/deployment.ts'
 import type { Engine } from '../../engines/engine.ts'
@@ -21,6 +21,7 @@ import { findEnginePrograms } from './engine-programs.ts'
 import { createUsageReplay } from '../usage/usage-replay.ts'
 import { readAdminToken } from './admin-token.ts'
 import { createApiKey } from './api-key.ts'
+import { checkSpec } from './check-spec.ts'
 import { applyConfigDeployments } from './config-deployments.ts'
 import { openStore } from './open-store.ts'
 import { createRuntimes } from './runtimes.ts'
@@ -87,6 +88,7 @@ export async function startControl(boot: Boot, deps: ControlDeps): Promise<Contr
       createPreparations({ source: deps.modelSource, clock, log, onChange }),
     probe: probeOverHttp,
     warm: warmOverHttp,
+    readMetrics: readMetricsOverHttp,
     ledger: {
       setProgress: (name, revision, progress) => registry.setProgress(name, revision, progress),
       promote: (name, revision, reason) => registry.promote(name, revision, reason, clock.nowMs()),
@@ -136,7 +138,7 @@ export async function startControl(boot: Boot, deps: ControlDeps): Promise<Contr
       gatewayUrl: boot.gatewayUrl,
       gateways: boot.gateways,
     },
-    checkEngine: (spec) => checkEngine(deps.findEngine(spec.engine), spec),
+    checkEngine: (spec) => checkSpec(deps.findEngine(spec.engine), spec, config.runtimes),
     checkModel: deps.checkModel,
     engines: () => findEnginePrograms(deps.engines, config.engines, environment),
     adminToken: readAdminToken(dataDirectory),
@@ -185,23 +187,6 @@ async function createFirstKey(
   const { key, stored } = createApiKey(input, clock.nowMs())
   await registry.createKey(stored)
   send({ type: 'key-created', key })
-}
-
-function checkEngine(engine: Engine, deployment: DeploymentSpec): void {
-  const { task } = deployment
-  if (!engine.tasks.includes(task))
-    throw new AppError('request/unsupported', {
-      message: `the engine "${engine.name}" does not do the task "${task}"`,
-      param: 'engine',
-    })
-  // What it refuses is said now, not when the first replica starts.
-  engine.launch({
-    id: deployment.name,
-    deployment,
-    modelPath: '/model',
-    host: '127.0.0.1',
-    port: 0,
-  })
 }
 
 async function listen(
