@@ -4,7 +4,8 @@ import { defineConfig } from 'vitest/config'
 export default defineConfig({
   test: {
     include: ['test/integration/**/*.test.ts'],
-    testTimeout: 120_000,
+    // Ray takes half a minute to start anything on a busy machine.
+    testTimeout: 400_000,
     hookTimeout: 300_000,
     fileParallelism: false,
     reporters: ['verbose'],

@@ -24,11 +24,25 @@ export interface Dashboard {
 }
 
 const timeoutMs = 20_000
+/** So long a controller that was there may be away, being started anew. */
+const silenceMs = 60_000
 /** The first one starts Serve itself. */
 const putTimeoutMs = 120_000
 
 export function connectDashboard(address: string, token: string | null): Dashboard {
   const base = address.replace(/\/+$/, '')
+  let seenAtMs = -Infinity
+  /**
+   * A controller that can't be asked looks like a cluster without Serve. Taken for one, all that it runs would count as
+   * lost, and the next change would write it out of the configuration, others' applications too.
+   */
+  const refuseSilence = (hasController: boolean): void => {
+    if (hasController) seenAtMs = performance.now()
+    else if (performance.now() - seenAtMs < silenceMs)
+      throw new AppError('runtime/unreachable', {
+        message: `Ray at ${base} says nothing of its Serve controller, which was there a moment ago`,
+      })
+  }
   // Not `fetch`: it says `sec-fetch-mode`, which Ray takes for a browser, whose changes it refuses.
   const ask = async (path: string, init: { method?: 'PUT'; body?: string } = {}) => {
     const headers = {
@@ -58,6 +72,7 @@ export function connectDashboard(address: string, token: string | null): Dashboa
     // The slash at the end matters.
     serve: async () => {
       const details = await json<Partial<ServeDetails>>('/api/serve/applications/')
+      refuseSilence(details.controller_info?.actor_id != null)
       return { ...details, applications: details.applications ?? {} }
     },
     async putServe(config) {

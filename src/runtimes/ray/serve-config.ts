@@ -17,6 +17,8 @@ export interface ServeApplication {
 
 /** What `GET /api/serve/applications/` answers, as far as it is read. */
 export interface ServeDetails {
+  /** Absent, or without an actor, where no controller answers. */
+  readonly controller_info?: { readonly actor_id?: string | null } | null
   readonly proxy_location?: string | null
   readonly http_options?: (Readonly<Record<string, unknown>> & { readonly port?: number }) | null
   readonly grpc_options?: Readonly<Record<string, unknown>> | null
