@@ -1,27 +1,12 @@
 import { describe, expect, test } from 'vitest'
-import { resolveAccelerator } from '../accelerators/resolve-accelerator.ts'
-import { precisionOf } from '../kernel-precision.ts'
 import { weightBytesPerDevice } from '../memory/weights.ts'
 import { resolveModel } from '../models/resolve-model.ts'
-import type { Layout } from '../step/step-time.ts'
+import { layoutOf } from '../step/layout.fixture.ts'
 import { adapterBurden, adapterBytes } from './adapters.ts'
 import { burdenBytes, burdenedMs, type StepShape } from './burden.ts'
 import { compileBurden } from './compile-level.ts'
 import { offloadBurden } from './offload.ts'
 
-const layoutOf = (name: string, change: Partial<Layout> = {}): Layout => {
-  const model = resolveModel(name)!
-  return {
-    model,
-    device: resolveAccelerator('h100')!,
-    precision: precisionOf(model, 'bf16', 2),
-    tp: 1,
-    pp: 1,
-    dp: 1,
-    ep: 1,
-    ...change,
-  }
-}
 const step: StepShape = { tokens: 8, sequences: 8, context: 1000 }
 
 describe('adapters', () => {

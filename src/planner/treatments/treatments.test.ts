@@ -1,23 +1,9 @@
 import { describe, expect, test } from 'vitest'
-import { resolveAccelerator } from '../accelerators/resolve-accelerator.ts'
-import { precisionOf } from '../kernel-precision.ts'
 import { resolveModel } from '../models/resolve-model.ts'
+import { layoutOf } from '../step/layout.fixture.ts'
 import { parseWorkload } from '../workload/parse-workload.ts'
 import { compress } from './compression.ts'
 import { withImages } from './images.ts'
-
-const layoutOf = (name: string) => {
-  const model = resolveModel(name)!
-  return {
-    model,
-    device: resolveAccelerator('h100')!,
-    precision: precisionOf(model, 'bf16', 2),
-    tp: 1,
-    pp: 1,
-    dp: 1,
-    ep: 1,
-  }
-}
 
 describe('compression', () => {
   test('keeps a share of the prompt but for what is shared', () => {
