@@ -30,17 +30,19 @@ export async function compareTargets(
 ): Promise<InjectionComparison> {
   const startedAt = new Date().toISOString()
   const arms = { a, b }
+  // One schedule for both, also where two kept specs have a seed each.
+  const { seed } = a.spec
   const isOneServer = new URL(a.spec.url).host === new URL(b.spec.url).host
   const results = { a: [] as InjectionResult[], b: [] as InjectionResult[] }
   for (let pair = 0; pair < options.pairs && !options.interrupt.aborted; pair++)
     for (const name of abbaOrder(pair)) {
       const { spec, options: own } = arms[name]
       options.onRun?.(name, pair)
-      const textSeed = isOneServer ? streamSeed(spec.seed, `pair ${pair} ${name}`) : null
+      const textSeed = isOneServer ? streamSeed(seed, `pair ${pair} ${name}`) : null
       const result = await runInjection(
         {
           ...spec,
-          seed: streamSeed(spec.seed, `pair ${pair}`),
+          seed: streamSeed(seed, `pair ${pair}`),
           workload: { ...spec.workload, textSeed },
         },
         { ...own, id: `${options.id}-${pair}${name}`, interrupt: options.interrupt },

@@ -21,6 +21,8 @@ export interface SweepOptions extends InjectionOptions {
 /** Overload shows as backlog; this many limits' worth of it is proof. */
 const settleLimits = 3
 const probeMsMax = 10_000
+/** A probe is at least as long as it takes to send about so many. */
+const requestsMin = 10
 
 /**
  * Looks for the highest rate that meets the SLO of the spec, or, without one, for the most the server does. `spec.load`
@@ -50,10 +52,15 @@ export async function runSweep(
   })
   const probes: InjectionSweep['probes'] = []
   for (
-    let probe = search.next();
-    probe !== null && !options.interrupt.aborted;
-    probe = search.next()
+    let asked = search.next();
+    asked !== null && !options.interrupt.aborted;
+    asked = search.next()
   ) {
+    // Of no request at all nothing can be said.
+    const probe = {
+      ...asked,
+      durationMs: Math.max(asked.durationMs, (requestsMin / asked.ratePerS) * 1000),
+    }
     options.onProbe?.(probe, probes.length + 1)
     const { result, isCutShort } = await runProbe(spec, probe, options, probes.length, limitMs)
     if (options.interrupt.aborted) break
@@ -86,7 +93,11 @@ export async function runSweep(
     spec,
     target,
     tolerance,
-    result: { ...result, interval: result.interval === null ? null : [...result.interval] },
+    result: {
+      ...result,
+      ...(options.interrupt.aborted ? { reason: 'interrupted before the answer was known' } : {}),
+      interval: result.interval === null ? null : [...result.interval],
+    },
     probes,
   }
 }

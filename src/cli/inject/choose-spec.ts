@@ -31,7 +31,7 @@ export async function chooseSpec(
   const named = flags.model.map(parseModel)
   const models =
     named.length > 0 ? named : [{ name: model ?? (await calls.firstModel()), weight: 1 }]
-  const spec = specFromFlags(flags, url, models)
+  const spec = specFromFlags(flags, url, models, context.seed)
   const withFaults =
     flags.faults === undefined
       ? spec

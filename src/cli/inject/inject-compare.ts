@@ -41,7 +41,12 @@ export async function injectCompare(
     onRunEnd(arm, pair, { report: { summary } }) {
       view.end()
       output.note(
-        `pair ${pair + 1} ${arm.toUpperCase()}  TTFT p50 ${formatMs(summary.ttftMs.p50)} ms  TPOT p50 ${formatMs(summary.tpotMs.p50)} ms  ${summary.validity.isTrustworthy ? '' : summary.validity.problems.join('; ')}`,
+        [
+          `pair ${pair + 1} ${arm.toUpperCase()}: ${summary.requests} requests`,
+          `TTFT p50 ${formatMs(summary.ttftMs.p50)} ms`,
+          `TPOT p50 ${formatMs(summary.tpotMs.p50)} ms`,
+          ...summary.validity.problems,
+        ].join(', '),
       )
     },
   }).finally(() => view.end())

@@ -1,3 +1,4 @@
+import { randomInt } from 'node:crypto'
 import { readFileSync } from 'node:fs'
 import type { Context, FlagValues } from '../command.ts'
 import { connect, connectionFlags } from '../connection.ts'
@@ -66,9 +67,13 @@ export interface InjectContext {
   readonly io: Context['io']
   readonly output: Context['output']
   readonly library: RunLibrary
+  /** Of runs that are given none: the same for both targets of a comparison. */
+  readonly seed: number
   /** Key, headers and interrupt of every run. */
   readonly base: Omit<InjectionOptions, 'id'>
 }
+
+const seedMax = 2 ** 31
 
 /** Runs with a key that was given or, where a target is a deployment of this Baleen, with one made for the run. */
 export async function withInjectContext<T>(
@@ -91,6 +96,7 @@ export async function withInjectContext<T>(
       io,
       output,
       library,
+      seed: randomInt(1, seedMax),
       base: {
         apiKey: given ?? made?.key,
         headers: parseHeaders(flags.header),

@@ -1,5 +1,6 @@
 import type { InjectionSpec } from '../../contract/injection-spec.ts'
 import { injectionSweep } from '../../contract/injection-study.ts'
+import { formatDurationMs } from '../../core/units.ts'
 import { formatMs, formatRate, formatShare } from '../../injector/report/figures.ts'
 import { htmlSweep, sweepSentence, sweepTable } from '../../injector/report/html-study.ts'
 import { readSources } from '../../injector/data/sources.ts'
@@ -24,7 +25,10 @@ export async function injectSweep(context: InjectContext, spec: InjectionSpec): 
     target: parseShare('--target', flags.target ?? '99%'),
     tolerance: parseShare('--tolerance', flags.tolerance ?? '5%'),
     rateMaxPerS: Number(flags['max-rate'] ?? 100_000),
-    onProbe({ ratePerS, durationMs }) {
+    onProbe({ ratePerS, durationMs }, number) {
+      output.note(
+        `probe ${number}: ${formatRate(ratePerS)} requests/s for ${formatDurationMs(Math.round(durationMs / 1000) * 1000)}`,
+      )
       const load = { kind: 'open', arrivals: 'poisson', ratePerS } as const
       view = createLiveView({ ...spec, load, durationMs }, io, output, flags['json-lines'])
     },
@@ -32,7 +36,15 @@ export async function injectSweep(context: InjectContext, spec: InjectionSpec): 
     onProbeEnd({ report: { summary } }) {
       view.end()
       output.note(
-        `${formatRate(summary.offeredPerSecond)}/s  attainment ${formatShare(summary.attainment)}  TTFT p50 ${formatMs(summary.ttftMs.p50)} ms  ${summary.steadyState.isSaturated ? 'saturated' : ''}`,
+        [
+          `  ${summary.requests} requests`,
+          ...(Object.keys(spec.slo).length > 0
+            ? [`${formatShare(summary.attainment)} within the SLO`]
+            : []),
+          `TTFT p50 ${formatMs(summary.ttftMs.p50)} ms`,
+          ...(summary.steadyState.isSaturated ? ['more than the server can take'] : []),
+          ...summary.validity.problems,
+        ].join(', '),
       )
     },
   }).finally(() => view.end())

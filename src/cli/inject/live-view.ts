@@ -33,7 +33,7 @@ export function createLiveView(
   const style = output.noteStyle
   let recent: FleetProgress[] = []
   let drawn = 0
-  let lastPlainMs = -Infinity
+  let lastPlainMs = 0
 
   const erase = () => {
     if (drawn > 0) io.stderr.write(`\x1b[${drawn}A\x1b[0J`)
@@ -67,7 +67,7 @@ export function createLiveView(
     const filled = Math.round(share * barWidth)
     const bar = '━'.repeat(filled) + dim('─'.repeat(barWidth - filled))
     const phase =
-      now.atMs < of.warmupMs
+      now.atMs >= 0 && now.atMs < of.warmupMs
         ? style('yellow', '  warming up')
         : now.atMs > of.durationMs
           ? dim('  waiting for the last answers')

@@ -1,5 +1,12 @@
 import type { InjectionReport } from '../../contract/injection.ts'
-import { faultTable, latencyTable, modelTable, resultRows } from '../../injector/report/figures.ts'
+import {
+  faultsOverlap,
+  faultTable,
+  latencyTable,
+  modelTable,
+  overlapNote,
+  resultRows,
+} from '../../injector/report/figures.ts'
 import type { Style } from '../io.ts'
 import { formatTable } from '../table.ts'
 
@@ -19,6 +26,7 @@ export function reportText(report: InjectionReport, folder: string, style: Style
       : []),
     ...(report.models.length > 0 ? ['', formatTable(...modelTable(report), style)] : []),
     ...(report.faults.length > 0 ? ['', formatTable(...faultTable(report), style)] : []),
+    ...(faultsOverlap(report) ? [style('dim', overlapNote)] : []),
     ...notUndone.map(({ name }) => style('red', `✗ ${name} was not undone`)),
     '',
     validity.isTrustworthy

@@ -1,4 +1,3 @@
-import { randomInt } from 'node:crypto'
 import type { InjectionSpec, LengthSpec, Slo } from '../../contract/injection-spec.ts'
 import { parseCount, parseDurationMs } from '../../core/units.ts'
 import { parseArrivals, parsePairs } from '../../injector/policy/arrivals/parse-arrivals.ts'
@@ -8,13 +7,13 @@ import { sloPresets, workloads } from '../../injector/policy/workload/presets.ts
 import { usageError } from '../command.ts'
 import type { SpecFlags } from './inject-flags.ts'
 
-const seedMax = 2 ** 31
-
 /** Flags → spec. `models` are what `--model` or the server named. Errors: `cli/usage`, `injection/bad-spec`. */
 export function specFromFlags(
   flags: SpecFlags,
   url: string,
   models: readonly { name: string; weight: number }[],
+  /** Where the flags name none. */
+  freshSeed: number,
 ): InjectionSpec {
   const preset = flags.workload === undefined ? undefined : workloads[flags.workload]
   const input = lengthOf(flags['input-tokens']) ?? preset?.inputTokens
@@ -37,7 +36,7 @@ export function specFromFlags(
     graceMs: given(flags.grace, base.graceMs),
     requestsMax:
       flags.requests === undefined ? null : atLeast('--requests', parseCount(flags.requests), 1),
-    seed: flags.seed ?? randomInt(1, seedMax),
+    seed: flags.seed ?? freshSeed,
     workers: atLeast('--workers', given(flags.workers, base.workers), 1),
     slo: parseSlo(flags.slo),
     workload: {

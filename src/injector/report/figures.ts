@@ -126,6 +126,17 @@ export const modelTable = ({ models }: InjectionReport): [string[], string[][]] 
   ]),
 ]
 
+/** A fault that came before users were well again after the last one shares lost requests with it. */
+export function faultsOverlap({ faults }: InjectionReport): boolean {
+  return faults.some(({ fromMs, toMs, recoveredAfterMs }, index) => {
+    const next = faults[index + 1]
+    const wellMs = Math.max(toMs, recoveredAfterMs === null ? Infinity : fromMs + recoveredAfterMs)
+    return next !== undefined && next.fromMs < wellMs
+  })
+}
+export const overlapNote =
+  'Some faults came before users were well again after the one before: these count the same lost requests.'
+
 export const faultTable = ({ faults }: InjectionReport): [string[], string[][]] => [
   [
     'fault',

@@ -1,9 +1,12 @@
+import { formatDurationMs } from '../../core/units.ts'
 import type { InjectionReport } from '../../contract/injection.ts'
 import type { RequestRecord } from '../policy/measurement/record.ts'
 import { escapeHtml } from './chart.ts'
 import { faultLanes } from './fault-lanes.ts'
 import {
+  faultsOverlap,
   faultTable,
+  overlapNote,
   formatMs,
   formatPercentile,
   formatRate,
@@ -21,7 +24,9 @@ export function htmlReport(report: InjectionReport, records: readonly RequestRec
   const latency = latencyTable(summary)
   const models = spec.models.map(({ name }) => name).join(', ')
   const faults =
-    report.faults.length === 0 ? '' : `<h2>Faults</h2>${htmlTable(...faultTable(report))}`
+    report.faults.length === 0
+      ? ''
+      : `<h2>Faults</h2>${htmlTable(...faultTable(report))}${faultsOverlap(report) ? `<p class="soft">${escapeHtml(overlapNote)}</p>` : ''}`
   return htmlPage(
     `Injection ${report.id}`,
     `<h1>${escapeHtml(models)}</h1>
@@ -48,16 +53,18 @@ function loadText({ spec: { load, durationMs, seed, workload } }: InjectionRepor
     load.kind === 'open'
       ? `${load.arrivals}, ${formatRate(load.ratePerS)}${workload.sessions ? ' sessions' : ''}/s`
       : `${load.users} users`
-  return `${how} for ${formatRate(durationMs / 1000)} s, seed ${seed}`
+  return `${how} for ${formatDurationMs(durationMs)}, seed ${seed}`
 }
 
 function trustBanner({ summary: { validity, steadyState } }: InjectionReport): string {
   if (!validity.isTrustworthy)
     return `<div class="banner bad"><b class="bad">✗ Not to be trusted</b><ul>${validity.problems.map((text) => `<li>${escapeHtml(text)}</li>`).join('')}</ul></div>`
   const state =
-    steadyState.verdict === 'steady' ? '' : ` ${steadyState.verdict}: ${steadyState.reason}.`
-  const notes = validity.notes.map((note) => ` ${note}.`).join('')
-  return `<div class="banner good"><b class="good">✓ The client kept up:</b> these are figures of the server.${escapeHtml(state + notes)}</div>`
+    steadyState.verdict === 'steady' ? [] : [`${steadyState.verdict}: ${steadyState.reason}`]
+  const notes = [...state, ...validity.notes]
+    .map((note) => ` ${note[0]!.toUpperCase()}${note.slice(1)}.`)
+    .join('')
+  return `<div class="banner good"><b class="good">✓ The client kept up:</b> these are figures of the server.${escapeHtml(notes)}</div>`
 }
 
 function cardsOf({ summary, spec }: InjectionReport): Card[] {
