@@ -39,6 +39,11 @@ const control = z.strictObject({
   host: z.string().default('127.0.0.1'),
   /** 0 takes any free port; the one taken stands in `run/control.json` of the data directory. */
   port: z.int().min(0).max(65_535).default(8081),
+  /**
+   * When Baleen is told to end, replicas that others run (Docker, Kubernetes, Ray) go on and the next Baleen adopts
+   * them. Engines that are processes of this machine end in any case.
+   */
+  keepRunning: z.boolean().default(false),
 })
 
 const log = z.strictObject({

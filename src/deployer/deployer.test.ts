@@ -295,4 +295,13 @@ describe('deployer', () => {
     expect(deployer.replicas()).toEqual([])
     expect(snapshots.at(-1)?.[0]?.targets[0]?.replicas).toEqual([])
   })
+
+  it('leaves alone what is kept: it stays in the snapshot for the next', async () => {
+    const { deployer, runtime, snapshots, readyIds } = open([wantedOf('ant', { replicas: 2 })])
+    await deployer.start()
+    await expect.poll(() => readyIds(), wait).toHaveLength(2)
+    await deployer.stopAll((name) => name === runtime.name)
+    expect(runtime.running.size).toBe(2)
+    expect(snapshots.at(-1)?.[0]?.targets[0]?.replicas).toHaveLength(2)
+  })
 })

@@ -84,8 +84,8 @@ export interface Deployer {
   nodes(): readonly Node[]
   /** The replica of a deployment that ended last, for its log. Null: none since this control started. */
   lastEnded(deployment: string): string | null
-  /** Ends all replicas, each with its time to drain. */
-  stopAll(): Promise<void>
+  /** Ends all replicas, each with its time to drain, but for those that such a runtime goes on running. */
+  stopAll(isKept?: (runtime: string) => boolean): Promise<void>
   /** Stops looking. What runs goes on. */
   close(): void
 }
@@ -180,9 +180,13 @@ export function createDeployer(deps: DeployerDeps): Deployer {
       }),
     nodes: () => nodes.all(),
     lastEnded: (name) => set.lastEnded.get(name) ?? null,
-    async stopAll() {
+    async stopAll(isKept = () => false) {
       close()
-      await set.stopAll()
+      const runtimeOf = new Map(nodes.all().map(({ name, runtime: at }) => [name, at]))
+      await set.stopAll(({ node, deployment }) => {
+        const at = runtimeOf.get(node ?? '') ?? conditions.specOf(deployment)?.runtime
+        return at === undefined || !isKept(at)
+      })
       publish(conditions.look())
     },
     close,

@@ -60,7 +60,7 @@ export interface ReplicaSet {
   observe(): Promise<void>
   /** Asks all that are due. */
   probe(timeoutMs?: number): Promise<void>
-  stopAll(): Promise<void>
+  stopAll(isMeant: (replica: Replica) => boolean): Promise<void>
 }
 
 const probeTimeoutMs = 5000
@@ -258,8 +258,8 @@ export function createReplicaSet(deps: ReplicaSetDeps): ReplicaSet {
           .map((replica) => probe(replica, timeoutMs)),
       )
     },
-    async stopAll() {
-      const all = set.all()
+    async stopAll(isMeant) {
+      const all = set.all().filter(isMeant)
       for (const { id, deployment } of all)
         if (replicas.get(id)?.phase !== 'stopping') set.stop(id, `${deployment} shuts down`, false)
       await Promise.all(operations.values())

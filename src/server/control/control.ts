@@ -158,7 +158,8 @@ export async function startControl(boot: Boot, deps: ControlDeps): Promise<Contr
     url: reachableUrl(config.control.host, port),
     wake: (route) => deployer.wake(route),
     async drain() {
-      await deployer.stopAll()
+      const { keepRunning } = config.control
+      await deployer.stopAll((runtime) => keepRunning && runtime !== 'process')
       await replay.close()
       // Gateways have ended by now: what they wrote last belongs into the books of this run.
       await replay.run().catch((thrown) => log.warn({ err: thrown }, 'usage stays in the journal'))
