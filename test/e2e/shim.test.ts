@@ -1,5 +1,13 @@
 import { execFileSync, spawnSync } from 'node:child_process'
-import { mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync } from 'node:fs'
+import {
+  copyFileSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, describe, expect, it } from 'vitest'
@@ -24,6 +32,23 @@ describe.skipIf(process.platform === 'win32')('bin/baleen', () => {
     symlinkSync(join(folder, 'the platform/bin/baleen'), join(folder, 'first'))
     symlinkSync('first', join(folder, 'second link'))
     expect(run(join(folder, 'second link'), ['--version'], '/')).toBe(`${version}\n`)
+  })
+
+  it('takes the Node of the machine where that is new enough and none is beside it', () => {
+    const app = join(directory, 'app')
+    mkdirSync(join(app, 'bin'), { recursive: true })
+    copyFileSync(join(root, 'bin/baleen'), join(app, 'bin/baleen'))
+    for (const name of ['src', 'package.json']) symlinkSync(join(root, name), join(app, name))
+    const nodes = join(directory, 'nodes')
+    mkdirSync(nodes)
+    symlinkSync(process.execPath, join(nodes, 'node'))
+    const start = (path: string) =>
+      spawnSync(join(app, 'bin/baleen'), ['--version'], { encoding: 'utf8', env: { PATH: path } })
+    expect(start(`${nodes}:/usr/bin:/bin`)).toMatchObject({ status: 0, stdout: `${version}\n` })
+    const old = join(directory, 'old')
+    mkdirSync(old)
+    writeFileSync(join(old, 'node'), '#!/bin/sh\nexit 1\n', { mode: 0o755 })
+    expect(start(`${old}:/usr/bin:/bin`).stderr).toContain('Baleen needs Node 24')
   })
 
   it('passes arguments and exit code on as they are', () => {
