@@ -43,7 +43,8 @@ describe('the objects for Kubernetes', () => {
       for (const { errors } of parseAllDocuments(readFileSync(join(folder, name), 'utf8')))
         expect(errors, name).toEqual([])
     const { resources } = parse(read('kubernetes/base/kustomization.yaml')) as Rendered
-    expect([...resources, 'config.yaml', 'kustomization.yaml'].toSorted()).toEqual(files.toSorted())
+    const known = new Set([...resources, 'config.yaml', 'kustomization.yaml'])
+    expect(known).toEqual(new Set(files))
   })
 
   const trouble = whyNotRendered()
@@ -76,11 +77,10 @@ describe('the objects for Kubernetes', () => {
         const used = pod().spec.volumes.find((one: Rendered) => one.configMap).configMap.name
         expect(maps.map((one) => one.metadata.name)).toEqual([used])
         expect(used).toMatch(/^baleen-config-\w+$/)
-        const mounted = container.volumeMounts.map((one: Rendered) => one.name)
+        const mounted: string[] = container.volumeMounts.map((one: Rendered) => one.name)
         const given = [...pod().spec.volumes, ...named('StatefulSet').spec.volumeClaimTemplates]
-        expect(given.map((one) => one.name ?? one.metadata.name).toSorted()).toEqual(
-          mounted.toSorted(),
-        )
+        const names: string[] = given.map((one) => one.name ?? one.metadata.name)
+        expect(new Set(names)).toEqual(new Set(mounted))
       })
 
       it('let requests finish, and models go on without it', () => {
