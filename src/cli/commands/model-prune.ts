@@ -48,8 +48,9 @@ export const modelPrune = defineCommand({
             output.style,
           ),
     )
+    const why = plan.leftBytes > maxSize ? ': what stays is in use' : ''
     output.note(
-      `${formatBytes(plan.leftBytes)} ${isDry ? 'would stay' : 'stay'}, the limit is ${formatBytes(maxSize)}.`,
+      `${formatBytes(plan.leftBytes)} ${isDry ? 'would stay' : 'stay'}, the limit is ${formatBytes(maxSize)}${why}.`,
     )
   },
 })

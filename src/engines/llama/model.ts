@@ -1,5 +1,6 @@
 import type { EngineModel } from '../../core/engine-model.ts'
 import { readFitted } from '../../core/fitted-engine.ts'
+import { knobsOf, llamaCpp, plainStart } from '../model-parts.ts'
 import fitted from './fitted.json' with { type: 'json' }
 
 /** llama-server: one cache of --ctx-size tokens, cut into --parallel slots. */
@@ -7,18 +8,12 @@ export const llamaModel: EngineModel = {
   name: 'llama',
   aliases: ['llama.cpp', 'llama-server', 'llamacpp'],
   memory: {
+    ...llamaCpp.memory,
     shareOf: 'free',
     defaultShare: 0.95,
     highestShare: 1,
-    blockTokens: 1,
-    reservedBlocks: 0,
     workspaceBytes: 0.5e9,
-    bytesPerVocabularyEntry: 2048,
-    bytesPerActivation: 4,
-    freeBatchedTokens: 512,
     visionBytes: 1e9,
-    reserves: 'in-advance',
-    defaultKvBytes: { plain: 2, quantised: 2, newest: 2 },
   },
   scheduling: {
     mixesPrefill: true,
@@ -27,26 +22,21 @@ export const llamaModel: EngineModel = {
     largeDeviceBytes: 70 * 2 ** 30,
     smallArchitectures: [],
   },
-  startup: {
-    bootS: 0.5,
-    compiles: false,
-    compileS: 0,
-    compileLayerS: 0,
-    firstCompile: 1,
-    profileS: 0.2,
-    captureLayerS: 0,
-    source: 'the embedded engine on this project’s machine: 0.35 to 0.6 s beside the file',
-  },
-  bursts: { dense: 0, experts: 0, fp4: 0, ttft: 0, tpot: 0 },
+  startup: plainStart(
+    0.5,
+    0.2,
+    'the embedded engine on this project’s machine: 0.35 to 0.6 s beside the file',
+  ),
+  bursts: llamaCpp.bursts,
   fitted: readFitted(fitted),
-  knobs: [
-    { name: 'pipelineParallel', flag: '--split-mode', about: 'how layers go to devices' },
-    { name: 'maxSequences', flag: '--parallel', about: 'slots' },
-    { name: 'batchedTokens', flag: '--ubatch-size', about: 'tokens in one step' },
-    { name: 'contextMax', flag: '--ctx-size', about: 'tokens of all slots together' },
-    { name: 'kvPrecision', flag: '--cache-type-k', about: 'precision of the cache' },
-    { name: 'speculative', flag: '--model-draft', about: 'draft model' },
-  ],
+  knobs: knobsOf({
+    pipelineParallel: ['--split-mode', 'how layers go to devices'],
+    maxSequences: ['--parallel', 'slots'],
+    batchedTokens: '--ubatch-size',
+    contextMax: ['--ctx-size', 'tokens of all slots together'],
+    kvPrecision: '--cache-type-k',
+    speculative: ['--model-draft', 'draft model'],
+  }),
   capabilities: {
     kinds: ['decoder', 'encoder'],
     weightPrecisions: ['bf16', 'int8', 'int4', 'mxfp4'],

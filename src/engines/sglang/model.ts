@@ -1,5 +1,6 @@
 import type { EngineModel } from '../../core/engine-model.ts'
 import { readFitted } from '../../core/fitted-engine.ts'
+import { capturingStart, knobsOf } from '../model-parts.ts'
 import fitted from './fitted.json' with { type: 'json' }
 
 /** SGLang: prefill goes before decoding. Defaults: python/sglang/srt/server_args.py. */
@@ -28,39 +29,22 @@ export const sglangModel: EngineModel = {
     largeDeviceBytes: 70 * 2 ** 30,
     smallArchitectures: [],
   },
-  startup: {
-    bootS: 18,
-    compiles: false,
-    compileS: 0,
-    compileLayerS: 0,
-    firstCompile: 1,
-    profileS: 2.9,
-    captureLayerS: 0.043,
-    source: 'not measured: as vLLM without compilation',
-  },
+  startup: capturingStart,
   bursts: { dense: -0.017, experts: 0.082, fp4: -0.928, ttft: 0.448, tpot: 0.391 },
   fitted: readFitted(fitted),
-  knobs: [
-    { name: 'tensorParallel', flag: '--tp-size', about: 'devices that share one layer' },
-    { name: 'pipelineParallel', flag: '--pp-size', about: 'stages of layers' },
-    {
-      name: 'dataParallel',
-      flag: '--dp-size',
-      about: 'replicas, or attention ranks with --enable-dp-attention',
-    },
-    { name: 'expertParallel', flag: '--ep-size', about: 'ranks that experts spread over' },
-    { name: 'maxSequences', flag: '--max-running-requests', about: 'sequences in one step' },
-    { name: 'batchedTokens', flag: '--chunked-prefill-size', about: 'prompt tokens in one step' },
-    { name: 'memoryShare', flag: '--mem-fraction-static', about: 'share for weights and cache' },
-    { name: 'contextMax', flag: '--context-length', about: 'longest sequence' },
-    { name: 'kvPrecision', flag: '--kv-cache-dtype', about: 'precision of the cache' },
-    {
-      name: 'prefixCaching',
-      flag: '--disable-radix-cache',
-      about: 'switches off reuse of common beginnings',
-    },
-    { name: 'speculative', flag: '--speculative-algorithm', about: 'draft model or heads' },
-  ],
+  knobs: knobsOf({
+    tensorParallel: '--tp-size',
+    pipelineParallel: '--pp-size',
+    dataParallel: ['--dp-size', 'replicas, or attention ranks with --enable-dp-attention'],
+    expertParallel: '--ep-size',
+    maxSequences: '--max-running-requests',
+    batchedTokens: ['--chunked-prefill-size', 'prompt tokens in one step'],
+    memoryShare: ['--mem-fraction-static', 'share for weights and cache'],
+    contextMax: '--context-length',
+    kvPrecision: '--kv-cache-dtype',
+    prefixCaching: ['--disable-radix-cache', 'switches off reuse of common beginnings'],
+    speculative: '--speculative-algorithm',
+  }),
   capabilities: {
     kinds: ['decoder', 'encoder'],
     weightPrecisions: ['bf16', 'fp8', 'int8', 'int4', 'nvfp4', 'mxfp4'],

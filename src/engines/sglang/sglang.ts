@@ -2,6 +2,7 @@ import type { Said } from '../table/flat-settings.ts'
 import { createEngine } from '../table/create-engine.ts'
 import { groupArguments } from '../table/group-arguments.ts'
 import { cant, custom, flag, type Rule, since, spelling, toggle } from '../table/rule.ts'
+import { sharedRanks } from '../table/shared-ranks.ts'
 import { mean, sum } from '../table/signals.ts'
 import { orElse } from '../settings-said.ts'
 
@@ -28,11 +29,7 @@ const rules: readonly Rule[] = [
       'SGLang keeps KV in bf16, fp8 or nvfp4',
     ),
   ),
-  flag(
-    'tensorParallel',
-    '--tp-size',
-    (ranks, { settings }) => ranks * orElse(settings.dataParallel, 1),
-  ),
+  sharedRanks('--tp-size'),
   flag('pipelineParallel', '--pp-size'),
   custom('dataParallel', ['--dp-size', '--enable-dp-attention'], (ranks, { settings }) => ({
     argv: [

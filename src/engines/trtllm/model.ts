@@ -1,5 +1,6 @@
 import type { EngineModel } from '../../core/engine-model.ts'
 import { readFitted } from '../../core/fitted-engine.ts'
+import { capturingStart, knobsOf } from '../model-parts.ts'
 import fitted from './fitted.json' with { type: 'json' }
 
 /** TensorRT-LLM: the cache takes a share of what is left after loading, blocks are reserved in advance. */
@@ -27,31 +28,18 @@ export const trtllmModel: EngineModel = {
     largeDeviceBytes: 70 * 2 ** 30,
     smallArchitectures: [],
   },
-  startup: {
-    bootS: 18,
-    compiles: false,
-    compileS: 0,
-    compileLayerS: 0,
-    firstCompile: 1,
-    profileS: 2.9,
-    captureLayerS: 0.043,
-    source: 'not measured: as vLLM without compilation',
-  },
+  startup: capturingStart,
   bursts: { dense: 0.086, experts: -0.376, fp4: -0.221, ttft: 1.231, tpot: 0.499 },
   fitted: readFitted(fitted),
-  knobs: [
-    { name: 'tensorParallel', flag: '--tp_size', about: 'devices that share one layer' },
-    { name: 'pipelineParallel', flag: '--pp_size', about: 'stages of layers' },
-    { name: 'expertParallel', flag: '--ep_size', about: 'ranks that experts spread over' },
-    { name: 'maxSequences', flag: '--max_batch_size', about: 'sequences in one step' },
-    { name: 'batchedTokens', flag: '--max_num_tokens', about: 'tokens in one step' },
-    {
-      name: 'memoryShare',
-      flag: '--kv_cache_free_gpu_memory_fraction',
-      about: 'share of free memory for the cache',
-    },
-    { name: 'contextMax', flag: '--max_seq_len', about: 'longest sequence' },
-  ],
+  knobs: knobsOf({
+    tensorParallel: '--tp_size',
+    pipelineParallel: '--pp_size',
+    expertParallel: '--ep_size',
+    maxSequences: '--max_batch_size',
+    batchedTokens: '--max_num_tokens',
+    memoryShare: ['--kv_cache_free_gpu_memory_fraction', 'share of free memory for the cache'],
+    contextMax: '--max_seq_len',
+  }),
   capabilities: {
     kinds: ['decoder', 'encoder-decoder'],
     weightPrecisions: ['bf16', 'fp8', 'int8', 'int4', 'nvfp4', 'mxfp4'],

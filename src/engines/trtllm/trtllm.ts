@@ -3,6 +3,7 @@ import type { Said } from '../table/flat-settings.ts'
 import { createEngine } from '../table/create-engine.ts'
 import { nest } from '../table/nest.ts'
 import { cant, custom, flag, key, type Rule, spelling, toggle } from '../table/rule.ts'
+import { sharedRanks } from '../table/shared-ranks.ts'
 import { mean, sum } from '../table/signals.ts'
 import { orElse } from '../settings-said.ts'
 
@@ -22,11 +23,7 @@ const rules: readonly Rule[] = [
       'TensorRT-LLM keeps KV in the precision of the model, fp8 or nvfp4',
     ),
   ),
-  flag(
-    'tensorParallel',
-    '--tp_size',
-    (ranks, { settings }) => ranks * orElse(settings.dataParallel, 1),
-  ),
+  sharedRanks('--tp_size'),
   flag('pipelineParallel', '--pp_size'),
   // Attention ranks are the tensor ranks.
   custom('dataParallel', [], (ranks, { settings }) =>

@@ -1,5 +1,6 @@
 import type { EngineModel } from '../../core/engine-model.ts'
 import { readFitted } from '../../core/fitted-engine.ts'
+import { knobsOf } from '../model-parts.ts'
 import fitted from './fitted.json' with { type: 'json' }
 
 /** vLLM, V1 scheduler. Defaults: vllm/engine/arg_utils.py; memory: vllm/v1/worker/gpu_worker.py. */
@@ -40,36 +41,20 @@ export const vllmModel: EngineModel = {
   },
   bursts: { dense: -0.16, experts: -0.189, fp4: -0.001, ttft: 0.677, tpot: 0.423 },
   fitted: readFitted(fitted),
-  knobs: [
-    {
-      name: 'tensorParallel',
-      flag: '--tensor-parallel-size',
-      about: 'devices that share one layer',
-    },
-    { name: 'pipelineParallel', flag: '--pipeline-parallel-size', about: 'stages of layers' },
-    {
-      name: 'dataParallel',
-      flag: '--data-parallel-size',
-      about: 'attention ranks with caches of their own',
-    },
-    {
-      name: 'expertParallel',
-      flag: '--enable-expert-parallel',
-      about: 'whole experts on each rank',
-    },
-    { name: 'maxSequences', flag: '--max-num-seqs', about: 'sequences in one step' },
-    { name: 'batchedTokens', flag: '--max-num-batched-tokens', about: 'tokens in one step' },
-    { name: 'memoryShare', flag: '--gpu-memory-utilization', about: 'share of the device to use' },
-    { name: 'contextMax', flag: '--max-model-len', about: 'longest sequence' },
-    { name: 'kvPrecision', flag: '--kv-cache-dtype', about: 'precision of the cache' },
-    { name: 'prefixCaching', flag: '--enable-prefix-caching', about: 'reuse of common beginnings' },
-    {
-      name: 'chunkedPrefill',
-      flag: '--enable-chunked-prefill',
-      about: 'prompts in pieces beside decoding',
-    },
-    { name: 'speculative', flag: '--speculative-config', about: 'draft model or heads' },
-  ],
+  knobs: knobsOf({
+    tensorParallel: '--tensor-parallel-size',
+    pipelineParallel: '--pipeline-parallel-size',
+    dataParallel: ['--data-parallel-size', 'attention ranks with caches of their own'],
+    expertParallel: ['--enable-expert-parallel', 'whole experts on each rank'],
+    maxSequences: '--max-num-seqs',
+    batchedTokens: '--max-num-batched-tokens',
+    memoryShare: ['--gpu-memory-utilization', 'share of the device to use'],
+    contextMax: '--max-model-len',
+    kvPrecision: '--kv-cache-dtype',
+    prefixCaching: ['--enable-prefix-caching', 'reuse of common beginnings'],
+    chunkedPrefill: ['--enable-chunked-prefill', 'prompts in pieces beside decoding'],
+    speculative: '--speculative-config',
+  }),
   capabilities: {
     kinds: ['decoder', 'encoder'],
     weightPrecisions: ['bf16', 'fp8', 'int8', 'int4', 'nvfp4', 'mxfp4'],

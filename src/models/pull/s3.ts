@@ -42,7 +42,7 @@ export function s3StoreOf(variables: Readonly<Record<string, string | undefined>
 }
 
 const hint =
-  'Set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY to a key that may read it; AWS_ENDPOINT_URL and AWS_REGION to where it is.'
+  'Check bucket and key; AWS_ENDPOINT_URL and AWS_REGION name the store, AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY who may read it.'
 
 /** Sizes and checksums of an object, or of all parts of a model that is split. */
 export async function openS3(

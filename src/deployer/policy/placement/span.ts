@@ -1,3 +1,4 @@
+import { claimOf } from './choice.ts'
 import { objection, type Demand } from './demand.ts'
 import { fitOn } from './fit.ts'
 import type { Claim, PlaceNode } from './node.ts'
@@ -33,14 +34,7 @@ export function spanOf(
     const chosen = fits.slice(0, rules.nodes)
     return {
       cluster,
-      claims: chosen.map(({ use, fit }) => ({
-        replica: demand.replica,
-        deployment: demand.deployment,
-        priority: demand.priority,
-        node: use.node.name,
-        devices: fit.devices.map(({ device }) => device.id),
-        share: demand.share,
-      })),
+      claims: chosen.map((place) => claimOf(part, place)),
       reason: `${rules.nodes} × ${count} × ${accelerator ?? 'device'} in ${cluster}: ${fits.length} nodes have them`,
     }
   }
