@@ -25,7 +25,7 @@ type Kind = (typeof kinds)[number]
 function node(name: string, kind: Kind, devices: number, more: Partial<PlaceNode>): PlaceNode {
   return {
     name,
-    cluster: 'one',
+    cluster: 'process',
     zone: 'a',
     labels: {},
     taints: [],
@@ -62,8 +62,7 @@ function large(deployments: number): void {
   const random = createRandom(1)
   const nodes = Array.from({ length: 500 }, (_, at) =>
     node(`n${at}`, kinds[at % 4]!, [8, 4, 8, 2][(at >> 2) % 4]!, {
-      cluster: `c${at % 2}`,
-      zone: `z${at % 3}`,
+      zone: `z${at % 6}`,
       isSpot: at % 7 === 0,
     }),
   )

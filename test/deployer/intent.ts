@@ -3,6 +3,7 @@ import { runsAlike } from '../../src/contract/deployment-change.ts'
 import type { Wanted } from '../../src/deployer/deployer.ts'
 import type { RolloutLedger } from '../../src/deployer/rollouts.ts'
 import type { Dice } from './dice.ts'
+import { clusters } from './machines.ts'
 
 /** What is wanted, as the store keeps it, with people who change their mind. */
 export interface Intent {
@@ -45,12 +46,17 @@ export function createIntent(deps: {
     wanted.set(name, next)
     onChange()
   }
+  /** In one cluster, or in either, the one or the other first. */
+  const placeOf = (): object => {
+    const order = chance(0.5) ? clusters : clusters.toReversed()
+    return chance(0.5) ? { runtime: order[0] } : { placement: { clusters: order } }
+  }
   const specOf = (name: string): DeploymentSpec =>
     deploymentSpec.parse({
       name,
       model: chance(0.15) ? 'bad' : `m${within(1, 4)}`,
       engine: 'test',
-      runtime: 'fake',
+      ...placeOf(),
       replicas: within(0, 3),
       hardware: `gpu:${chance(0.2) ? 2 : 1}`,
       priority: chance(0.2) ? within(1, 5) : 0,
@@ -109,8 +115,10 @@ export function createIntent(deps: {
       for (const { spec } of wanted.values())
         if (spec.model === 'bad') change({ ...spec, model: 'm1' })
       for (const name of [...wanted.keys()].slice(0, 1)) wanted.delete(name)
-      for (const { spec } of wanted.values())
-        if (spec.replicas > 1) change({ ...spec, replicas: 1 })
+      for (const { spec } of wanted.values()) {
+        const replicas = Math.min(1, spec.replicas)
+        change({ ...spec, replicas, placement: { ...spec.placement, clusters: [...clusters] } })
+      }
       onChange()
     },
   }

@@ -15,7 +15,8 @@ export interface Machines {
   isReady(id: string): boolean
   crash(id: string): void
   loseNode(): void
-  loseZone(): void
+  /** All nodes of a zone, or of a cluster. */
+  loseMany(of: 'zone' | 'runtime'): void
   bringBack(): void
   /** Whether all are up. */
   isWhole(): boolean
@@ -33,9 +34,11 @@ interface Engineered {
   readonly readyAtMs: number
 }
 
-/** Slots of five nodes in three zones. */
+/** Slots of five nodes in three zones and two clusters. */
 const devices = [4, 4, 2, 2, 1]
 const zones = 3
+export const clusters = ['east', 'west'] as const
+const eastern = 3
 
 export function createMachines(deps: {
   readonly dice: Dice
@@ -47,7 +50,10 @@ export function createMachines(deps: {
   const { chance, within, pick } = deps.dice
   const trouble: Trouble = { losesEvents: false, readsOld: false, isQuiet: false }
   let nodes: readonly Node[] = devices.map((count, at) =>
-    fakeNode(`node-${at}`, count, { zone: `zone-${at % zones}` }),
+    fakeNode(`node-${at}`, count, {
+      zone: `zone-${at % zones}`,
+      runtime: clusters[at < eastern ? 0 : 1],
+    }),
   )
   const running = new Map<string, Engineered>()
   let generation = 0
@@ -162,11 +168,11 @@ export function createMachines(deps: {
       const node = up().length > 2 ? pick(up()) : undefined
       if (node) lose(node.name)
     },
-    loseZone() {
-      const zone = pick(nodes)?.zone
-      const lost = up().filter((node) => node.zone === zone)
+    loseMany(of) {
+      const value = pick(nodes)?.[of]
+      const lost = up().filter((node) => node[of] === value)
       if (lost.length === up().length) return
-      tell('zone lost')
+      tell(of === 'zone' ? 'zone lost' : 'cluster lost')
       for (const { name } of lost) lose(name)
     },
     bringBack() {

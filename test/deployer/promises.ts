@@ -39,7 +39,12 @@ export function createPromises(deps: {
       if (!leaving.has(replica)) leaving.set(replica, deps.nowMs())
       judgeLeave(replica, reason ?? '')
     } else if (message === 'node lost') {
-      for (const one of deps.deployer().replicas()) if (one.node === node) ready.delete(one.id)
+      for (const one of deps.deployer().replicas()) {
+        if (one.node !== node) continue
+        ready.delete(one.id)
+        // When it is found again it is judged anew.
+        leaving.delete(one.id)
+      }
     } else {
       ready.delete(replica)
       if (message === 'stops') leaving.delete(replica)

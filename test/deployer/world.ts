@@ -116,7 +116,8 @@ export async function createWorld(seed: number): Promise<World> {
       else if (roll < 0.93) await restart()
       else if (roll < 0.95) trouble.losesEvents = chance(0.3)
       else if (roll < 0.97) trouble.readsOld = chance(0.3)
-      else if (roll < 0.975) machines.loseZone()
+      else if (roll < 0.974) machines.loseMany('zone')
+      else if (roll < 0.978) machines.loseMany('runtime')
       else await time.advance(within(1000, 5000))
     },
     async settle() {

@@ -127,12 +127,12 @@ describe.skipIf('missing' in program)(
         assignment: { ...anywhere, node: await nodeName() },
         waitMs: 90_000,
         takeAway: async (id) => {
-          const all = (await (await fetch(`${address()}/api/serve/applications/`)).json()) as {
-            applications: Record<string, { deployed_app_config: object }>
-          }
-          const rest = Object.entries(all.applications).filter(([name]) => name !== `baleen-${id}`)
+          // Not `fetch`: to what looks like a browser Ray tells no variable, and writing that back would lose them.
+          const dashboard = connectDashboard(address(), null)
+          const { applications: all } = await dashboard.serve()
+          const rest = Object.entries(all).filter(([name]) => name !== `baleen-${id}`)
           const declared = rest.map(([, one]) => one.deployed_app_config)
-          await connectDashboard(address(), null).putServe({ applications: declared })
+          await dashboard.putServe({ applications: declared })
         },
         destroy: async () => {},
       }

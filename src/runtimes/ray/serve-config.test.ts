@@ -64,6 +64,14 @@ describe('the configuration of Serve', () => {
     })
   })
 
+  it('is not sent back where variables of others are hidden', () => {
+    const hidden = { name: 'theirs', runtime_env: { env_vars: { TOKEN: '<redacted>' } } }
+    const applications = { theirs: details('theirs', { deployed_app_config: hidden }) }
+    expect(() => withApplication({ applications }, 'mine', null)).toThrow(
+      expect.objectContaining({ code: 'runtime/refused' }),
+    )
+  })
+
   it('leaves out the one that goes, and what was never declared', () => {
     const { applications } = withApplication(serve, 'ours', null) as { applications: unknown[] }
     expect(applications).toEqual([serve.applications['theirs']?.deployed_app_config])

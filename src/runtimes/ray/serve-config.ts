@@ -55,11 +55,15 @@ export interface CarriedIdentity extends ReplicaIdentity {
   readonly startedAtMs: number
 }
 
+/** What Ray's dashboard tells browsers in place of the value of a variable. */
+const redacted = '"<redacted>"'
+
 export const applicationName = (id: string): string => `baleen-${id}`
 
 /**
  * The whole configuration with one application changed (null: taken out). Serve's PUT replaces everything: what others
- * declared is sent back as it was, and what was deployed from Python is not part of the configuration at all.
+ * declared is sent back as it was, and what was deployed from Python is not part of the configuration at all. Throws
+ * `runtime/refused` where it is not told whole.
  */
 export function withApplication(
   details: ServeDetails,
@@ -71,6 +75,11 @@ export function withApplication(
       ? one.deployed_app_config
       : [],
   )
+  if (JSON.stringify(others).includes(redacted))
+    throw new AppError('runtime/refused', {
+      message: `Ray hides the variables of ${others.map((one) => one.name).join(', ')}: writing its configuration back would lose them`,
+      hint: 'Something between Baleen and Ray makes its requests look like those of a browser.',
+    })
   const { proxy_location, http_options, grpc_options, target_capacity } = details
   return {
     ...(proxy_location ? { proxy_location } : {}),
