@@ -9,13 +9,13 @@ import type { Probe, Warm } from './probe.ts'
 /** What replicas are asked, each in the words of its engine. */
 export interface Questions {
   /** Null: no answer in time. */
-  probe(replica: Replica, timeoutMs: number): Promise<ProbeAnswer | null>
+  readonly probe: (replica: Replica, timeoutMs: number) => Promise<ProbeAnswer | null>
   /** Null: it brought a real token; else why not. */
-  warm(replica: Replica): Promise<string | null>
+  readonly warm: (replica: Replica) => Promise<string | null>
   /** Null: nobody knows how it was started. Throws `engine/unknown`. */
-  engineOf(replica: Replica): Engine | null
+  readonly engineOf: (replica: Replica) => Engine | null
   /** Why its engine ended, where its log tells. */
-  explain(deployment: string, ended: EndedReplica): string | null
+  readonly explain: (deployment: string, ended: EndedReplica) => string | null
 }
 
 export function createQuestions(deps: {

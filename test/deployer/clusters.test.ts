@@ -43,8 +43,8 @@ async function open(...specs: object[]) {
             world.set(node, { devices: devices.map((one) => ({ ...one, freeMemoryBytes: 0 })) })
         return fake.start(identity, plan, assignment)
       },
-      inventory: () => unlessAway(fake.inventory),
-      list: () => unlessAway(fake.list),
+      inventory: () => unlessAway(() => fake.inventory()),
+      list: () => unlessAway(() => fake.list()),
       stop: (id: string, graceMs: number) => unlessAway(() => fake.stop(id, graceMs)),
     }
   })

@@ -3,11 +3,11 @@ import { createRandom } from '../../src/core/random.ts'
 /** Chance, as a world needs it: one seed gives one course of events. */
 export interface Dice {
   /** 0 to 1. */
-  roll(): number
-  chance(share: number): boolean
+  readonly roll: () => number
+  readonly chance: (share: number) => boolean
   /** Whole, both ends included. */
-  within(from: number, to: number): number
-  pick<T>(all: readonly T[]): T | undefined
+  readonly within: (from: number, to: number) => number
+  readonly pick: <T>(all: readonly T[]) => T | undefined
 }
 
 export function createDice(seed: number): Dice {

@@ -20,8 +20,8 @@ const names = ['ant', 'bee', 'cat', 'dog', 'elk', 'fox']
 
 export function createIntent(deps: {
   readonly dice: Dice
-  tell(event: string): void
-  onChange(): void
+  readonly tell: (event: string) => void
+  readonly onChange: () => void
 }): Intent {
   const { tell, onChange } = deps
   const { chance, within, pick } = deps.dice

@@ -43,8 +43,8 @@ const eastern = 3
 export function createMachines(deps: {
   readonly dice: Dice
   readonly time: Time
-  tell(event: string): void
-  violate(text: string): void
+  readonly tell: (event: string) => void
+  readonly violate: (text: string) => void
 }): Machines {
   const { time, tell, violate } = deps
   const { chance, within, pick } = deps.dice

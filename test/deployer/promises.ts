@@ -9,7 +9,7 @@ export interface Promises {
   /** The loop's log: it tells each thing as it does it. */
   readonly log: Log
   /** Nobody gets traffic before it is ready, and nobody who was told to leave is forgotten. */
-  judgeRoutes(routes: readonly SnapshotRoute[]): void
+  readonly judgeRoutes: (routes: readonly SnapshotRoute[]) => void
   /** After the last trouble: all that is wanted is there, and nothing else is. */
   judgeRest(): void
   /** A new control knows of nobody's health. */
@@ -24,7 +24,7 @@ export function createPromises(deps: {
   readonly machines: Machines
   readonly intent: Intent
   deployer(): Deployer
-  violate(text: string): void
+  readonly violate: (text: string) => void
 }): Promises {
   const { machines, intent, violate } = deps
   /** Replicas that were ready when the loop last looked. */

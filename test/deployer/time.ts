@@ -28,7 +28,7 @@ export function createTime() {
     id: () => ++ids,
     after: (ms: number, work: () => void) => void add(nowMs + ms, work),
     pause: (ms: number) => new Promise<void>((resolve) => void add(nowMs + ms, resolve)),
-    every(ms: number, work: () => void) {
+    every: (ms: number, work: () => void) => {
       const key = ++ids
       const again = (): void => {
         if (cancelled.has(key)) return
@@ -38,13 +38,12 @@ export function createTime() {
       add(nowMs + ms, again)
       return () => void cancelled.add(key)
     },
-    async advance(ms: number, onEvent: () => void = () => {}): Promise<void> {
+    advance: async (ms: number): Promise<void> => {
       const untilMs = nowMs + ms
       await turns()
       while (queue.length > 0 && queue[0]!.atMs <= untilMs) {
         const due = queue.shift()!
         nowMs = Math.max(nowMs, due.atMs)
-        onEvent()
         due.work()
         await turns()
       }

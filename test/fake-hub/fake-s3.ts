@@ -12,7 +12,7 @@ export const publicBucket = 'public'
 
 export async function startFakeS3(accessKeyId: string): Promise<FakeS3> {
   const objects = new Map<string, Buffer>()
-  const { url, seen, close } = await serve((request, response) => {
+  const server = await serve((request, response) => {
     const path = decodeURIComponent(new URL(request.url ?? '', 'http://store').pathname)
     const signature = request.headers.authorization ?? ''
     const isOpen = path.startsWith(`/${publicBucket}/`)
@@ -26,9 +26,9 @@ export async function startFakeS3(accessKeyId: string): Promise<FakeS3> {
     sendFile(request, response, object)
   })
   return {
-    endpoint: url,
-    seen,
-    close,
+    endpoint: server.url,
+    seen: server.seen,
+    close: () => server.close(),
     put: (bucket, key, content) => void objects.set(`/${bucket}/${key}`, content),
   }
 }

@@ -24,7 +24,7 @@ storeContract('a store that speaks S3, imitated', async () => {
     },
     options: { s3: storeOf(store.endpoint, 'friend') },
     stranger: { s3: storeOf(store.endpoint, 'stranger') },
-    close: store.close,
+    close: () => store.close(),
   }
 })
 

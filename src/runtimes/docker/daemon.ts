@@ -7,8 +7,8 @@ export interface Daemon {
   /** On this machine: its devices are this machine's. */
   readonly isLocal: boolean
   /** Turns what the daemon, or the way to it, says into `runtime/refused` or `runtime/unreachable`. */
-  ask<T>(question: () => Promise<T>): Promise<T>
-  errorOf(thrown: unknown): AppError
+  readonly ask: <T>(question: () => Promise<T>) => Promise<T>
+  readonly errorOf: (thrown: unknown) => AppError
 }
 
 /** `host`: a socket's path, or a URL. */
