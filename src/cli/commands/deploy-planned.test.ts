@@ -105,6 +105,42 @@ describe('deploy --slo', () => {
     })
   })
 
+  it('goes beyond no node', async () => {
+    const devices = (node: string) =>
+      [0, 1].map((at) => ({
+        id: `${node}-${at}`,
+        vendor: 'nvidia',
+        model: 'NVIDIA L40S',
+        memoryBytes: 48e9,
+        replicas: [],
+      }))
+    const common = { runtime: 'process', zone: null, state: 'ready', reason: '', isSpot: false }
+    const nodes = ['a', 'b'].map((name) => {
+      return { ...common, name, pricePerHourUsd: null, replicas: [], devices: devices(name) }
+    })
+    const engines = [{ name: 'vllm', tasks: ['generate'], program: '/usr/bin/vllm' }]
+    control.routes.set('GET /api/v1/nodes', () => ({ nodes }))
+    control.routes.set('GET /api/v1/engines', () => ({ engines }))
+    const large = (slo: string, rate: string) => {
+      const argv = `deploy llama-3.1-70b --name llama-3-1-8b --hardware l40s:4 --quick --yes`
+      return runCommand([...argv.split(' '), '--slo', slo, '--rate', rate], {
+        variables: { BALEEN_DATA: control.dataDirectory },
+      })
+    }
+    // One replica on all four would be best; two on two each do as well.
+    const within = await large('tpot.p95=40ms', '0.5')
+    expect(within.code, within.stderr).toBe(0)
+    expect(put[0]).toMatchObject({ engine: 'vllm', replicas: 2, hardware: 'L40S:2' })
+    // Only one on all four would be fast enough.
+    const beyond = await large('tpot.p95=24ms', '0.1')
+    expect(beyond.code).toBe(5)
+    expect(beyond.stderr).toMatch(
+      /no node has more than 2 of these devices; nearest: vllm .* tp2 .*×2 on 4 × L40S/,
+    )
+    control.routes.set('GET /api/v1/nodes', () => ({ nodes: [] }))
+    control.routes.set('GET /api/v1/engines', () => ({ engines: [] }))
+  })
+
   it('lets a person add what the plan does not decide, and nothing else', async () => {
     const added = await deploy(['--slo', slo, '--rate', '4', '--yes', '--set', 'queueMax=7'])
     expect(added.code).toBe(0)

@@ -43,8 +43,15 @@ describe('what a plan may be made of', () => {
     expect(choose({}, [node(h100, 4), node('NVIDIA L4', 1)], 'vllm', 'embedded')).toMatchObject({
       fleet: 'H100-SXM-80GB:4',
       engines: ['vllm', 'embedded'],
+      nodeDevices: 4,
       isPlayed: false,
     })
+  })
+
+  it('knows how many of them one node has', () => {
+    const two = [node(h100, 2), node(h100, 4), node('NVIDIA L4', 8)]
+    expect(choose({ hardware: 'h100:6' }, two, 'vllm')).toMatchObject({ nodeDevices: 4 })
+    expect(choose({ hardware: 'b200:8' }, two, 'vllm')).toMatchObject({ nodeDevices: Infinity })
   })
 
   it('is at most what is named of it', () => {

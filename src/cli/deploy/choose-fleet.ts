@@ -18,6 +18,8 @@ export interface FleetChoice {
   /** As `--gpu` of `baleen plan` takes it. */
   readonly fleet: string
   readonly engines: readonly EngineModel[]
+  /** Devices of one node, which a replica does not go beyond. Infinity: nothing bounds it. */
+  readonly nodeDevices: number
   /** The engine `simulated` stands in: the devices are not there, or it was asked for. */
   readonly isPlayed: boolean
   readonly reason: string
@@ -44,11 +46,14 @@ export function chooseFleet(
   const kind =
     hardware === undefined ? commonest(devices) : nameOf(parseHardware(hardware).accelerator)
   const here = devices.filter(({ model }) => nameOf(model) === kind)
+  const ofKind = (node: NodeView): number =>
+    node.devices.filter((device) => here.includes(device)).length
 
   if (engine === 'simulated' || (hardware !== undefined && here.length === 0))
     return {
       fleet: hardware ?? `${kind ?? missing()}:${here.length}`,
       engines: models,
+      nodeDevices: Infinity,
       isPlayed: true,
       reason:
         engine === 'simulated'
@@ -69,7 +74,9 @@ export function chooseFleet(
     const fitting = models.filter(({ name }) => names.includes(name) && (engine ?? name) === name)
     if (fitting.length > 0) {
       const list = fitting.map(({ name }) => name).join(', ')
-      return { fleet, engines: fitting, isPlayed: false, reason: `${because}; installed: ${list}` }
+      const nodeDevices = kind === null ? 1 : Math.max(...usable.map(ofKind))
+      const reason = `${because}; installed: ${list}`
+      return { fleet, engines: fitting, nodeDevices, isPlayed: false, reason }
     }
     throw new AppError('deployment/no-engine', {
       message: `${because}, but ${engine ?? models.map(({ name }) => name).join(', ')} can't be started there`,

@@ -2,7 +2,7 @@ import { join } from 'node:path'
 import type { DeploymentSpec } from '../../contract/deployment.ts'
 import type { PlanReport } from '../../planner/explain/report.ts'
 import { reportOf } from '../../planner/explain/report.ts'
-import { plan } from '../../planner/search/plan.ts'
+import { plan, type Plan } from '../../planner/search/plan.ts'
 import { rehearse } from '../../simulator/rehearsal/rehearse.ts'
 import { dataDirectory, type ConnectionFlags } from '../connection.ts'
 import type { ControlClient } from '../control-client.ts'
@@ -14,7 +14,7 @@ import { plannerEngines } from '../plan/planner-engines.ts'
 import { readModel, type NamedModel } from '../plan/read-model.ts'
 import { readWorkload } from '../plan/read-workload.ts'
 import { planText } from '../plan/report-text.ts'
-import { chooseFleet } from './choose-fleet.ts'
+import { chooseFleet, type FleetChoice } from './choose-fleet.ts'
 import { plannedSpec } from './planned-spec.ts'
 
 export interface PlanWish extends SpecFlags, ConnectionFlags {
@@ -64,7 +64,7 @@ export async function planDeployment(
   }
   const workload = await readWorkload({ ...flags, ...wish, columns: undefined }, io)
   const request = planRequest(named, workload, flags, choice.engines, io.workingDirectory)
-  const found = plan(request, new Map(), wish.quick ? null : rehearse)
+  const found = withinNodes(plan(request, new Map(), wish.quick ? null : rehearse), choice)
   const report = reportOf(found, shown, [], null)
   if (!output.json) output.line(planText(found, report, false, output.style))
   const { route, task, runtime } = wish
@@ -82,6 +82,18 @@ export async function planDeployment(
     if (output.json) output.data({ plan: report, deployment: null }, () => '')
     throw thrown
   }
+}
+
+/** Without what would need more devices of one node than any has. */
+function withinNodes(found: Plan, { nodeDevices }: FleetChoice): Plan {
+  const candidates = found.candidates.filter(
+    ({ settings }) => settings.devices / settings.replicas <= nodeDevices,
+  )
+  if (candidates.length === found.candidates.length) return found
+  const reason = `no node has more than ${nodeDevices} of these devices`
+  const isKept = found.status === 'meets' && (candidates[0]?.meetsSlo ?? false)
+  const status = isKept ? found.status : candidates.length > 0 ? 'nearest' : 'impossible'
+  return { ...found, status, candidates, reasons: [...found.reasons, reason] }
 }
 
 /** A bundled model is made first: its file tells what it is. */
