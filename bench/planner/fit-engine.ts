@@ -141,7 +141,7 @@ export function fitTargets(targets: Targets, start: Fits): Fits {
     belief: beliefOf(stepKeys, defaultStep, stepPull, stepGroupShare),
     coefficientsOf: (era) => stepKeys.map((key) => era.step[key]),
     tolerance: 0.1,
-    caution: 1,
+    caution: 0.5,
   })
   const firstToken = alternate(targets.firstToken, start, {
     belief: beliefOf(firstTokenKeys, defaultFirstToken, firstTokenPull, firstTokenGroupShare),

@@ -2,7 +2,7 @@ import { readdirSync } from 'node:fs'
 import { join } from 'node:path'
 import { readRow, type RowInput } from '../../src/planner/predict/row.ts'
 import { type CsvRow, readCsv } from './csv.ts'
-import { isDisaggregated, liftInputs } from './lift.ts'
+import { isDisaggregated, isMultiToken, liftInputs } from './lift.ts'
 
 export interface BenchRow {
   readonly file: string
@@ -72,15 +72,6 @@ function unfitReason(file: string, cells: CsvRow): string | null {
   if (file === 'inferencex_token_position.csv') return 'it contradicts the silicon sample'
   return null
 }
-
-/**
- * DeepSeek under these releases of TensorRT-LLM is 30 to 45 % faster at every concurrency than under the releases
- * before and between them, at the same layout: drafts of several tokens were on.
- */
-const isMultiToken = (cells: CsvRow): boolean =>
-  /deepseek/i.test(cells.model ?? '') &&
-  (cells.version === '1.2.0rc6.post3' ||
-    (cells.version === '1.1.0rc2.post2' && /measured 2026-/.test(cells.notes ?? '')))
 
 /** On GB200 in November 2025 a token takes no longer however long prompts are, on as many ranks as 28 or 52. */
 const isUntoldSplit = (cells: CsvRow): boolean =>
