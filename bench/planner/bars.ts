@@ -2,10 +2,9 @@ import type { ErrorBar, ErrorBars, Situation } from '../../src/core/engine-model
 import type { HalfWidths } from '../../src/planner/load/calibrated-bars.ts'
 import { intervalsOf, type Intervals } from '../../src/planner/load/intervals.ts'
 import { situationOf } from '../../src/planner/load/published-bars.ts'
+import type { Sample } from './fit-engine.ts'
 import type { Foreseen } from './foreseen.ts'
-import { quantile } from './statistics.ts'
 
-export const situations = ['decoding', 'reading', 'maxLoad', 'burst'] as const satisfies Situation[]
 const figures = ['tpot', 'ttft', 'e2e', 'throughput'] as const
 
 /** Half-widths by engine and situation. */
@@ -14,41 +13,63 @@ export type WidthsOf = (engine: string, situation: Situation) => HalfWidths
 /** Fewer runs than this say nothing of a quantile: all engines together speak for the engine. */
 const runsMin = 20
 
+interface Miss {
+  readonly sample: Sample
+  /** Of the logarithm. */
+  readonly error: number
+}
+
+/** Misses in order of size, by engine, situation and figure. */
+type Misses = ReadonlyMap<string, readonly Miss[]>
+
 /**
- * What 80 % of these runs were off by, as a logarithm. Rows that nothing is learnt from count: whoever asks may have run the
- * like. Open loops do not: what they are off by grows with the load (`intervalsOf`).
+ * What runs were off by. Rows that nothing is learnt from count: whoever asks may have run the like. Open loops do not: what
+ * they are off by grows with the load (`intervalsOf`).
  */
-function widthsFrom(foreseen: readonly Foreseen[]): WidthsOf {
-  const errors = new Map<string, number[]>()
-  for (const one of foreseen) {
-    const { sample, state } = one
+function missesOf(foreseen: readonly Foreseen[]): Misses {
+  const misses = new Map<string, Miss[]>()
+  for (const { sample, state, predicted } of foreseen) {
     const { engine, load } = sample.scenario
     if (load.kind === 'open') continue
     const situation = situationOf(load, state.promptShare)
     for (const figure of figures) {
       const measured = sample.row.measured[figure]
-      if (measured === null || !(one.predicted[figure] > 0)) continue
-      const error = Math.abs(Math.log(one.predicted[figure] / measured))
-      for (const key of [
-        `${engine.name} ${situation} ${figure}`,
-        `${situation} ${figure}`,
-        `decoding ${figure}`,
-      ]) {
-        const own = errors.get(key)
-        if (own) own.push(error)
-        else errors.set(key, [error])
+      if (measured === null || !(predicted[figure] > 0)) continue
+      const miss = { sample, error: Math.abs(Math.log(predicted[figure] / measured)) }
+      for (const key of keysOf(engine.name, situation, figure)) {
+        const own = misses.get(key)
+        if (own) own.push(miss)
+        else misses.set(key, [miss])
       }
     }
   }
-  const bars = new Map<string, number>()
-  for (const [key, found] of errors)
-    if (found.length >= runsMin) bars.set(key, quantile(found, 0.8))
+  return new Map([...misses].map(([key, own]) => [key, own.toSorted((a, b) => a.error - b.error)]))
+}
+
+/** From the particular to the general. */
+const keysOf = (engine: string, situation: Situation, figure: keyof HalfWidths) => [
+  `${engine} ${situation} ${figure}`,
+  `${situation} ${figure}`,
+  `every ${figure}`,
+]
+
+/** What 80 % of runs were off by at most, those left out not counted. */
+function widthsFrom(misses: Misses, left: ReadonlySet<Sample>): WidthsOf {
+  const found = new Map<string, number | null>()
+  const quantile80 = (key: string): number | null => {
+    const known = found.get(key)
+    if (known !== undefined) return known
+    const own = (misses.get(key) ?? []).filter(({ sample }) => !left.has(sample))
+    const at = Math.round(0.8 * (own.length - 1))
+    const bar = own.length >= runsMin ? (own[at]?.error ?? null) : null
+    found.set(key, bar)
+    return bar
+  }
   return (engine, situation) => {
     const bar = (figure: keyof HalfWidths) =>
-      bars.get(`${engine} ${situation} ${figure}`) ??
-      bars.get(`${situation} ${figure}`) ??
-      bars.get(`decoding ${figure}`) ??
-      0.5
+      keysOf(engine, situation, figure)
+        .map(quantile80)
+        .find((one) => one !== null) ?? 0.5
     return { tpot: bar('tpot'), ttft: bar('ttft'), e2e: bar('e2e'), throughput: bar('throughput') }
   }
 }
@@ -80,38 +101,40 @@ export const widthsOf =
   }
 
 /**
- * The error bars of an engine. An engine has been measured on few devices, so that how much wider the bars of unseen ones
- * have to be than those of unseen pairs is taken from all engines together.
+ * The error bars of an engine, from runs that are not in `left`. An engine has been measured on few devices, so that how much
+ * wider the bars of unseen ones have to be than those of unseen pairs is taken from all engines together.
  */
 export function createErrorBars(runs: ByFamiliarity) {
-  const known = widthsFrom(runs.known)
-  const partly = widthsFrom(runs.partly)
-  const unknown = widthsFrom(runs.unknown)
-  const growth = (figure: keyof HalfWidths): number => {
-    const all = (of: WidthsOf) => of('', 'decoding')[figure]
-    return Math.max(leastGrowth, all(unknown) / all(partly))
-  }
-  return (engine: string): Record<Situation, ErrorBars> => {
-    const bars = (situation: Situation): ErrorBars => {
-      const bar = (figure: keyof HalfWidths): ErrorBar => {
-        const seen = known(engine, situation)[figure]
-        const pair = Math.max(seen, partly(engine, situation)[figure])
-        const neither = Math.max(unknown(engine, situation)[figure], pair * growth(figure))
-        const digits = (value: number) => Number(value.toFixed(3))
-        return { known: digits(seen), partly: digits(pair), unknown: digits(neither) }
+  const [seen, pairs, others] = [runs.known, runs.partly, runs.unknown].map(missesOf)
+  return (left: ReadonlySet<Sample> = new Set()) => {
+    const known = widthsFrom(seen!, left)
+    const partly = widthsFrom(pairs!, left)
+    const unknown = widthsFrom(others!, left)
+    const all = (of: WidthsOf) => of('', 'decoding')
+    const growth = (figure: keyof HalfWidths): number =>
+      Math.max(leastGrowth, all(unknown)[figure] / all(partly)[figure])
+    return (engine: string): Record<Situation, ErrorBars> => {
+      const bars = (situation: Situation): ErrorBars => {
+        const bar = (figure: keyof HalfWidths): ErrorBar => {
+          const own = known(engine, situation)[figure]
+          const pair = Math.max(own, partly(engine, situation)[figure])
+          const neither = Math.max(unknown(engine, situation)[figure], pair * growth(figure))
+          const digits = (value: number) => Number(value.toFixed(3))
+          return { known: digits(own), partly: digits(pair), unknown: digits(neither) }
+        }
+        return {
+          tpot: bar('tpot'),
+          ttft: bar('ttft'),
+          e2e: bar('e2e'),
+          throughput: bar('throughput'),
+        }
       }
       return {
-        tpot: bar('tpot'),
-        ttft: bar('ttft'),
-        e2e: bar('e2e'),
-        throughput: bar('throughput'),
+        decoding: bars('decoding'),
+        reading: bars('reading'),
+        maxLoad: bars('maxLoad'),
+        burst: bars('burst'),
       }
-    }
-    return {
-      decoding: bars('decoding'),
-      reading: bars('reading'),
-      maxLoad: bars('maxLoad'),
-      burst: bars('burst'),
     }
   }
 }

@@ -5,7 +5,7 @@ import type {
   StepCoefficients,
 } from '../../src/core/engine-model.ts'
 import { defaultFirstToken, defaultStep } from '../../src/planner/load/default-coefficients.ts'
-import type { Scenario } from '../../src/planner/load/scenario.ts'
+import { eraOf, type Scenario } from '../../src/planner/load/scenario.ts'
 import { type SteadyState, steadyState } from '../../src/planner/load/steady-state.ts'
 import { type Belief, fitHierarchy } from './hierarchy.ts'
 import { type Cell, fitEffects } from './regression.ts'
@@ -33,7 +33,8 @@ export const eraStarts: Readonly<Record<string, readonly string[]>> = {
   vllm: ['0', '0.10'],
   sglang: ['0'],
   trtllm: ['0', '0.13', '0.20', '1.1'],
-  llama: ['0'],
+  // Published runs are of 2024, before CUDA graphs were usual: later builds have what all engines share.
+  llama: ['0', '4400'],
 }
 
 /** How firmly a coefficient is held; what a host adds differs more between engines than what kernels take. */
@@ -130,7 +131,13 @@ export function fitEngines(samples: readonly Sample[], rounds = 3): Fits {
       const own = samples.filter(({ scenario }) => scenario.engine.name === name)
       const learnt = own.filter(({ row }) => row.unfitReason === null)
       const measured = [...new Set(learnt.map(({ pair }) => pair))].toSorted()
-      return [name, { ...fitted, measured, burst: fitBurst(fitted, own) }]
+      const seen = new Set(
+        learnt.map(({ scenario }) => eraOf({ ...scenario.engine, fitted }, scenario.version).from),
+      )
+      const eras = fitted.eras.map((era) =>
+        seen.has(era.from) ? era : { ...era, isGuess: true as const },
+      )
+      return [name, { ...fitted, eras, measured, burst: fitBurst(fitted, own) }]
     }),
   )
 }

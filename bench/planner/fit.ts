@@ -24,7 +24,7 @@ const barsOf = unseen
       known: unseen.seen,
       partly: unseen.held.pair,
       unknown: [...unseen.held.accelerator, ...unseen.held.model],
-    })
+    })()
   : null
 
 for (const engine of engineModels) {

@@ -68,16 +68,14 @@ type IsInside = (one: HeldOut, figure: Figure) => boolean
 /** Whether rows lie inside bars that are made as the shipped ones are, from nothing of what was left out with them. */
 function insideBars(fold: Fold, { seen, held }: Unseen): IsInside {
   const intervals = new Map<HeldOut, Intervals>()
+  const barsWithout = createErrorBars({
+    known: seen,
+    partly: held.pair,
+    unknown: [...held.accelerator, ...held.model],
+  })
   for (const members of groupBy(held[fold], (one) => one.fold).values()) {
     const left = new Set(members.map(({ sample }) => sample))
-    const others = <One extends Foreseen>(runs: readonly One[]) =>
-      runs.filter(({ sample }) => !left.has(sample))
-    const bars = createErrorBars({
-      known: others(seen),
-      partly: others(held.pair),
-      unknown: [...others(held.accelerator), ...others(held.model)],
-    })
-    const widths = widthsOf(bars, fold === 'pair' ? 'partly' : 'unknown')
+    const widths = widthsOf(barsWithout(left), fold === 'pair' ? 'partly' : 'unknown')
     for (const one of members) intervals.set(one, intervalOf(one, widths))
   }
   return (one, figure) => {

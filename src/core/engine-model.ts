@@ -133,6 +133,8 @@ export interface FirstTokenCoefficients {
 export interface FittedEra {
   /** First version that behaves like this; the first era starts at "0". */
   readonly from: string
+  /** Nothing of this era was measured: it has what all engines share. Default: something was. */
+  readonly isGuess?: true
   readonly step: StepCoefficients
   readonly firstToken: FirstTokenCoefficients
 }

@@ -44,7 +44,7 @@ export function chosenText(report: ChosenReport, style: Style): string {
     lines.push(
       style(
         'yellow',
-        `No evaluation score for ${task} is known: this ranks cost and latency alone and says nothing of how well a model answers. Give --scores FILE, or narrow it with --min-size and --models.`,
+        `No evaluation score for ${task} is known: this ranks cost and latency alone and says nothing of how well a model answers. None are shipped, because none could be checked. --template scores.csv writes a file with these models to fill in, --scores scores.csv ranks by it; --min-size, --models and --commercial narrow the list.`,
       ),
     )
   lines.push(

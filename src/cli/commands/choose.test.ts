@@ -1,4 +1,4 @@
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, describe, expect, it } from 'vitest'
@@ -40,6 +40,25 @@ describe('baleen choose', () => {
     expect(isScored).toBe(true)
     expect(choices[0]).toMatchObject({ model: 'Qwen3-8B', quality: 1, licence: 'Apache-2.0' })
     expect(choices[0].scores[0].source).toBe('own, invented for this test')
+  })
+
+  it('writes a file to fill in, reads it half filled in, and never writes over it', async () => {
+    const file = join(directory, 'template.csv')
+    const { stderr } = await runCommand([...two, '--template', file])
+    expect(stderr).toMatch(/Fill in .*template\.csv/)
+    const written = readFileSync(file, 'utf8')
+    expect(written.split('\n')).toEqual([
+      'model,task,language,benchmark,score,source',
+      expect.stringMatching(/^(Qwen3-8B|Llama-3\.1-8B-Instruct),chat,de,,,$/),
+      expect.stringMatching(/,chat,en,,,$/),
+      expect.stringMatching(/,chat,de,,,$/),
+      expect.stringMatching(/,chat,en,,,$/),
+      '',
+    ])
+    expect((await runCommand([...two, '--template', file])).stderr).toMatch(/is there already/)
+    writeFileSync(file, written.replace('Qwen3-8B,chat,de,,,', 'Qwen3-8B,chat,de,Mine,70,own'))
+    const { stdout } = await runCommand([...two, '--scores', file, '--json'])
+    expect(JSON.parse(stdout).choices[0]).toMatchObject({ model: 'Qwen3-8B', quality: 1 })
   })
 
   it.each([

@@ -1,3 +1,4 @@
+import { resolve } from 'node:path'
 import { scoreColumns, tasks } from '../../planner/choose/scores.ts'
 import { defineCommand, usageError } from '../command.ts'
 import { planFlags } from '../plan/plan-flags.ts'
@@ -8,6 +9,7 @@ export const choose = defineCommand({
   details: `Plans every built-in model on the devices, drops those that miss the limits, and ranks the rest by quality⁴ ÷ (cost × latency). Quality comes from scores that somebody published or that you measured: a CSV file with ${scoreColumns.join(', ')}. None are built in, because none could be checked; without a file models are ranked by cost and latency alone, which says nothing of how well they answer.`,
   examples: [
     'choose --task chat --languages de,en --gpu l40s:2 --slo ttft.p95=1s --scores scores.csv',
+    'choose --task chat --languages de,en --gpu l40s:2 --min-size 7 --template scores.csv',
     'choose --task code --gpu h100:1 --min-size 7 --commercial',
     'choose --task chat --models tiny-q8.gguf,tiny-q2.gguf --gpu local',
   ],
@@ -19,6 +21,11 @@ export const choose = defineCommand({
       kind: 'text',
       hint: 'FILE',
       summary: 'Evaluation scores as CSV, each with its source',
+    },
+    template: {
+      kind: 'text',
+      hint: 'FILE',
+      summary: 'Write a file of scores to fill in, for the models that keep the limits',
     },
     models: {
       kind: 'text',
@@ -50,6 +57,11 @@ export const choose = defineCommand({
     const { chosenText, chosenReport } = await import('../choose/report-text.ts')
     const chosen = await chooseModels({ ...flags, task: flags.task }, io, output)
     const report = chosenReport(chosen, flags.top ?? 10)
+    if (flags.template !== undefined) {
+      const { writeTemplate } = await import('../choose/write-template.ts')
+      writeTemplate(resolve(io.workingDirectory, flags.template), chosen)
+      output.note(`Fill in ${flags.template}, then: baleen choose … --scores ${flags.template}`)
+    }
     output.data(report, () => chosenText(report, output.style))
   },
 })

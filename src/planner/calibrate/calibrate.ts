@@ -53,8 +53,8 @@ export function calibrate(given: readonly Observation[]): Calibrated {
   const { observations, notes } = judge(given)
   const subject = observations[0]!.scenario
   const shipped = folded(subject)
-  const { engine, layout } = subject
-  const speed = engine.fitted.errorBars.decoding.tpot[familiarity({ layout, engine })] / normal80
+  const { engine } = subject
+  const speed = engine.fitted.errorBars.decoding.tpot[familiarity(subject)] / normal80
   const prior = inverse(priorCovariance(speed))
   const all = targetsOf(observations)
   const whole = fit(all, shipped, prior)

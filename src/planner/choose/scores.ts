@@ -34,6 +34,8 @@ export function readScores(rows: readonly Readonly<Record<string, string | undef
   const notes: string[] = []
   const scores = rows.flatMap((cells, at): Score[] => {
     const text = (name: (typeof scoreColumns)[number]) => (cells[name] ?? '').trim()
+    // A row of the template that nobody has filled in.
+    if (text('score') === '' && text('source') === '') return []
     const task = text('task').toLowerCase()
     const score = Number(text('score'))
     const where = `row ${at + 1}`
@@ -96,6 +98,22 @@ export function standingOf(
 
 const isSame = (a: Score, b: Score): boolean =>
   a.benchmark === b.benchmark && a.language === b.language
+
+/** A file of scores to fill in: every model in every language. */
+export const scoreTemplate = (
+  models: readonly string[],
+  task: Task,
+  languages: readonly string[],
+): string =>
+  [
+    scoreColumns.join(','),
+    ...models.flatMap((model) =>
+      (languages.length > 0 ? languages : ['']).map(
+        (language) => `${model},${task},${language},,,`,
+      ),
+    ),
+    '',
+  ].join('\n')
 
 const bad = (message: string) =>
   new AppError('planner/bad-scores', { message: `scores: ${message}` })

@@ -2,12 +2,15 @@ import type { ErrorBar, Situation } from '../../core/engine-model.ts'
 import { measuredName } from '../model-facts.ts'
 import type { HalfWidths } from './calibrated-bars.ts'
 import type { Load } from './load.ts'
-import type { Scenario } from './scenario.ts'
+import { eraOf, type Scenario } from './scenario.ts'
 
 export type Familiarity = keyof ErrorBar
 
+export type Combination = Pick<Scenario, 'layout' | 'engine'> & { readonly version?: string }
+
 /** How much of the combination was measured with this engine. */
-export function familiarity({ layout, engine }: Pick<Scenario, 'layout' | 'engine'>): Familiarity {
+export function familiarity({ layout, engine, version = '' }: Combination): Familiarity {
+  if (eraOf(engine, version).isGuess) return 'unknown'
   const { device } = layout
   const model = measuredName(layout.model)
   const { measured } = engine.fitted
@@ -26,10 +29,7 @@ export const situationOf = (load: Load | null, promptShare: number): Situation =
 }
 
 /** What published runs of a like combination were off by. */
-export function publishedBars(
-  subject: Pick<Scenario, 'layout' | 'engine'>,
-  situation: Situation,
-): HalfWidths {
+export function publishedBars(subject: Combination, situation: Situation): HalfWidths {
   const { tpot, ttft, e2e, throughput } = subject.engine.fitted.errorBars[situation]
   const known = familiarity(subject)
   return { tpot: tpot[known], ttft: ttft[known], e2e: e2e[known], throughput: throughput[known] }
