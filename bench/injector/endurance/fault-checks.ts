@@ -1,8 +1,11 @@
 import type { FaultRecord } from '../../../src/contract/injection.ts'
 import { aftermathMs, check, clockMs, nameOf, type Check, type Evidence } from './evidence.ts'
 
-/** Users see a recovery with their next request, at 2 requests/s on average after 0.5 s. */
+/** The two see a request at other times, and its last few before the recovery may lie on either side. */
 const recoverySlackMs = 5000
+const wellMs = 5000
+/** Of what was good before, as the report has it. */
+const wellShare = 0.95
 /** A replica that was killed comes back; until then requests wait or are refused. */
 const killAftermathMs = 60_000
 
@@ -33,7 +36,8 @@ export function failuresAreExplained({ report, rows, plan }: Evidence) {
   ]
 }
 
-export function faultsAgree({ report, rows, control, plan }: Evidence, zeroMs: number): Check[] {
+export function faultsAgree(evidence: Evidence, zeroMs: number): Check[] {
+  const { report, rows, control, plan } = evidence
   const isSame = (fault: FaultRecord) => {
     const planned = plan.find(({ name }) => name === fault.name)
     if (!planned) return false
@@ -80,7 +84,7 @@ export function faultsAgree({ report, rows, control, plan }: Evidence, zeroMs: n
           early.length === 0 && begun.length > 0,
           `${begun.length} requests came meanwhile; ${early.map(({ index }) => index).join(', ')}`,
         ),
-        recovery(label, fault, fault.toMs - fault.fromMs, report.spec.slo.ttftMs ?? 0),
+        recovery(label, fault, evidence, zeroMs),
       )
     } else if (kind.startsWith('status')) {
       const wanted = kind.slice('status-'.length)
@@ -110,7 +114,7 @@ export function faultsAgree({ report, rows, control, plan }: Evidence, zeroMs: n
           ended ? `${(ended.atMs - killedAtMs).toFixed(0)} ms after` : 'it saw none',
         ),
         ready
-          ? recovery(label, fault, ready.atMs - killedAtMs, report.spec.slo.ttftMs ?? 0)
+          ? recovery(label, fault, evidence, zeroMs)
           : check(`${label} control saw it ready again`, false, ''),
       )
     }
@@ -118,20 +122,56 @@ export function faultsAgree({ report, rows, control, plan }: Evidence, zeroMs: n
   return checks
 }
 
-/** The report's recovery against the server's: earlier by what a good request may wait, later by what users come. */
-function recovery(
-  label: string,
-  { recoveredAfterMs }: FaultRecord,
-  serverMs: number,
-  waitMs: number,
-): Check {
+/** The report's recovery against what the gateway's own books say of the requests that came: when were users well again? */
+function recovery(label: string, fault: FaultRecord, evidence: Evidence, zeroMs: number) {
+  const { recoveredAfterMs } = fault
+  const serverMs = wellAgainAfterMs(evidence, {
+    zeroMs,
+    fromMs: fault.fromMs,
+    ttftMsMax: evidence.report.spec.slo.ttftMs ?? Infinity,
+    share: wellShare * (fault.attainmentBefore ?? 1),
+  })
   const isOk =
     recoveredAfterMs !== null &&
-    recoveredAfterMs > serverMs - waitMs - clockMs &&
-    recoveredAfterMs < serverMs + recoverySlackMs
+    serverMs !== null &&
+    Math.abs(recoveredAfterMs - serverMs) < recoverySlackMs
   return check(
     `${label} recovery`,
     isOk,
-    `report ${recoveredAfterMs?.toFixed(0)} ms, server ${serverMs.toFixed(0)} ms`,
+    `report ${recoveredAfterMs?.toFixed(0)} ms, books ${serverMs?.toFixed(0)} ms`,
   )
+}
+
+/** From the onset to the first time from which on, for five seconds, that share of the requests was answered in time. */
+function wellAgainAfterMs(
+  { records, rows, report }: Evidence,
+  {
+    zeroMs,
+    fromMs,
+    ttftMsMax,
+    share,
+  }: { zeroMs: number; fromMs: number; ttftMsMax: number; share: number },
+): number | null {
+  const reached = new Set(records.map(({ clientId }) => clientId))
+  const came = [
+    ...records.map(({ atMs, e2eMs, outcome, ttftMs }) => ({
+      atMs: atMs - e2eMs - zeroMs,
+      isGood: outcome === 'ok' && ttftMs !== null && ttftMs <= ttftMsMax,
+    })),
+    // The relay answered these itself: the books do not know them.
+    ...rows
+      .filter(({ index }) => !reached.has(`${report.id}-${index}`))
+      .map(({ intendedMs }) => ({ atMs: intendedMs, isGood: false })),
+  ]
+    // Those under way at the onset as well: what became of them belongs to it.
+    .filter(({ atMs }) => atMs > fromMs - ttftMsMax)
+    .sort((a, b) => a.atMs - b.atMs)
+  const lastMs = came.at(-1)?.atMs ?? fromMs
+  for (const { atMs, isGood } of came) {
+    if (!isGood || atMs < fromMs || atMs + wellMs > lastMs + 1000) continue
+    const window = came.filter((one) => one.atMs >= atMs && one.atMs < atMs + wellMs)
+    const good = window.filter((one) => one.isGood).length
+    if (good / window.length >= share) return atMs - fromMs
+  }
+  return null
 }
