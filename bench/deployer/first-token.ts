@@ -7,13 +7,12 @@
  */
 import { spawn } from 'node:child_process'
 import { readFileSync } from 'node:fs'
-import { createServer, type AddressInfo } from 'node:net'
 import { availableParallelism, loadavg } from 'node:os'
 import { join } from 'node:path'
 import { parseArgs } from 'node:util'
 import { createInterface } from 'node:readline'
 import { serialVariable } from '../../src/engines/embedded/flags.ts'
-import { serve, until, type Serving } from '../../test/e2e/serving.ts'
+import { freePort, serve, until, type Serving } from '../../test/e2e/serving.ts'
 
 const { values } = parseArgs({ options: { rounds: { type: 'string', default: '20' } } })
 const spec = {
@@ -121,14 +120,6 @@ async function alone([program = '', ...rest]: readonly string[]): Promise<Start>
   }
 }
 
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1')
-  await new Promise((resolve) => server.once('listening', resolve))
-  const { port } = server.address() as AddressInfo
-  await new Promise((resolve) => server.close(resolve))
-  return port
-}
-
 const quantile = (figures: readonly number[], share: number): number =>
   figures.toSorted((a, b) => a - b)[Math.ceil(share * figures.length) - 1]!
 
@@ -152,22 +143,17 @@ try {
   )
   console.log(`${'ms'.padEnd(44)}   p50   p95  most`)
   const here = rounds.map((one) => one.here)
-  told(
-    '  change sent → process started',
-    here.map((one) => one.started),
-  )
-  told(
-    "  (the engine's own start and load)",
-    here.map((one) => one.load),
-  )
-  told(
-    '  loaded → control has had a token',
-    here.map((one) => one.seen),
-  )
-  told(
-    '  → first token at the client',
-    here.map((one) => one.token),
-  )
+  const parts = {
+    '  change sent → process started': 'started',
+    "  (the engine's own start and load)": 'load',
+    '  loaded → control has had a token': 'seen',
+    '  → first token at the client': 'token',
+  } as const
+  for (const [what, part] of Object.entries(parts))
+    told(
+      what,
+      here.map((one) => one[part]),
+    )
   told('beyond the load, bar 300', here.map(beyond))
   told('the engine alone: loaded → first token', rounds.map((one) => one.alone).map(beyond))
 } finally {
