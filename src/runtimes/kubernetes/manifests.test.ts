@@ -153,6 +153,19 @@ describe('manifests of a replica', () => {
     })
   })
 
+  it('keep the leaders of groups apart, and not a group from itself', () => {
+    const spread = { over: 'zone', mode: 'preferred' } as const
+    const assignment = { ...anywhere, nodes: 2 }
+    const [group] = manifestsOf(workload({ assignment, spread }))
+    const { leaderTemplate, workerTemplate } = (
+      group!['spec'] as { leaderWorkerTemplate: Record<string, Template> }
+    ).leaderWorkerTemplate
+    expect(workerTemplate!.spec).not.toHaveProperty('topologySpreadConstraints')
+    expect(leaderTemplate!.spec['topologySpreadConstraints']).toMatchObject([
+      { labelSelector: { matchLabels: { 'app.kubernetes.io/component': 'leader' } } },
+    ])
+  })
+
   it('leave the number of replicas to who scales them', () => {
     const [deployment] = manifestsOf(workload({ replicas: null }))
     expect(deployment?.['spec']).not.toHaveProperty('replicas')

@@ -56,15 +56,20 @@ export function podTemplate(
       },
       ...(Object.keys(nodeSelector).length > 0 ? { nodeSelector } : {}),
       ...(tolerations.length > 0 ? { tolerations } : {}),
-      ...spread(workload),
+      ...spread(workload, role),
       containers: [container(workload, plan, role)],
       ...volumes(workload, plan),
     },
   }
 }
 
-function spread({ spread: wanted, selector }: Workload): object {
-  if (!wanted || wanted.over === 'none') return {}
+/** Of a group its leaders alone are kept apart: the rest has to be near its own. */
+function spread(
+  { spread: wanted, selector, assignment }: Workload,
+  role: 'leader' | 'worker',
+): object {
+  if (!wanted || wanted.over === 'none' || role === 'worker') return {}
+  const leaders = assignment.nodes > 1 ? { [labelKeys.component]: role } : {}
   return {
     topologySpreadConstraints: [
       {
@@ -72,7 +77,7 @@ function spread({ spread: wanted, selector }: Workload): object {
         topologyKey:
           wanted.over === 'zone' ? 'topology.kubernetes.io/zone' : 'kubernetes.io/hostname',
         whenUnsatisfiable: wanted.mode === 'required' ? 'DoNotSchedule' : 'ScheduleAnyway',
-        labelSelector: { matchLabels: selector },
+        labelSelector: { matchLabels: { ...selector, ...leaders } },
       },
     ],
   }
