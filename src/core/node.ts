@@ -42,6 +42,10 @@ export interface Assignment {
   readonly devices: readonly string[]
   /** For runtimes that choose devices themselves, where none are named: what kind and how many a node. */
   readonly accelerators: AcceleratorRequest | null
+  /** Labels of the nodes, where the runtime chooses them. */
+  readonly labels: Readonly<Record<string, string>>
+  /** Taints that it may run on all the same: `dedicated=llm`, or `dedicated` with any value. */
+  readonly tolerates: readonly string[]
   /** Nodes that one replica spans; each gets as many devices. */
   readonly nodes: number
   /** Bounds a node. Null: none. */
@@ -65,6 +69,8 @@ export const anywhere: Assignment = {
   node: null,
   devices: [],
   accelerators: null,
+  labels: {},
+  tolerates: [],
   nodes: 1,
   memoryBytes: null,
   cpus: null,

@@ -22,6 +22,7 @@ const wish = {
   revision: 1,
   launch,
   devices: [],
+  rules: { labels: {}, tolerates: [] },
   reason: 'a test',
   place: { runtime: null, node: null },
 }

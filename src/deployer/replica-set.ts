@@ -1,6 +1,6 @@
 import type { Clock } from '../core/clock.ts'
 import { toAppError } from '../core/errors.ts'
-import { anywhere, type AcceleratorRequest } from '../core/node.ts'
+import { anywhere, type AcceleratorRequest, type Assignment } from '../core/node.ts'
 import type { Log } from '../core/log.ts'
 import type { EndedReplica, RunningReplica, Runtime } from '../runtimes/runtime.ts'
 import type { Launch } from './launch.ts'
@@ -32,6 +32,8 @@ export interface StartWish {
   readonly launch: Launch
   readonly place: { readonly runtime: string | null; readonly node: string | null }
   readonly devices: readonly string[]
+  /** What of the deployment's placement its runtime has to know. */
+  readonly rules: Pick<Assignment, 'labels' | 'tolerates'>
   /** On several nodes that its runtime chooses; `devices` are then only kept free for it. Null: on one. */
   readonly span?: { readonly nodes: number; readonly accelerators: AcceleratorRequest } | null
   readonly reason: string
@@ -134,14 +136,14 @@ export function createReplicaSet(deps: ReplicaSetDeps): ReplicaSet {
 
   const start = async (
     replica: Replica,
-    { launch, place, devices, span }: StartWish,
+    { launch, place, devices, rules, span }: StartWish,
   ): Promise<void> => {
     const { id, deployment, revision, specHash } = replica
     try {
       const at = await runtime.endpoint(place)
       if (replicas.get(id)?.phase !== 'serving') return // called off before it began
       const identity = { id, deployment, revision, specHash, port: at.port }
-      const assignment = { ...anywhere, ...place, ...(span ?? { devices }) }
+      const assignment = { ...anywhere, ...place, ...rules, ...(span ?? { devices }) }
       const running = await runtime.start(identity, launch.plan(id, at), assignment)
       change(id, { pid: running.pid, url: running.url, startedAtMs: running.startedAtMs })
       log.info({ replica: id, deployment, pid: running.pid, url: running.url }, 'started')

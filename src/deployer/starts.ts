@@ -66,7 +66,9 @@ export function createStarts(deps: {
     const { wanted } = known
     const { revision } = start.of === 'newest' ? wanted : (wanted.rollout?.from ?? { revision: 0 })
     const reason = `${start.reason}; ${why}`
-    set.start({ deployment: start.deployment, revision, launch, ...at, reason })
+    const { labels, tolerates } = wish.spec.placement
+    const rules = { labels, tolerates }
+    set.start({ deployment: start.deployment, revision, launch, rules, ...at, reason })
   }
 
   /** Replicas of several nodes, whose runtime chooses them. Returns what has to be kept free for them. */

@@ -5,7 +5,7 @@ import { anywhere } from '../../core/node.ts'
 import type { DeviceVendor } from '../../devices/device.ts'
 import type { LaunchPlan } from '../../engines/engine.ts'
 import { labelKeys, objectName } from './names.ts'
-import { labelValue, needImage, ownerLabels } from './replica-workload.ts'
+import { labelValue, needImage, ownerLabels, toleratedTaint } from './replica-workload.ts'
 import type { Workload } from './workload.ts'
 
 interface DeploymentInput {
@@ -39,10 +39,7 @@ export function deploymentWorkload(input: DeploymentInput): Workload {
     assignment: { ...anywhere, nodes: placement.nodes },
     devices: devicesOf(input),
     nodeLabels: placement.labels,
-    tolerates: placement.tolerates.map((text) => {
-      const [key = '', value = ''] = text.split('=')
-      return { key, value, effect: 'no' }
-    }),
+    tolerates: placement.tolerates.map(toleratedTaint),
     spread: placement.spread.over === 'none' ? null : placement.spread,
     budget: {
       name: `${objectName(spec.name)}-budget`,

@@ -153,6 +153,21 @@ describe('manifests of a replica', () => {
     })
   })
 
+  it('take a replica to the nodes that its deployment names, in spite of their taints', () => {
+    const assignment = {
+      ...anywhere,
+      labels: { disk: 'nvme' },
+      tolerates: ['dedicated=llm', 'spot'],
+    }
+    const input = { identity, plan, devices: null, config: cluster(), carried: identity }
+    const { spec } = templateOf(replicaWorkload({ ...input, assignment }))
+    expect(spec['nodeSelector']).toEqual({ disk: 'nvme' })
+    expect(spec['tolerations']).toEqual([
+      { key: 'dedicated', operator: 'Equal', value: 'llm' },
+      { key: 'spot', operator: 'Exists' },
+    ])
+  })
+
   it('keep the leaders of groups apart, and not a group from itself', () => {
     const spread = { over: 'zone', mode: 'preferred' } as const
     const assignment = { ...anywhere, nodes: 2 }

@@ -1,4 +1,3 @@
-import type { Taint } from '../../core/node.ts'
 import type { LaunchPlan, Probe } from '../../engines/engine.ts'
 import { containerName, filesAnnotation, hashOf, labelKeys, portName } from './names.ts'
 import type { Workload } from './workload.ts'
@@ -215,10 +214,10 @@ const cacheName = (path: string): string => path.replaceAll(/[^a-zA-Z0-9]+/g, '-
 
 const effects = { no: 'NoSchedule', 'prefer-no': 'PreferNoSchedule', evict: 'NoExecute' } as const
 
-const toToleration = ({ key, value, effect }: Taint): object => ({
+const toToleration = ({ key, value, effect }: Workload['tolerates'][number]): object => ({
   key,
   ...(value === '' ? { operator: 'Exists' } : { operator: 'Equal', value }),
-  effect: effects[effect],
+  ...(effect === null ? {} : { effect: effects[effect] }),
 })
 
 /** Nodes are named `RUNTIME/NODE`, so that those of two clusters differ. */

@@ -34,8 +34,9 @@ export function replicaWorkload(input: ReplicaInput): Workload {
     port: identity.port,
     assignment,
     devices,
-    nodeLabels: {},
-    tolerates: [],
+    // One that has its node already is there because the node has them.
+    nodeLabels: assignment.node === null ? assignment.labels : {},
+    tolerates: assignment.tolerates.map(toleratedTaint),
     spread: null,
     budget: {
       name: budgetNameOf(deployment),
@@ -46,6 +47,12 @@ export function replicaWorkload(input: ReplicaInput): Workload {
     },
     cluster: config,
   }
+}
+
+/** `dedicated=llm`, or `dedicated` with any value; whatever it does to those that do not tolerate it. */
+export function toleratedTaint(text: string): Workload['tolerates'][number] {
+  const [key = '', value = ''] = text.split('=')
+  return { key, value, effect: null }
 }
 
 export const ownerLabels = (

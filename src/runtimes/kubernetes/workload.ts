@@ -21,7 +21,10 @@ export interface Workload {
   readonly devices: (ClusterRequest & { readonly count: number }) | null
   /** Labels that a node must have, beyond those of the devices. */
   readonly nodeLabels: Readonly<Record<string, string>>
-  readonly tolerates: readonly Taint[]
+  /** Effect null: all of them. */
+  readonly tolerates: readonly (Omit<Taint, 'effect'> & {
+    readonly effect: Taint['effect'] | null
+  })[]
   readonly spread: {
     readonly over: 'node' | 'zone' | 'none'
     readonly mode: 'preferred' | 'required'
