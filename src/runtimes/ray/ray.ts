@@ -49,6 +49,7 @@ export function createRayRuntime({ name, owner, config, token }: RayRuntimeDeps)
   const nodeNames = new Map<string, string>()
   let turn: Promise<unknown> = Promise.resolve()
   let misses = 0
+  let stops = 0
 
   const tell = (event: RuntimeEvent): void => {
     for (const listener of listeners) listener(event)
@@ -204,6 +205,7 @@ export function createRayRuntime({ name, owner, config, token }: RayRuntimeDeps)
       try {
         await remove(id)
         seen.delete(id)
+        stops++
         const deadlineMs = performance.now() + graceMs + patienceMs
         while (applicationName(id) in (await dashboard.serve()).applications) {
           if (performance.now() > deadlineMs)
@@ -215,10 +217,12 @@ export function createRayRuntime({ name, owner, config, token }: RayRuntimeDeps)
       }
     },
     async list() {
+      const before = stops
       const details = await dashboard.serve()
-      return ours(details)
-        .filter(([{ id }]) => !ended.has(id))
-        .map(([carried, application]) => toRunning(carried, application, details))
+      const there = ours(details).filter(([{ id }]) => !ended.has(id))
+      // Whoever was told of one is told of its end, too; not of a stop that came in between.
+      if (stops === before) for (const [{ id }] of there) if (!stopping.has(id)) seen.add(id)
+      return there.map(([carried, application]) => toRunning(carried, application, details))
     },
     watch: (listener) => void listeners.push(listener),
     async *logs(id, { lines, follow, signal }) {
