@@ -10,7 +10,7 @@ const deployment = {
   scaling: { min: 0, max: 1, idleToZero: '2s', wakeDeadline: '60s' },
 }
 
-describe('a model that sleeps while nobody asks', () => {
+describe('a model that sleeps while nobody asks', { timeout: 120_000 }, () => {
   let serving: Serving
 
   beforeAll(async () => {
