@@ -19,7 +19,7 @@ export interface ComparedMetric {
 
 export interface MetricVerdict {
   readonly name: string
-  /** B against A; `equivalent`: the interval lies within ±3 %; `no difference`: none was found, there may be one. */
+  /** B against A; `equivalent`: the interval lies within ±3 %, on whatever side; `no difference`: none was found, there may be one. */
   readonly verdict: 'better' | 'worse' | 'equivalent' | 'no difference'
   /** B over A, as a geometric mean over the pairs. */
   readonly ratio: number
@@ -64,12 +64,13 @@ export function compare(metrics: readonly ComparedMetric[], alpha = 0.05): Metri
       const isBetter = mean < 0 === metric.isLowerBetter
       return {
         name: metric.name,
-        verdict: isStillDifferent
-          ? isBetter
-            ? 'better'
-            : 'worse'
-          : isEquivalent
-            ? 'equivalent'
+        // Two servers are never quite alike, and enough pairs show it: that is no news.
+        verdict: isEquivalent
+          ? 'equivalent'
+          : isStillDifferent
+            ? isBetter
+              ? 'better'
+              : 'worse'
             : 'no difference',
         ratio: Math.exp(mean),
         interval,
