@@ -1,6 +1,6 @@
 /**
  * The gateway beside what it is measured against: `node bench/gateway.ts [--requests] [--streams] [--first] [--prompts]
- * [--memory MINUTES] [--portkey DIR] [--awake] [--rounds 3] [--seconds 5]`. See bench/README.md.
+ * [--memory MINUTES] [--portkey DIR] [--rounds 3] [--seconds 5]`. See bench/README.md.
  */
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
@@ -8,7 +8,6 @@ import { parseArgs } from 'node:util'
 import {
   close,
   cpuUs,
-  keepAwake,
   onCore,
   rssMiB,
   startBaleen,
@@ -29,7 +28,6 @@ const { values } = parseArgs({
     prompts: { type: 'boolean', default: false },
     memory: { type: 'string' },
     portkey: { type: 'string' },
-    awake: { type: 'boolean', default: false },
     rounds: { type: 'string', default: '3' },
     seconds: { type: 'string', default: '5' },
     concurrency: { type: 'string', default: '256' },
@@ -242,8 +240,6 @@ async function benchMemory(baleen: Contender, minutes: number): Promise<void> {
 }
 
 try {
-  if (values.awake)
-    console.log(keepAwake() ? 'cores are kept awake' : 'cores can not be kept awake')
   const upstream = await startUpstream(paceMs, frames)
   const direct: Contender = { name: 'direct', url: upstream, pids: [], headers: {} }
   const baleen = await startBaleen(upstream)

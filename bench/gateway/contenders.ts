@@ -36,27 +36,6 @@ const taskset = find('taskset')
 export const onCore = (core: number, argv: readonly string[]): string[] =>
   taskset ? [taskset, '-c', `${core}`, ...argv] : [...argv]
 
-/**
- * A spinner on each core that yields to everything at once (`SCHED_IDLE`), as `idle=poll` would: the core of a virtual
- * machine that goes to sleep leaves it, and waking up costs more than a request. False: it can't be had here.
- */
-export function keepAwake(): boolean {
-  const chrt = find('chrt')
-  if (!taskset || !chrt) return false
-  for (const core of [0, 1]) {
-    const [command, ...argv] = onCore(core, [
-      chrt,
-      '--idle',
-      '0',
-      'sh',
-      '-c',
-      'while :; do :; done',
-    ])
-    children.push(spawn(command!, argv, { stdio: 'ignore' }))
-  }
-  return true
-}
-
 export function close(): void {
   for (const child of children) child.kill('SIGKILL')
   rmSync(folder, { recursive: true, force: true })
