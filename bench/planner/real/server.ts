@@ -44,6 +44,7 @@ export async function startEmbedded(
   const child = spawn(process.execPath, [program, ...argv], {
     env: { ...process.env, [serialVariable]: '1' },
     stdio: ['ignore', 'ignore', 'inherit'],
+    detached: true,
   })
   return ready(child, port)
 }
@@ -56,7 +57,7 @@ export async function startLlamaServer(
 ): Promise<Server> {
   const port = await freePort()
   const argv = ['-m', model, '--host', '127.0.0.1', '--port', port, '-t', threads, '-tb', threads]
-  const child = spawn(program, argv.map(String), { stdio: 'ignore' })
+  const child = spawn(program, argv.map(String), { stdio: 'ignore', detached: true })
   return ready(child, port)
 }
 
@@ -77,7 +78,8 @@ async function ready(child: ChildProcess, port: number): Promise<Server> {
     url: `${url}/v1`,
     async stop() {
       const ended = once(child, 'exit')
-      child.kill('SIGKILL')
+      // The whole group: llama-server has a child that outlives it.
+      process.kill(-child.pid!, 'SIGKILL')
       await ended
     },
   }
