@@ -69,7 +69,7 @@ try {
   )
   for (const { name, lost, detectedAfterMs, recoveredAfterMs } of faults)
     console.log(
-      `${name.padEnd(18)} lost ${lost}, seen after ${detectedAfterMs?.toFixed(0)} ms, recovered after ${recoveredAfterMs?.toFixed(0)} ms`,
+      `${name.padEnd(18)} lost ${lost}, seen after ${detectedAfterMs?.toFixed(0) ?? '–'} ms, recovered after ${recoveredAfterMs?.toFixed(0) ?? '–'} ms`,
     )
   if (values.out) {
     mkdirSync(values.out, { recursive: true })
