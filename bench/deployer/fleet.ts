@@ -6,6 +6,7 @@
 import { parseArgs } from 'node:util'
 import { deploymentSpec } from '../../src/contract/deployment.ts'
 import { demandOf, type Demand } from '../../src/deployer/policy/placement/demand.ts'
+import { openNode } from '../../src/deployer/policy/placement/node.fixture.ts'
 import type { PlaceNode } from '../../src/deployer/policy/placement/node.ts'
 import { place } from '../../src/deployer/policy/placement/place.ts'
 import { engineModels } from '../../src/engines/models.ts'
@@ -101,22 +102,14 @@ function sized(entry: (typeof fleet)[number], at: number): Model {
   throw new Error('unreachable')
 }
 
-const nodeOf = (count: number): PlaceNode => ({
-  name: 'node',
-  cluster: 'process',
-  zone: 'a',
-  labels: {},
-  taints: [],
-  isSpot: false,
-  closedReason: null,
-  devices: Array.from({ length: count }, (_, at) => ({
+const nodeOf = (count: number): PlaceNode =>
+  openNode('node', count, (at) => ({
     id: `gpu-${at}`,
     names: ['h100'],
     memoryBytes: device.memoryBytes,
     priceUsdH: device.priceUsdH,
     group: 'nvlink',
-  })),
-})
+  }))
 
 /** As a deployment asks for it; whole devices where nothing is shared. The busiest go first where not all fit. */
 function demand({ name, tp, memoryBytes, compute, requests }: Model, isShared: boolean): Demand {

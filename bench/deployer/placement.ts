@@ -11,6 +11,7 @@ import {
   missingUsdH,
 } from '../../src/deployer/policy/placement/exact.fixture.ts'
 import type { PlaceNode } from '../../src/deployer/policy/placement/node.ts'
+import { openNode } from '../../src/deployer/policy/placement/node.fixture.ts'
 import { place } from '../../src/deployer/policy/placement/place.ts'
 
 const GiB = 2 ** 30
@@ -23,23 +24,14 @@ const kinds = [
 type Kind = (typeof kinds)[number]
 
 function node(name: string, kind: Kind, devices: number, more: Partial<PlaceNode>): PlaceNode {
-  return {
-    name,
-    cluster: 'process',
-    zone: 'a',
-    labels: {},
-    taints: [],
-    isSpot: false,
-    closedReason: null,
-    devices: Array.from({ length: devices }, (_, at) => ({
-      id: `${name}/${at}`,
-      names: [kind.name],
-      memoryBytes: kind.GiB * GiB,
-      priceUsdH: kind.usdH,
-      group: String(at >> 2),
-    })),
-    ...more,
-  }
+  const device = (at: number) => ({
+    id: `${name}/${at}`,
+    names: [kind.name],
+    memoryBytes: kind.GiB * GiB,
+    priceUsdH: kind.usdH,
+    group: String(at >> 2),
+  })
+  return openNode(name, devices, device, more)
 }
 
 function demand(at: number, deployment: number, random: () => number): Demand {

@@ -43,18 +43,12 @@ export const ci = defineCommand({
   flags: ciFlags,
   async run({ flags, positionals, io, output }) {
     const { readSpecs } = await import('../deploy/spec-files.ts')
-    const { diffSpec, diffText } = await import('../deploy/spec-diff.ts')
+    const { diffSpecs, diffText } = await import('../deploy/spec-diff.ts')
     const { awaitRollout } = await import('../deploy/await-rollout.ts')
     const specs = await readSpecs(positionals.file, io)
     output.note(`1 · valid: ${specs.length} ${specs.length === 1 ? 'deployment' : 'deployments'}`)
     const control = await connect(flags, io)
-    const current = await control.deployments()
-    const diffs = specs.map((spec) =>
-      diffSpec(
-        spec,
-        current.find((one) => one.spec.name === spec.name),
-      ),
-    )
+    const diffs = diffSpecs(specs, await control.deployments())
     output.data(diffs, () => diffText(diffs, output.style))
     const changed = specs.filter((_, at) => diffs[at]?.kind !== 'same')
     if (changed.length === 0) {

@@ -14,16 +14,10 @@ export const diff = defineCommand({
   flags: connectionFlags,
   async run({ flags, positionals, io, output }) {
     const { readSpecs } = await import('../deploy/spec-files.ts')
-    const { diffSpec, diffText } = await import('../deploy/spec-diff.ts')
+    const { diffSpecs, diffText } = await import('../deploy/spec-diff.ts')
     const specs = await readSpecs(positionals.file, io)
     const control = await connect(flags, io)
-    const current = await control.deployments()
-    const diffs = specs.map((spec) =>
-      diffSpec(
-        spec,
-        current.find((one) => one.spec.name === spec.name),
-      ),
-    )
+    const diffs = diffSpecs(specs, await control.deployments())
     output.data(diffs, () => diffText(diffs, output.style))
     return diffs.every(({ kind }) => kind === 'same') ? exitCodes.ok.code : exitCodes.negative.code
   },

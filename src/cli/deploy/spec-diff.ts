@@ -22,8 +22,20 @@ export interface SpecDiff {
   readonly restarts: boolean
 }
 
-/** What applying the spec would change. A new deployment is told by what it says beyond the defaults. */
-export function diffSpec(spec: DeploymentSpec, current: DeploymentView | undefined): SpecDiff {
+/** What applying the specs would change, in their order. */
+export const diffSpecs = (
+  specs: readonly DeploymentSpec[],
+  current: readonly DeploymentView[],
+): SpecDiff[] =>
+  specs.map((spec) =>
+    diffSpec(
+      spec,
+      current.find((one) => one.spec.name === spec.name),
+    ),
+  )
+
+/** A new deployment is told by what it says beyond the defaults. */
+function diffSpec(spec: DeploymentSpec, current: DeploymentView | undefined): SpecDiff {
   const { name, model } = spec
   const before = current?.spec ?? deploymentSpec.parse({ name, model })
   const differences = differencesOf(before, spec)

@@ -1,25 +1,18 @@
 import { describe, expect, it } from 'vitest'
 import { deploymentSpec } from '../../contract/deployment.ts'
 import { assign, type Start } from './assign.ts'
+import { openNode } from './placement/node.fixture.ts'
 import type { PlaceNode } from './placement/node.ts'
 
-const node = (name: string, devices: number, isPlayed: boolean): PlaceNode => ({
-  name,
-  cluster: 'process',
-  zone: 'a',
-  labels: {},
-  taints: [],
-  isSpot: false,
-  closedReason: null,
-  devices: Array.from({ length: devices }, (_, at) => ({
+const node = (name: string, devices: number, isPlayed: boolean): PlaceNode =>
+  openNode(name, devices, (at) => ({
     id: `${name}-${at}`,
     names: ['h100'],
     isPlayed,
     memoryBytes: 80e9,
     priceUsdH: null,
     group: name,
-  })),
-})
+  }))
 const wish = (isPlayed: boolean) => ({
   start: { kind: 'start', deployment: 'ant', of: 'newest', reason: 'wanted' } as unknown as Start,
   spec: deploymentSpec.parse({ name: 'ant', model: 'm', hardware: 'h100:2' }),

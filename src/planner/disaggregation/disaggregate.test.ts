@@ -1,9 +1,8 @@
 import { describe, expect, test } from 'vitest'
 import { engineModels } from '../../engines/models.ts'
-import { resolveAccelerator } from '../accelerators/resolve-accelerator.ts'
-import { precisionOf } from '../kernel-precision.ts'
 import { resolveModel } from '../models/resolve-model.ts'
 import { plan } from '../search/plan.ts'
+import { layoutOf } from '../step/layout.fixture.ts'
 import { parseFleet } from '../workload/fleet.ts'
 import { parseWorkload } from '../workload/parse-workload.ts'
 import { parseSlo } from '../workload/slo.ts'
@@ -31,16 +30,7 @@ describe('a queue of prompts', () => {
 })
 
 test('a cache goes over at the speed of the link', () => {
-  const model = resolveModel('llama-3.1-8b')!
-  const layout = {
-    model,
-    device: resolveAccelerator('h100')!,
-    precision: precisionOf(model, 'bf16', 2),
-    tp: 1,
-    pp: 1,
-    dp: 1,
-    ep: 1,
-  }
+  const layout = layoutOf('llama-3.1-8b')
   // 131,072 bytes a token over NVLink of 450 GB/s, over a port of 50 GB/s beyond a machine of eight.
   expect(transferMs(layout, 1000, 8)).toBeCloseTo(1 + 131.072 / 450, 6)
   expect(transferMs(layout, 1000, 16)).toBeCloseTo(1 + 131.072 / 50, 6)

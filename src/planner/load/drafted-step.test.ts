@@ -1,26 +1,15 @@
 import { describe, expect, test } from 'vitest'
 import { engineModels } from '../../engines/models.ts'
-import { resolveAccelerator } from '../accelerators/resolve-accelerator.ts'
-import { precisionOf } from '../kernel-precision.ts'
 import { weightBytesPerDevice } from '../memory/weights.ts'
 import { resolveModel } from '../models/resolve-model.ts'
 import { tokensPerStep } from '../speculation/acceptance.ts'
 import { chain, type Speculation } from '../speculation/speculation.ts'
-import type { Layout } from '../step/step-time.ts'
+import { layoutOf } from '../step/layout.fixture.ts'
 import { draftFeatures, draftMemory, tokenFeatures } from './drafted-step.ts'
 import { stepFeatures, weigh } from './features.ts'
 import { eraOf } from './scenario.ts'
 
-const model = resolveModel('llama-3.1-8b')!
-const layout: Layout = {
-  model,
-  device: resolveAccelerator('h100')!,
-  precision: precisionOf(model, 'bf16', 2),
-  tp: 1,
-  pp: 1,
-  dp: 1,
-  ep: 1,
-}
+const layout = layoutOf('llama-3.1-8b')
 const drafts = (change: Partial<Speculation> = {}): Speculation => ({
   method: 'ngram',
   ...chain(3),

@@ -3,6 +3,7 @@ import { describe, expect, it } from 'vitest'
 import { deploymentSpec } from '../../../contract/deployment.ts'
 import { cheapestOf, costOfAll, missingUsdH } from './exact.fixture.ts'
 import { demandOf, type Demand } from './demand.ts'
+import { openNode } from './node.fixture.ts'
 import type { Claim, PlaceDevice, PlaceNode } from './node.ts'
 import { place } from './place.ts'
 
@@ -23,19 +24,9 @@ const node = (
   change: Partial<PlaceNode> & { of?: Partial<PlaceDevice>; perGroup?: number } = {},
 ): PlaceNode => {
   const { of, perGroup = 8, ...rest } = change
-  return {
-    name,
-    cluster: 'process',
-    zone: 'a',
-    labels: {},
-    taints: [],
-    isSpot: false,
-    closedReason: null,
-    devices: Array.from({ length: count }, (_, at) =>
-      device(`${name}/${at}`, { group: String(Math.floor(at / perGroup)), ...of }),
-    ),
-    ...rest,
-  }
+  const deviceAt = (at: number) =>
+    device(`${name}/${at}`, { group: String(Math.floor(at / perGroup)), ...of })
+  return openNode(name, count, deviceAt, rest)
 }
 
 const demand = (replica: string, spec: object = {}): Demand =>
