@@ -27,6 +27,8 @@ export interface GatewayOptions {
   /** Longest silence in the middle of a request body. */
   readonly bodySilenceMs?: number
   readonly heartbeatMs?: number
+  /** `false` where its clients run in the same process: their work would be taken for its own. */
+  readonly shedsLoad?: boolean
 }
 
 export interface GatewayDeps {
@@ -74,7 +76,7 @@ export function createGateway(options: GatewayOptions, deps: GatewayDeps): Gatew
   const table = createRouteTable(systemClock)
   const holds = createHoldQueue()
   const wheel = createTimingWheel()
-  const loop = createLoopWatch(shedding)
+  const loop = createLoopWatch(options.shedsLoad === false ? createShedding() : shedding)
   const rest = createMemoryRest(() => systemClock.monotonicMs())
   const journal = createJournal(
     { directory: join(dataDirectory, 'journal'), ...options },

@@ -81,6 +81,7 @@ export async function startGateway(
       gateways: 1,
       dataDirectory: directory,
       startedAtMs: Date.now(),
+      shedsLoad: false,
       config: config.parse({ gateway: { port: 0, ...options.config } }).gateway,
       ...(options.bodySilenceMs === undefined ? {} : { bodySilenceMs: options.bodySilenceMs }),
       ...(options.heartbeatMs === undefined ? {} : { heartbeatMs: options.heartbeatMs }),
