@@ -15,6 +15,7 @@ import { join } from 'node:path'
 import { config } from '../../src/contract/config.ts'
 import type { ChildMessage } from '../../src/contract/ipc.ts'
 import { bootEnvironment } from '../../src/server/environment.ts'
+import { nodeFlags } from '../../src/server/node-flags.ts'
 import { createLimitAuthority, type Outgoing } from '../../src/gateway/policy/limit-authority.ts'
 
 /** A proxy under test, on one core. */
@@ -71,7 +72,7 @@ export async function startBare(upstream: string): Promise<Contender> {
 }
 
 /** Both Node processes get the same: the supervisor's own choice for a gateway. */
-const heapFlags: readonly string[] = []
+const heapFlags = nodeFlags.gateway
 
 /** The real process with keys, both limits and metering on, and this process as its supervisor. */
 export async function startBaleen(upstream: string): Promise<Contender> {
