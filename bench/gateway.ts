@@ -1,6 +1,6 @@
 /**
  * The gateway beside what it is measured against: `node bench/gateway.ts [--requests] [--streams] [--first] [--prompts]
- * [--memory MINUTES] [--portkey DIR] [--rounds 3] [--seconds 5]`. See bench/README.md.
+ * [--memory MINUTES] [--portkey DIR] [--unpinned] [--rounds 3] [--seconds 5]`. See bench/README.md.
  */
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
@@ -28,6 +28,7 @@ const { values } = parseArgs({
     prompts: { type: 'boolean', default: false },
     memory: { type: 'string' },
     portkey: { type: 'string' },
+    unpinned: { type: 'boolean', default: false },
     rounds: { type: 'string', default: '3' },
     seconds: { type: 'string', default: '5' },
     concurrency: { type: 'string', default: '256' },

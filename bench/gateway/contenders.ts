@@ -32,8 +32,8 @@ const model = 'bench'
 const folder = mkdtempSync(join(tmpdir(), 'baleen-bench-gateway-'))
 const children: ChildProcess[] = []
 
-/** The proxy has a core of its own; load and upstream share the other. */
-const taskset = find('taskset')
+/** The proxy has a core of its own; load and upstream share the other. With `--unpinned` the kernel places all. */
+const taskset = process.argv.includes('--unpinned') ? null : find('taskset')
 export const onCore = (core: number, argv: readonly string[]): string[] =>
   taskset ? [taskset, '-c', `${core}`, ...argv] : [...argv]
 
