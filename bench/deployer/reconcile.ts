@@ -44,7 +44,7 @@ const deployer = createDeployer({
   engineOf: () => ({
     name: 'test',
     about: 'a bench',
-    metricsPort: 'http',
+    metricsAt: 'api',
     honours: [],
     explainFailure: () => null,
     takes: 'file',

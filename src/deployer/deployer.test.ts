@@ -6,7 +6,12 @@ import { AppError } from '../core/errors.ts'
 import { silentLog } from '../core/log.ts'
 import type { Engine } from '../engines/engine.ts'
 import { launchPlan } from '../engines/launch-plan.ts'
-import { createFakeRuntime, createWorld, type FakeRuntime } from '../runtimes/fake/fake.ts'
+import {
+  createFakeRuntime,
+  createWorld,
+  fakeNode,
+  type FakeRuntime,
+} from '../runtimes/fake/fake.ts'
 import { createDeployer, type Deployer, type Wanted } from './deployer.ts'
 import { createPreparations, type ModelSource } from './preparation.ts'
 import type { ProbeAnswer } from './policy/replica.ts'
@@ -16,7 +21,7 @@ const engine: Engine = {
   about: 'a test',
   takes: 'file',
   inspection: null,
-  metricsPort: 'http',
+  metricsAt: 'api',
   honours: [],
   explainFailure: () => null,
   tasks: ['generate', 'embed'],
@@ -48,7 +53,11 @@ const wait = { timeout: 15_000, interval: 10 }
 
 function open(
   wanted: readonly Wanted[],
-  options: { world?: ReturnType<typeof createWorld>; source?: ModelSource } = {},
+  options: {
+    world?: ReturnType<typeof createWorld>
+    source?: ModelSource
+    engine?: Engine
+  } = {},
 ): Bench {
   const runtime = createFakeRuntime(options.world)
   const snapshots: (readonly SnapshotRoute[])[] = []
@@ -59,7 +68,7 @@ function open(
   const deployer = createDeployer({
     runtime,
     engineOf: ({ engine: name }) => {
-      if (name === engine.name) return engine
+      if (name === engine.name) return options.engine ?? engine
       throw new AppError('engine/unknown', { message: `no engine "${name}"` })
     },
     createPreparations: (onChange) =>
@@ -142,6 +151,33 @@ describe('deployer', () => {
       ['ant', 'embed', 1],
     ])
     expect(snapshots[0]?.[0]?.targets.map((target) => target.weight)).toEqual([1, 3])
+  })
+
+  it('tells an engine whose devices each replica gets, `cpu` where its node has none', async () => {
+    const ofAmd = fakeNode('two', 1).devices.map((one) => ({ ...one, vendor: 'amd', model: 'MI' }))
+    const world = createWorld([fakeNode('one', 1), fakeNode('two', 0, { devices: ofAmd })])
+    const told = new Map<string, string | undefined>()
+    const telling: Engine = {
+      ...engine,
+      launch(spec) {
+        if (spec.id !== '') told.set(spec.deployment.name, spec.vendor)
+        return engine.launch(spec)
+      },
+    }
+    const wanted = [
+      wantedOf('ant', { hardware: 'mi:1' }),
+      wantedOf('bee', { hardware: 'fake 80gb:1' }),
+    ]
+    const { deployer } = open(wanted, { world, engine: telling })
+    await deployer.start()
+    await expect.poll(() => Object.fromEntries(told), wait).toEqual({ ant: 'amd', bee: 'fake' })
+
+    const bare = open([wantedOf('cat')], {
+      world: createWorld([fakeNode('bare', 0)]),
+      engine: telling,
+    })
+    await bare.deployer.start()
+    await expect.poll(() => told.get('cat'), wait).toBe('cpu')
   })
 
   it('restarts what ends, and says why', async () => {

@@ -18,10 +18,12 @@ export interface Launch {
   plan(id: string, at: Endpoint): LaunchPlan
 }
 
-/** Where it shall listen. */
+/** Where it shall listen, and on whose devices it runs. */
 export interface Endpoint {
   readonly host: string
   readonly port: number
+  /** As in `ReplicaSpec`. */
+  readonly vendor?: string
 }
 
 const nowhere: Endpoint = { host: '127.0.0.1', port: 0 }

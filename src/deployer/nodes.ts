@@ -19,6 +19,8 @@ export interface Nodes {
   places(held: ReadonlySet<string>): readonly PlaceNode[]
   /** Which node has that device. */
   nodeOf(device: string): string | undefined
+  /** Whose devices a replica computes on: those it is given, else what its node has. Null: not known, or several. */
+  vendorOf(node: string | null, devices: readonly string[]): string | null
   /** What to ask a cluster for that gives such devices out itself, an equal part on each of so many nodes. */
   requestOf(devices: readonly string[], nodes: number): AcceleratorRequest | null
   /** Nodes that replicas have to leave, and why. */
@@ -129,6 +131,15 @@ export function createNodes(deps: {
         devices: devicesOf(node, held),
       })),
     nodeOf: (id) => nodes.find((node) => node.devices.some((device) => device.id === id))?.name,
+    vendorOf(name, given) {
+      const node = nodes.find((one) => one.name === name)
+      const there = node?.devices ?? nodes.flatMap((one) => one.devices)
+      const devices =
+        given.length > 0 ? there.filter(({ id }) => given.includes(id)) : node?.devices
+      const real = devices?.filter(({ vendor }) => vendor !== playedVendor)
+      const [vendor = real && 'cpu', ...others] = new Set(real?.map((one) => one.vendor))
+      return vendor === undefined || others.length > 0 ? null : vendor
+    },
     requestOf(devices, count) {
       const found = nodes.flatMap((node) => node.devices).find(({ id }) => id === devices[0])
       if (!found) return null

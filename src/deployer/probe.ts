@@ -63,10 +63,16 @@ export const probeOverHttp: Probe = async (engine, url, path, timeoutMs) => {
 /** A page of a large engine has some hundred lines; one that never ends is no page. */
 const pageBytesMax = 4 << 20
 
-export const readMetricsOverHttp: ReadMetrics = async (engine, url, timeoutMs) => {
+export const readMetricsOverHttp: ReadMetrics = async (engine, { urls, replicas }, timeoutMs) => {
+  const path = engine.metricsPath ?? ''
+  const pages = await Promise.all(urls.map((url) => readPage(url + path, timeoutMs)))
+  const told = pages.filter((page) => page !== null)
+  return told.length === 0 ? null : engine.parseMetrics(told.join('\n'), replicas)
+}
+
+async function readPage(url: string, timeoutMs: number): Promise<string | null> {
   try {
-    const signal = AbortSignal.timeout(timeoutMs)
-    const response = await fetch(url + (engine.metricsPath ?? ''), { signal })
+    const response = await fetch(url, { signal: AbortSignal.timeout(timeoutMs) })
     if (!response.ok || !response.body) return null
     const chunks: Uint8Array[] = []
     let bytes = 0
@@ -75,7 +81,7 @@ export const readMetricsOverHttp: ReadMetrics = async (engine, url, timeoutMs) =
       if (bytes > pageBytesMax) return null
       chunks.push(chunk)
     }
-    return engine.parseMetrics(Buffer.concat(chunks).toString('utf8'))
+    return Buffer.concat(chunks).toString('utf8')
   } catch {
     return null
   }

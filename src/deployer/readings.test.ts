@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest'
 import { findEngine } from '../engines/index.ts'
 import type { EngineSignals } from '../engines/engine.ts'
+import type { Runtime } from '../runtimes/runtime.ts'
 import { firstSeen, type Replica } from './policy/replica.ts'
 import { createReadings, loadOf } from './readings.ts'
 
@@ -8,7 +9,7 @@ const vllm = findEngine('vllm')
 const page = (running: number): string =>
   `vllm:num_requests_running{engine="0"} ${running}\nvllm:num_requests_waiting{engine="0"} 2\nvllm:kv_cache_usage_perc{engine="0"} 0.25\n`
 
-function bench(engine: typeof vllm | null = vllm) {
+function bench(engine: typeof vllm | null = vllm, runtime: Pick<Runtime, 'metricsOf'> = {}) {
   const time = { nowMs: 0 }
   const asked: string[] = []
   const replicas: Replica[] = []
@@ -17,10 +18,11 @@ function bench(engine: typeof vllm | null = vllm) {
     all: () => replicas,
     engineOf: () => engine,
     clock: { nowMs: () => time.nowMs, monotonicMs: () => time.nowMs },
-    readMetrics: async (_, url) => {
-      asked.push(url)
-      return answers.get(url) ?? null
+    readMetrics: async (_, { urls, replicas }) => {
+      asked.push(...urls, ...(replicas ?? []))
+      return answers.get(urls[0]!) ?? null
     },
+    runtime,
   })
   const add = (id: string, health: Replica['health'] = 'ready'): void => {
     const running = { id, deployment: 'ant', revision: 1, specHash: 'a', pid: 1, startedAtMs: 0 }
@@ -60,7 +62,17 @@ describe('readings', () => {
     expect(readings.of('ant-1')).toBeNull()
   })
 
-  it('are not asked for where the page is not at the address of the replica', async () => {
+  it('are asked for where the runtime says that the page is', async () => {
+    const replicas = new Set(['r1'])
+    const { readings, asked, add } = bench(findEngine('ray'), {
+      metricsOf: async (id) => ({ urls: [`http://node-of-${id}:8080`], replicas }),
+    })
+    add('ant-1')
+    await readings.read()
+    expect(asked).toEqual(['http://node-of-ant-1:8080', 'r1'])
+  })
+
+  it('are not asked for where nobody knows of a page', async () => {
     for (const engine of [findEngine('ray'), { ...vllm, metricsPath: null }, null]) {
       const { readings, asked, add } = bench(engine)
       add('ant-1')

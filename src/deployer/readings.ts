@@ -1,12 +1,13 @@
 import type { EngineLoad } from '../contract/deployment.ts'
 import type { Clock } from '../core/clock.ts'
 import type { Engine, EngineSignals } from '../engines/engine.ts'
+import type { Runtime } from '../runtimes/runtime.ts'
 import { isReady, type Replica } from './policy/replica.ts'
 
-/** Reads the metrics page of a replica's engine. Null: it gave none in time. */
+/** Reads the metrics pages of a replica's engine. Null: it gave none in time. */
 export type ReadMetrics = (
   engine: Engine,
-  url: string,
+  pages: { readonly urls: readonly string[]; readonly replicas?: ReadonlySet<string> },
   timeoutMs: number,
 ) => Promise<EngineSignals | null>
 
@@ -29,9 +30,10 @@ export function createReadings(deps: {
   /** Null: nobody knows how it was started. Throws `engine/unknown`. */
   engineOf(replica: Replica): Engine | null
   readonly readMetrics: ReadMetrics
+  readonly runtime: Pick<Runtime, 'metricsOf'>
   readonly clock: Clock
 }): Readings {
-  const { clock } = deps
+  const { clock, runtime } = deps
   const last = new Map<string, { readonly atMs: number; readonly signals: EngineSignals }>()
   const askedAtMs = new Map<string, number>()
   let isReading = false
@@ -43,12 +45,14 @@ export function createReadings(deps: {
     askedAtMs.set(replica.id, clock.monotonicMs())
     try {
       const engine = deps.engineOf(replica)
-      // A page on another port than the API's is not reached through the replica's address.
-      if (!engine || engine.metricsPath === null || engine.metricsPort !== 'http') return
-      const signals = await deps.readMetrics(engine, replica.url, timeoutMs)
+      if (!engine || engine.metricsPath === null) return
+      const { id, url } = replica
+      const pages = engine.metricsAt === 'api' ? { urls: [url] } : await runtime.metricsOf?.(id)
+      if (!pages) return
+      const signals = await deps.readMetrics(engine, pages, timeoutMs)
       if (signals) last.set(replica.id, { atMs: clock.monotonicMs(), signals })
     } catch {
-      // Its engine is not known now; the next look asks again.
+      // Its engine is not known now, or its runtime can't be reached; the next look asks again.
     }
   }
 

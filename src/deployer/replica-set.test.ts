@@ -22,6 +22,7 @@ const wish = {
   revision: 1,
   launch,
   devices: [],
+  vendor: null,
   rules: { labels: {}, tolerates: [] },
   reason: 'a test',
   place: { runtime: null, node: null },
@@ -149,5 +150,23 @@ describe('replica set', () => {
     fake.end('ant-1', 1)
     expect(ids()).toEqual([])
     expect(failures).toEqual([])
+  })
+
+  it('says what keeps an engine from being started, and asks it nothing meanwhile', async () => {
+    let waiting: string | null = 'queued: no quota left'
+    const fake = createFakeRuntime()
+    const { set, start, isUp } = bench({
+      ...fake,
+      start: async (...words) => ({ ...(await fake.start(...words)), waiting }),
+      list: async () => (await fake.list()).map((one) => ({ ...one, waiting })),
+    })
+    start()
+    await isUp()
+    await set.probe()
+    expect(set.all()).toMatchObject([{ health: 'loading', reason: 'queued: no quota left' }])
+    waiting = null
+    await set.observe()
+    await set.probe()
+    expect(set.all()).toMatchObject([{ health: 'ready', reason: 'ready' }])
   })
 })

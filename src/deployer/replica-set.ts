@@ -6,7 +6,13 @@ import type { EndedReplica, RunningReplica, Runtime } from '../runtimes/runtime.
 import type { Launch } from './launch.ts'
 import { createRoster } from './roster.ts'
 import { afterFailure, restartKey, type Restarts } from './policy/back-off.ts'
-import { firstSeen, withProbe, type ProbeAnswer, type Replica } from './policy/replica.ts'
+import {
+  firstSeen,
+  withProbe,
+  withWaiting,
+  type ProbeAnswer,
+  type Replica,
+} from './policy/replica.ts'
 
 export interface ReplicaSetDeps {
   readonly runtime: Runtime
@@ -32,6 +38,8 @@ export interface StartWish {
   readonly launch: Launch
   readonly place: { readonly runtime: string | null; readonly node: string | null }
   readonly devices: readonly string[]
+  /** Whose accelerators it gets, `cpu` where there are none. Null: nobody knows. */
+  readonly vendor: string | null
   /** What of the deployment's placement its runtime has to know. */
   readonly rules: Pick<Assignment, 'labels' | 'tolerates'>
   /** On several nodes that its runtime chooses; `devices` are then only kept free for it. Null: on one. */
@@ -136,7 +144,7 @@ export function createReplicaSet(deps: ReplicaSetDeps): ReplicaSet {
 
   const start = async (
     replica: Replica,
-    { launch, place, devices, rules, span }: StartWish,
+    { launch, place, devices, vendor, rules, span }: StartWish,
   ): Promise<void> => {
     const { id, deployment, revision, specHash } = replica
     try {
@@ -144,8 +152,10 @@ export function createReplicaSet(deps: ReplicaSetDeps): ReplicaSet {
       if (replicas.get(id)?.phase !== 'serving') return // called off before it began
       const identity = { id, deployment, revision, specHash, port: at.port }
       const assignment = { ...anywhere, ...place, ...rules, ...(span ?? { devices }) }
-      const running = await runtime.start(identity, launch.plan(id, at), assignment)
+      const plan = launch.plan(id, vendor === null ? at : { ...at, vendor })
+      const running = await runtime.start(identity, plan, assignment)
       change(id, { pid: running.pid, url: running.url, startedAtMs: running.startedAtMs })
+      hear(running)
       log.info({ replica: id, deployment, pid: running.pid, url: running.url }, 'started')
     } catch (thrown) {
       forget(id)
@@ -234,6 +244,7 @@ export function createReplicaSet(deps: ReplicaSetDeps): ReplicaSet {
         for (const one of listed) {
           const known = replicas.get(one.id)
           if (!known && !ended.has(one.id)) adopt(one)
+          hear(one)
           // Where the runtime chooses the place, it says so later.
           if (known && one.node !== null && known.node !== one.node)
             change(one.id, {
@@ -280,10 +291,20 @@ export function createReplicaSet(deps: ReplicaSetDeps): ReplicaSet {
     return set.all().filter((replica) => replica.node === node)
   }
 
-  function isDue({ id, phase, url, health }: Replica): boolean {
+  function hear({ id, waiting }: RunningReplica): void {
+    const replica = replicas.get(id)
+    if (!replica) return
+    const now = withWaiting(replica, waiting)
+    if (now === replica) return
+    roster.put(now)
+    deps.onChange()
+  }
+
+  function isDue({ id, phase, url, health, waiting }: Replica): boolean {
     const sinceMs = clock.monotonicMs() - (probedAtMs.get(id) ?? -Infinity)
     const isPatient = health === 'ready' && sinceMs < readyProbeMs
-    return phase === 'serving' && url !== '' && !probing.has(id) && !isPatient
+    const canAnswer = url !== '' && waiting === null
+    return phase === 'serving' && canAnswer && !probing.has(id) && !isPatient
   }
 
   async function probe(replica: Replica, timeoutMs: number): Promise<void> {

@@ -68,7 +68,8 @@ export function createStarts(deps: {
     const reason = `${start.reason}; ${why}`
     const { labels, tolerates } = wish.spec.placement
     const rules = { labels, tolerates }
-    set.start({ deployment: start.deployment, revision, launch, rules, ...at, reason })
+    const vendor = nodes.vendorOf(at.place.node, at.devices)
+    set.start({ deployment: start.deployment, revision, launch, rules, vendor, ...at, reason })
   }
 
   /** Replicas of several nodes, whose runtime chooses them. Returns what has to be kept free for them. */

@@ -168,13 +168,16 @@ export interface Engine {
   launch(spec: ReplicaSpec): LaunchPlan
   /** Reads one answer of the probe path. */
   readHealth(status: number, body: string): EngineHealth
-  /** Reads the engine's metrics page. Unknown lines are ignored. */
-  parseMetrics(text: string): EngineSignals
+  /**
+   * Reads the engine's metrics page. Unknown lines are ignored. `replicas`: whose series count, where a page has those of
+   * several.
+   */
+  parseMetrics(text: string, replicas?: ReadonlySet<string>): EngineSignals
   readonly metricsPath: string | null
+  /** Where that path is: at the engine's API, or where the runtime says. */
+  readonly metricsAt: 'api' | 'runtime'
   /** One replica of it can run on several nodes together. Absent: it can't. */
   readonly spansNodes?: boolean
-  /** Name of the plan's port that has the metrics page. */
-  readonly metricsPort: string
   /** Why it ended, read from its log. Null: for no reason that is known. */
   explainFailure(end: EngineEnd): StartFailure | null
   /** Arguments after the program that make it tell its version and its flags. Null: it can't be asked. */

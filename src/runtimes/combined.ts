@@ -112,6 +112,7 @@ export function combineRuntimes(
     watch(listener) {
       for (const runtime of runtimes) runtime.watch(listener)
     },
+    metricsOf: async (id) => (await (await homeOf(id))?.metricsOf?.(id)) ?? null,
     logs: (id, request) =>
       // One that ended before this control came: only what is on this machine is still there.
       (homes.get(id) ?? first).logs(id, request),

@@ -43,6 +43,14 @@ export interface EndedReplica {
   readonly logTail: string
 }
 
+/** Addresses of metrics pages that tell of others, too. */
+export interface MetricsPages {
+  /** Without the path. */
+  readonly urls: readonly string[]
+  /** What they call the engines that belong to the replica. */
+  readonly replicas: ReadonlySet<string>
+}
+
 export interface LogRequest {
   readonly lines: number
   readonly follow: boolean
@@ -75,6 +83,8 @@ export interface Runtime {
   list(): Promise<readonly RunningReplica[]>
   /** Tells what happens by itself, each thing once: never a stop that was asked for. */
   watch(listener: (event: RuntimeEvent) => void): void
+  /** Where the engine of a replica tells its metrics. Absent: at its URL. Null: nobody knows now. */
+  metricsOf?(id: string): Promise<MetricsPages | null>
   /** Log lines, oldest first; follows until the signal when asked. Throws `replica/not-found`. */
   logs(id: string, request: LogRequest): AsyncIterable<string>
   /** Lets go of sockets and timers; what runs goes on. */

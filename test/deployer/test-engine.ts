@@ -5,7 +5,7 @@ import { launchPlan } from '../../src/engines/launch-plan.ts'
 export const testEngine: Engine = {
   name: 'test',
   about: 'simulated',
-  metricsPort: 'http',
+  metricsAt: 'api',
   honours: [],
   explainFailure: () => null,
   takes: 'file',

@@ -6,6 +6,8 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { stringify } from 'yaml'
 import { runtimesConfig } from '../../src/contract/runtimes.ts'
 import { anywhere } from '../../src/core/node.ts'
+import { readMetricsOverHttp } from '../../src/deployer/probe.ts'
+import { findEngine } from '../../src/engines/index.ts'
 import { launchPlan } from '../../src/engines/launch-plan.ts'
 import { connectDashboard } from '../../src/runtimes/ray/dashboard.ts'
 import { createRayRuntime } from '../../src/runtimes/ray/ray.ts'
@@ -164,6 +166,27 @@ describe.skipIf('missing' in program)(
       await runtime.stop('ant-9', 1000)
       expect(await replicaOf()).toBe(before)
       expect(Object.keys(await applications())).toEqual(['other'])
+      await runtime.close()
+    })
+
+    it('tells where the metrics of a replica are, and which of them are its own', async () => {
+      const runtime = open('metrics')
+      const engine = findEngine('ray')
+      const read = async (id: string) => {
+        const pages = await runtime.metricsOf?.(id)
+        return pages ? readMetricsOverHttp(engine, pages, 5000) : null
+      }
+      const ids = ['bat-1', 'elephant-1']
+      for (const id of ids) {
+        const deployment = id.slice(0, -2)
+        const identity = { id, deployment, revision: 1, specHash: 'a', port: 8000 }
+        await runtime.start(identity, planOf(deployment), anywhere)
+      }
+      const wait = { timeout: 120_000, interval: 1000 }
+      await expect.poll(() => read('bat-1'), wait).toMatchObject({ running: 3, waiting: 0 })
+      await expect.poll(() => read('elephant-1'), wait).toMatchObject({ running: 8 })
+      expect(await runtime.metricsOf?.('nobody')).toBeNull()
+      for (const id of ids) await runtime.stop(id, 1000)
       await runtime.close()
     })
 

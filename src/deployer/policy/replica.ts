@@ -27,6 +27,8 @@ export interface Replica {
   /** When a probe was last answered, or the replica first seen. */
   readonly answeredAtMs: number
   readonly missedProbes: number
+  /** What its runtime says keeps its engine from being started. Null: nothing, it can be asked. */
+  readonly waiting: string | null
   /** What its state means for a person. */
   readonly reason: string
 }
@@ -47,13 +49,14 @@ export const firstSeen = (
     Replica,
     'id' | 'deployment' | 'revision' | 'specHash' | 'pid' | 'url' | 'startedAtMs'
   > &
-    Partial<Pick<Replica, 'node' | 'devices' | 'isWarm'>>,
+    Partial<Pick<Replica, 'node' | 'devices' | 'isWarm' | 'waiting'>>,
   reason: string,
   nowMs: number,
 ): Replica => ({
   node: null,
   devices: [],
   isWarm: null,
+  waiting: null,
   ...running,
   phase: 'serving',
   phaseSinceMs: nowMs,
@@ -61,8 +64,15 @@ export const firstSeen = (
   healthSinceMs: nowMs,
   answeredAtMs: nowMs,
   missedProbes: 0,
-  reason,
+  reason: running.waiting ?? reason,
 })
+
+/** After one look at what its runtime says. */
+export function withWaiting(replica: Replica, waiting: string | null): Replica {
+  const { phase, health } = replica
+  if (waiting === replica.waiting || phase !== 'serving' || health !== 'loading') return replica
+  return { ...replica, waiting, reason: waiting ?? 'starting' }
+}
 
 /** After one probe. Null: no answer. */
 export function withProbe(replica: Replica, answer: ProbeAnswer | null, nowMs: number): Replica {

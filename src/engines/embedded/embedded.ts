@@ -19,7 +19,7 @@ export const embeddedEngine: Engine = {
   takes: 'file',
   inspection: null,
   metricsPath: '/metrics',
-  metricsPort: 'http',
+  metricsAt: 'api',
   honours: settingNames,
 
   launch(spec) {

@@ -6,8 +6,9 @@ import { custom } from '../table/rule.ts'
 import { vllmSignals } from '../vllm/signals.ts'
 
 /**
- * Any container that serves HTTP and has a path that says 200 when it is well: rerankers, classifiers, speech, vision.
- * `settings.image` names it, `environment` configures it; it listens on `PORT` and may load `MODEL`.
+ * Any server of HTTP that has a path that says 200 when it is well: rerankers, classifiers, speech, vision.
+ * `settings.image` names its container, or the config its program; `environment` configures it; it listens on `HOST` and
+ * `PORT` and may load `MODEL`.
  */
 export const genericEngine = createEngine({
   name: 'generic',
@@ -16,13 +17,13 @@ export const genericEngine = createEngine({
   newestVersion: '1',
   images: null,
   command: ({ spec, settings, servedName }) => {
-    if (settings.image === 'auto')
+    if (settings.image === 'auto' && !spec.installed)
       throw new AppError('engine/bad-argument', {
         message: 'the engine "generic" does not know what to run',
         param: 'settings.image',
-        hint: 'Name the container in settings.image.',
+        hint: 'Name the container in settings.image; for a process of this machine the config names engines.generic.program.',
       })
-    // Whatever the image starts by itself.
+    // Whatever the image or the program starts by itself.
     return {
       argv: [],
       env: {

@@ -2,6 +2,7 @@ import { stringify } from 'yaml'
 import { createEngine } from '../table/create-engine.ts'
 import type { TableContext } from '../table/engine-table.ts'
 import { vllmFailures } from '../vllm/failures.ts'
+import { cacheOnCpu, isOnCpu } from '../vllm/on-cpu.ts'
 import { vllmRules } from '../vllm/rules.ts'
 import { vllmSignals } from '../vllm/signals.ts'
 import { engineArguments } from './engine-arguments.ts'
@@ -22,10 +23,6 @@ export const rayEngine = createEngine({
     isWhole: true,
     env: { RAY_USAGE_STATS_ENABLED: '0', RAY_SERVE_RUN_SYNC_COMPONENT_SHUTDOWN: '1' },
     files: { 'serve.yaml': stringify(serveConfig(context, argv, env)) },
-    ports: [
-      { name: 'http', port: context.spec.port },
-      { name: 'metrics', port: 8080 },
-    ],
   }),
   // Its vLLM is as new as the Ray around it: the newest flags are written.
   rules: vllmRules.filter(({ setting, until }) => !until && setting !== 'lora.adapters'),
@@ -35,9 +32,11 @@ export const rayEngine = createEngine({
       'Ray loads adapters from a bucket as they are asked for: extra configuration of the cluster',
   },
   takesArguments: false,
-  health: { path: '/-/healthz', loading: [404, 503] },
+  // What the proxies say of themselves at `/-/healthz` is below no application's route.
+  health: { path: '/v1/models', loading: [404, 500, 503] },
+  // Each node of Ray has one page, of all that runs there.
   metricsPath: '/metrics',
-  metricsPort: 'metrics',
+  replicaLabel: 'ReplicaId',
   signals: vllmSignals('ray_vllm_'),
   failures: [
     ...vllmFailures,
@@ -54,10 +53,11 @@ export const rayEngine = createEngine({
 
 /** The file for `serve deploy`. The `ray` runtime takes its application and leaves all others of the cluster alone. */
 function serveConfig(
-  { spec, settings, servedName }: TableContext,
+  context: TableContext,
   argv: readonly string[],
   env: Readonly<Record<string, string>>,
 ): object {
+  const { spec, settings, servedName } = context
   const { deployment } = spec
   return {
     proxy_location: 'HeadOnly',
@@ -67,12 +67,14 @@ function serveConfig(
         name: deployment.name,
         route_prefix: '/',
         import_path: 'ray.serve.llm:build_openai_app',
-        runtime_env: { env_vars: env },
+        runtime_env: { env_vars: { ...cacheOnCpu(context), ...env } },
         args: {
           llm_configs: [
             {
               model_loading_config: { model_id: servedName, model_source: spec.modelPath },
               engine_kwargs: engineArguments(argv),
+              // Without a word it asks Ray for a GPU.
+              ...(isOnCpu(context) ? { placement_group_config: { bundles: [{ CPU: 1 }] } } : {}),
               deployment_config: {
                 num_replicas: 1,
                 graceful_shutdown_timeout_s: orElse(settings.drainTimeoutS, 60),

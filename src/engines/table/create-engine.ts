@@ -6,6 +6,7 @@ import type { EngineTable, TableContext } from './engine-table.ts'
 import { checkExtraArguments } from './extra-arguments.ts'
 import { commonFailures, explainFailure } from './failures.ts'
 import { layOut } from './layout.ts'
+import type { Series } from './prometheus.ts'
 import { readSignals } from './signals.ts'
 import { writeSettings } from './write-settings.ts'
 
@@ -19,15 +20,21 @@ export function createEngine(table: EngineTable): Engine {
     takes: table.takes ?? 'reference',
     inspection: table.inspection ?? null,
     metricsPath: table.metricsPath,
-    metricsPort: table.metricsPort ?? 'http',
+    metricsAt: table.replicaLabel === undefined ? 'api' : 'runtime',
     spansNodes: table.spansNodes ?? false,
     launch: (spec) => launch(table, spec),
     readHealth: (status, body) =>
       table.health.read?.(status, body) ?? readHealth(table, status, body),
-    parseMetrics: (text) => readSignals(table.signals, table.readPage?.(text) ?? text),
+    parseMetrics: (text, replicas) =>
+      readSignals(table.signals, table.readPage?.(text) ?? text, ofReplicas(table, replicas)),
     explainFailure: (end) => explainFailure(failures, end),
     honours: [...new Set(table.rules.map(({ setting }) => setting))],
   }
+}
+
+function ofReplicas({ replicaLabel }: EngineTable, replicas: ReadonlySet<string> | undefined) {
+  if (replicaLabel === undefined || !replicas) return undefined
+  return ({ labels }: Series): boolean => replicas.has(labels[replicaLabel] ?? '')
 }
 
 function launch(table: EngineTable, spec: ReplicaSpec): LaunchPlan {

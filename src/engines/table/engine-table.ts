@@ -35,8 +35,8 @@ export interface EngineTable {
   readonly takesArguments?: boolean
   readonly health: HealthTable
   readonly metricsPath: string | null
-  /** Name of the plan's port that has the page. Default: the API's. */
-  readonly metricsPort?: string
+  /** Label that tells replicas apart on a page of several, which the runtime knows of. Absent: its API has a page of its own. */
+  readonly replicaLabel?: string
   readonly signals: SignalTable
   /** In place of `signals` where the page is no Prometheus text. */
   readonly readPage?: (text: string) => string

@@ -30,8 +30,12 @@ export const sum = (...names: readonly string[]): SignalSource => ({ names, fold
 /** Of each rank one: a share of its own memory. */
 export const mean = (...names: readonly string[]): SignalSource => ({ names, fold: 'mean' })
 
-export function readSignals(table: SignalTable, text: string): EngineSignals {
-  const page = readSeries(text)
+export function readSignals(
+  table: SignalTable,
+  text: string,
+  isMeant?: (series: Series) => boolean,
+): EngineSignals {
+  const page = readSeries(text, isMeant)
   const read = (source: SignalSource | undefined): number | null => {
     const name = source?.names.find((one) => page.has(one))
     if (!source || name === undefined) return null

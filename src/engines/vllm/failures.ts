@@ -37,6 +37,21 @@ export const vllmFailures: readonly FailureRule[] = [
     mend: 'Lower settings.memoryShare, or end what else uses the device.',
   },
   {
+    // On a CPU: vllm/v1/worker/cpu_worker.py.
+    pattern:
+      /Available memory on node \d+ \(([\d.]+)\/([\d.]+) GiB\) on kv cache allocation is less than requested memory for kv \(([\d.]+)/,
+    code: 'engine/out-of-memory',
+    message: 'only $1 of $2 GiB are free, and $3 GiB for KV were asked for',
+    mend: 'Lower settings.memoryShare (a share of the host’s memory on a CPU), set environment.VLLM_CPU_KVCACHE_SPACE (GiB), or end what else uses memory.',
+  },
+  {
+    pattern:
+      /The worker already uses ([\d.]+) GiB[^\n]*?more than the ([\d.]+) GiB of CPU memory reserved for it[\s\S]*?to more than ([\d.]+)/,
+    code: 'engine/no-kv-room',
+    message: 'the weights take $1 GiB of the $2 GiB that it may use',
+    mend: 'Raise settings.memoryShare above $3; on a CPU it is a share of the host’s memory.',
+  },
+  {
     pattern: /CUDA out of memory occurred when warming up sampler with (\d+) dummy requests/,
     code: 'engine/out-of-memory',
     message: 'warming up with $1 sequences takes more memory than is left',

@@ -13,6 +13,7 @@ import {
 } from '../table/rule.ts'
 import { isAtLeast } from '../table/version.ts'
 import { orElse } from '../settings-said.ts'
+import { isOnCpu, writeThreads } from './on-cpu.ts'
 
 /**
  * Settings in vLLM's words, shared by all that run vLLM inside. Flags: vllm/engine/arg_utils.py of 0.26; gates: release
@@ -25,7 +26,7 @@ export const vllmRules: readonly Rule[] = [
   flag('batchTokens', '--max-num-batched-tokens', (tokens, { settings }) =>
     Math.max(tokens, orElse(settings.sequencesMax, 0)),
   ),
-  variable('threads', 'OMP_NUM_THREADS'),
+  custom('threads', [], writeThreads),
   custom('gpu', [], () => ({})),
   flag('memoryShare', '--gpu-memory-utilization'),
   custom('weightPrecision', ['--dtype', '--quantization'], writeWeights),
@@ -76,9 +77,11 @@ export const vllmRules: readonly Rule[] = [
   custom('kvTransfer', [], (_, { settings }) =>
     settings.role === 'both' ? cant('only with role: prefill or decode') : {},
   ),
-  custom('sleepMode', ['--enable-sleep-mode'], (value) =>
-    value === 'off' ? {} : { argv: ['--enable-sleep-mode'], env: { VLLM_SERVER_DEV_MODE: '1' } },
-  ),
+  custom('sleepMode', ['--enable-sleep-mode'], (value, context) => {
+    if (value === 'off') return {}
+    if (isOnCpu(context)) return cant('vLLM does not sleep on a CPU')
+    return { argv: ['--enable-sleep-mode'], env: { VLLM_SERVER_DEV_MODE: '1' } }
+  }),
   custom('toolParser', ['--tool-call-parser'], (parser) => ({
     argv: ['--enable-auto-tool-choice', '--tool-call-parser', parser],
   })),

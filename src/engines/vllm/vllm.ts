@@ -3,6 +3,7 @@ import { createEngine } from '../table/create-engine.ts'
 import type { TableContext } from '../table/engine-table.ts'
 import { isAtLeast } from '../table/version.ts'
 import { vllmFailures } from './failures.ts'
+import { cacheOnCpu } from './on-cpu.ts'
 import { vllmRules } from './rules.ts'
 import { vllmSignals } from './signals.ts'
 
@@ -38,7 +39,7 @@ export const vllmEngine = createEngine({
           : []),
         ...nodes(context),
       ],
-      env: { ...quiet, VLLM_MEDIA_URL_ALLOW_REDIRECTS: '0' },
+      env: { ...quiet, VLLM_MEDIA_URL_ALLOW_REDIRECTS: '0', ...cacheOnCpu(context) },
       warnings: /\.gguf$/i.test(spec.modelPath)
         ? [
             'model: the image of vLLM reads no GGUF; name a safetensors checkpoint, or install vllm-gguf-plugin',

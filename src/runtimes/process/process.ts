@@ -118,6 +118,11 @@ export function createProcessRuntime(config: ProcessRuntimeConfig): Runtime {
       const { node, devices } = await nodes.resolve(assignment)
       const running = scan().find((one) => one.id === identity.id)
       if (running) return running
+      if (plan.argv.length === 0)
+        throw new AppError('engine/failed', {
+          message: `the engine of "${identity.deployment}" has no command to start on this machine`,
+          hint: 'Name its program in the config (engines.NAME.program), or run its image on Docker or Kubernetes.',
+        })
       logs.prune(new Set(known.keys()))
       const carried: CarriedIdentity = {
         ...identity,

@@ -19,6 +19,8 @@ export interface Dashboard {
   /** Replaces everything that was declared. */
   putServe(config: object): Promise<void>
   nodes(): Promise<readonly RayNode[]>
+  /** `HOST:PORT` of what has a metrics page: each node, and parts of Ray itself. */
+  metricsTargets(): Promise<readonly string[]>
   /** Last lines of a log file. Null: there is none. */
   log(nodeId: string, file: string, lines: number): Promise<readonly string[] | null>
 }
@@ -87,6 +89,10 @@ export function connectDashboard(address: string, token: string | null): Dashboa
       const path = '/api/v0/nodes?detail=1&limit=10000'
       const { data } = await json<{ data: { result: { result: RayNode[] } } }>(path)
       return data.result.result
+    },
+    async metricsTargets() {
+      const groups = await json<{ targets: string[] }[]>('/api/prometheus/sd')
+      return groups.flatMap(({ targets }) => targets)
     },
     async log(nodeId, file, lines) {
       const query = new URLSearchParams({ node_id: nodeId, filename: file, lines: String(lines) })

@@ -5,6 +5,7 @@ import type { Assignment } from '../../core/node.ts'
 import { createEndedLogs } from '../ended-logs.ts'
 import type { RunningReplica, Runtime, RuntimeEvent } from '../runtime.ts'
 import { connectDashboard } from './dashboard.ts'
+import { createTargets } from './metrics-targets.ts'
 import { nodeNameOf, toNode } from './nodes.ts'
 import {
   applicationName,
@@ -48,6 +49,8 @@ export function createRayRuntime({ name, owner, config, token }: RayRuntimeDeps)
   /** By address. */
   const nodeNames = new Map<string, string>()
   let turn: Promise<unknown> = Promise.resolve()
+  let lastSeen: ReadonlyMap<string, ApplicationDetails> = new Map()
+  const targets = createTargets(dashboard)
   let misses = 0
   let stops = 0
 
@@ -104,6 +107,7 @@ export function createRayRuntime({ name, owner, config, token }: RayRuntimeDeps)
   const look = async (): Promise<void> => {
     const [details, nodes] = await Promise.all([dashboard.serve(), readNodes()])
     const there = new Map(ours(details).map(([{ id }, application]) => [id, application]))
+    lastSeen = there
     for (const id of seen)
       if (!there.has(id) && seen.delete(id) && !stopping.has(id)) {
         ended.keep(id, [])
@@ -225,6 +229,10 @@ export function createRayRuntime({ name, owner, config, token }: RayRuntimeDeps)
       return there.map(([carried, application]) => toRunning(carried, application, details))
     },
     watch: (listener) => void listeners.push(listener),
+    async metricsOf(id) {
+      const application = lastSeen.get(id)
+      return application ? targets.of(replicasOf(application)) : null
+    },
     async *logs(id, { lines, follow, signal }) {
       const last = ended.tail(id, lines)
       if (last) {

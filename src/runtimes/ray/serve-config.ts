@@ -38,13 +38,17 @@ export interface ApplicationDetails {
 interface DeploymentDetails {
   readonly status: string
   readonly message: string
-  readonly replicas: readonly {
-    readonly node_id: string | null
-    readonly node_ip: string | null
-    readonly log_file_path?: string | null
-    readonly state: string
-    readonly start_time_s: number
-  }[]
+  readonly replicas: readonly ServeReplica[]
+}
+
+/** A process of a deployment of an application. */
+export interface ServeReplica {
+  readonly replica_id: string
+  readonly node_id: string | null
+  readonly node_ip: string | null
+  readonly log_file_path?: string | null
+  readonly state: string
+  readonly start_time_s: number
 }
 
 export interface CarriedIdentity extends ReplicaIdentity {

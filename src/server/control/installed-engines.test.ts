@@ -64,4 +64,15 @@ describe('installed engines', () => {
     ])
     expect(find('vllm')).toBe(findEngine('vllm'))
   })
+
+  it('may be whatever the config names, for what starts by itself', () => {
+    const config = { generic: { program: '/opt/rerank', environment: { WORKERS: '2' } } }
+    const engineOf = createInstalledEngines(findEngine, config, {})
+    const wish = { name: 'ant', model: 'm', engine: 'generic' }
+    const plan = engineOf(deploymentSpec.parse(wish)).launch(replicaOf({}, { modelPath: 'm' }))
+    expect(plan.argv).toEqual(['/opt/rerank'])
+    expect(plan.env).toMatchObject({ WORKERS: '2', MODEL: 'm', PORT: '8000' })
+    const elsewhere = engineOf(deploymentSpec.parse({ ...wish, runtime: 'prod' }))
+    expect(() => elsewhere.launch(replicaOf())).toThrow(/does not know what to run/)
+  })
 })

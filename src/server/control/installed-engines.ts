@@ -62,20 +62,25 @@ export function createInstalledEngines(
     const facts = known.get(name)
     if (engine.inspection && program !== undefined && !facts)
       throw new AppError('engine/loading', { message: `looks at which ${name} is installed` })
+    const installedAs = facts ?? (program === undefined ? undefined : unasked)
     return {
       ...engine,
       launch(spec) {
-        const plan = engine.launch(facts ? { ...spec, installed: facts } : spec)
+        const plan = engine.launch(installedAs ? { ...spec, installed: installedAs } : spec)
         const [first, ...rest] = plan.argv
+        const command = plan.url === null ? (program ?? first) : undefined
         return {
           ...plan,
-          argv: first === undefined ? [] : [program ?? first, ...rest],
+          argv: command === undefined ? [] : [command, ...rest],
           env: { ...installed.environment, ...plan.env },
         }
       },
     }
   }
 }
+
+/** It is there, and can't be asked. */
+const unasked: InstalledEngine = { version: null, flags: null }
 
 /** A version is what looks like one; help that names no flags is no help. */
 export function readInstalled(versionText: string, helpText: string): InstalledEngine {

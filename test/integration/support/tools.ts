@@ -19,8 +19,7 @@ const cache =
 
 /** A path in the cache that `make` fills the first time; made beside it and renamed, so that half of it never counts. */
 export function cached(name: string, from: string, make: (path: string) => void): string {
-  const key = createHash('sha256').update(from).digest('hex').slice(0, 12)
-  const path = join(cache, `${name}-${key}`)
+  const path = cachedPath(name, from)
   if (existsSync(path)) return path
   mkdirSync(cache, { recursive: true })
   const making = `${path}.making-${process.pid}`
@@ -28,6 +27,13 @@ export function cached(name: string, from: string, make: (path: string) => void)
   make(making)
   renameSync(making, path)
   return path
+}
+
+export const isCached = (name: string, from: string): boolean => existsSync(cachedPath(name, from))
+
+function cachedPath(name: string, from: string): string {
+  const key = createHash('sha256').update(from).digest('hex').slice(0, 12)
+  return join(cache, `${name}-${key}`)
 }
 
 export function has(command: string): boolean {
