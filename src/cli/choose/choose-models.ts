@@ -4,9 +4,13 @@ import { parseCsv } from '../../core/csv.ts'
 import { AppError } from '../../core/errors.ts'
 import { choose, type Chosen } from '../../planner/choose/choose.ts'
 import { isCommercial, licenceOf } from '../../planner/choose/licence.ts'
+import { publishedScores } from '../../planner/choose/published/boards.ts'
+import type { Ranking } from '../../planner/choose/ranking.ts'
 import { readScores, type Task } from '../../planner/choose/scores.ts'
 import { countParameters } from '../../planner/model-facts.ts'
 import { modelCatalogue } from '../../planner/models/catalogue.ts'
+import { groupName } from '../../planner/workload/fleet.ts'
+import { sloName } from '../../planner/workload/slo.ts'
 import { type FlagValues, usageError } from '../command.ts'
 import type { Io, Output } from '../io.ts'
 import { type planFlags, planRequest } from '../plan/plan-flags.ts'
@@ -22,6 +26,9 @@ type Asked = Partial<FlagValues<typeof planFlags>> & {
   readonly 'min-size': number | undefined
   readonly 'max-size': number | undefined
   readonly commercial: boolean
+  readonly thinking: number | undefined
+  readonly quality: string | undefined
+  readonly rank: Ranking | undefined
 }
 
 /** What each task looks like as traffic. */
@@ -36,6 +43,12 @@ export interface Asking extends Chosen {
   readonly task: Task
   readonly languages: readonly string[]
   readonly workload: string
+  readonly devices: readonly string[]
+  /** Name of each limit to milliseconds. */
+  readonly slo: Readonly<Record<string, number>>
+  readonly rateRps: number | null
+  readonly thinkingTokens: number | null
+  readonly ranking: Ranking
   readonly notes: readonly string[]
 }
 
@@ -62,7 +75,16 @@ export async function chooseModels(asked: Asked, io: Io, output: Output): Promis
     .toLowerCase()
     .split(',')
     .flatMap((code) => code.trim() || [])
-  const wish = { task: asked.task, languages, scores, request }
+  const wish = {
+    task: asked.task,
+    languages,
+    own: scores,
+    published: publishedScores(asked.task),
+    thinkingTokens: asked.thinking ?? null,
+    qualityMin: share(asked.quality),
+    ranking: asked.rank ?? 'value',
+    request,
+  }
   return {
     ...choose(
       models.map(({ facts }) => facts),
@@ -71,8 +93,21 @@ export async function chooseModels(asked: Asked, io: Io, output: Output): Promis
     task: asked.task,
     languages,
     workload: workload.workload.name,
+    devices: request.fleet.map((group) => `${group.count} × ${groupName(group)}`),
+    slo: Object.fromEntries(request.slo.map((target) => [sloName(target), target.limitMs])),
+    rateRps: request.rateRps,
+    thinkingTokens: wish.thinkingTokens,
+    ranking: wish.ranking,
     notes,
   }
+}
+
+function share(text: string | undefined): number {
+  if (text === undefined) return 0
+  const value = text.endsWith('%') ? Number(text.slice(0, -1)) / 100 : Number(text)
+  if (!(value >= 0 && value <= 1))
+    throw usageError(`--quality ${text} is no share of the best`, 'Write 0.9 or 90%.')
+  return value
 }
 
 /** Flags of a plan that mean nothing where models are compared. */

@@ -21,12 +21,19 @@ const ask = [
 const two = [...ask, '--models', 'llama-3.1-8b,qwen3-8b', '--workload', '500,100']
 
 describe('baleen choose', () => {
-  it('says that it knows no scores, and ranks by the rest', async () => {
+  it('ranks by published scores, and names each with its source', async () => {
     const { code, stdout } = await runCommand(two)
     expect(code).toBe(0)
-    expect(stdout).toMatch(/No evaluation score for chat is known/)
-    expect(stdout).toMatch(/no score says how well these answer in de, en: any of them/)
+    expect(stdout).toMatch(/\d+ ± \d+ %/)
+    expect(stdout).toMatch(/EuroEval knowledge, mmlu-de \(de\) \[\d\]/)
+    expect(stdout).toMatch(/\[1\] .*https:\/\//)
     expect(stdout).toMatch(/Llama 3\.1 Community/)
+  })
+
+  it('says so where nobody has measured anything, and ranks by the rest', async () => {
+    const { stdout } = await runCommand([...two, '--languages', 'xx'])
+    expect(stdout).toMatch(/Nobody known has measured any of these for chat in xx/)
+    expect(stdout).toMatch(/no score says how well these answer in xx: any of them/)
   })
 
   it('puts the better score first and names its source', async () => {
@@ -65,6 +72,7 @@ describe('baleen choose', () => {
     [['choose', '--gpu', 'l40s:1'], /--task is missing/],
     [[...two, '--scores', '/nowhere.csv'], /planner\/bad-scores/],
     [[...ask, '--min-size', '5000'], /no model is left/],
+    [[...two, '--quality', 'high'], /is no share of the best/],
   ])('%j gets a coded error', async (argv, message) => {
     const { code, stderr } = await runCommand(argv)
     expect(code).not.toBe(0)

@@ -1,4 +1,5 @@
 import { resolve } from 'node:path'
+import { rankings } from '../../planner/choose/ranking.ts'
 import { scoreColumns, tasks } from '../../planner/choose/scores.ts'
 import { defineCommand, usageError } from '../command.ts'
 import { planFlags } from '../plan/plan-flags.ts'
@@ -6,9 +7,10 @@ import { planFlags } from '../plan/plan-flags.ts'
 export const choose = defineCommand({
   name: 'choose',
   summary: 'Rank models for a task on given devices',
-  details: `Plans every built-in model on the devices, drops those that miss the limits, and ranks the rest by quality⁴ ÷ (cost × latency). Quality comes from scores that somebody published or that you measured: a CSV file with ${scoreColumns.join(', ')}. None are built in, because none could be checked; without a file models are ranked by cost and latency alone, which says nothing of how well they answer.`,
+  details: `Plans every built-in model on the devices, drops those that miss the limits, and ranks the rest by quality⁸ ÷ (cost × latency). Quality comes from published evaluations, each named in the answer; what nobody has measured is unknown and stands last. Scores that you measured win: a CSV file with ${scoreColumns.join(', ')}.`,
   examples: [
-    'choose --task chat --languages de,en --gpu l40s:2 --slo ttft.p95=1s --scores scores.csv',
+    'choose --task chat --languages de,en --gpu l40s:2 --slo ttft.p95=1s',
+    'choose --task rag --gpu l40s:2 --quality 0.9 --scores scores.csv',
     'choose --task chat --languages de,en --gpu l40s:2 --min-size 7 --template scores.csv',
     'choose --task code --gpu h100:1 --min-size 7 --commercial',
     'choose --task chat --models tiny-q8.gguf,tiny-q2.gguf --gpu local',
@@ -20,7 +22,23 @@ export const choose = defineCommand({
     scores: {
       kind: 'text',
       hint: 'FILE',
-      summary: 'Evaluation scores as CSV, each with its source',
+      summary:
+        'Your own evaluation scores as CSV, each with its source; they win over published ones',
+    },
+    quality: {
+      kind: 'text',
+      hint: '0.9',
+      summary: 'Least share of the quality of the best model known',
+    },
+    rank: {
+      kind: 'text',
+      choices: rankings,
+      summary: 'What to order equally well-known models by; default value',
+    },
+    thinking: {
+      kind: 'integer',
+      hint: 'TOKENS',
+      summary: 'Take models as they are when they think first, and that many tokens long',
     },
     template: {
       kind: 'text',

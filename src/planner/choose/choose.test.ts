@@ -3,14 +3,18 @@ import { engineModels } from '../../engines/models.ts'
 import { resolveModel } from '../models/resolve-model.ts'
 import { parseFleet } from '../workload/fleet.ts'
 import { parseWorkload } from '../workload/parse-workload.ts'
-import { choose } from './choose.ts'
+import { choose, type Wish } from './choose.ts'
 import { readScores, type Score } from './scores.ts'
 
 const models = ['llama-3.1-8b', 'qwen3-8b', 'llama-3.1-70b'].map((name) => resolveModel(name)!)
-const wish = (scores: readonly Score[]) => ({
+const wish = (own: readonly Score[], more: Partial<Wish> = {}): Wish => ({
   task: 'chat' as const,
   languages: ['de'],
-  scores,
+  own,
+  published: [],
+  thinkingTokens: null,
+  qualityMin: 0,
+  ranking: 'value',
   request: {
     fleet: parseFleet('l40s:1', () => null),
     workload: parseWorkload('500,100'),
@@ -22,6 +26,17 @@ const wish = (scores: readonly Score[]) => ({
     tenancy: 'on-demand' as const,
     prices: new Map(),
   },
+  ...more,
+})
+/** A published score on an English benchmark. */
+const published = (model: string, benchmark: string, score: number, thinks = false): Score => ({
+  model,
+  task: 'chat',
+  language: 'en',
+  benchmark,
+  score,
+  source: 'a board',
+  thinks,
 })
 const row = (model: string, score: string, more: object = {}) => ({
   model,
@@ -56,6 +71,74 @@ describe('choose', () => {
     const [first, second] = choose(models, wish(one.scores)).choices
     expect(first!.model.name).toBe('Llama-3.1-8B-Instruct')
     expect(second!.standing.quality).toBeNull()
+  })
+
+  it('takes published scores where there are no own ones, and ranks behind those', () => {
+    const board = [
+      published('Llama-3.1-8B-Instruct', 'A', 90),
+      published('Qwen3-8B', 'A', 60),
+      published('Llama-3.1-70B-Instruct', 'A', 80),
+    ]
+    const by = (own: readonly Score[]) =>
+      choose(models, wish(own, { published: board, languages: ['en'] })).choices.map(
+        ({ model, standing }) => [model.name, standing.by],
+      )
+    expect(by([])).toEqual([
+      ['Llama-3.1-8B-Instruct', 'published'],
+      ['Qwen3-8B', 'published'],
+    ])
+    expect(by(readScores([row('qwen3-8b', '1', { language: 'en' })]).scores)).toEqual([
+      ['Qwen3-8B', 'own'],
+      ['Llama-3.1-8B-Instruct', 'published'],
+    ])
+  })
+
+  it('puts what was only measured with thinking behind, until somebody counts the thoughts', () => {
+    const board = [
+      published('Llama-3.1-8B-Instruct', 'A', 60),
+      published('Qwen3-8B', 'A', 90, true),
+      published('Llama-3.1-70B-Instruct', 'A', 70),
+    ]
+    const chosen = (thinkingTokens: number | null) =>
+      choose(models, wish([], { published: board, languages: ['en'], thinkingTokens })).choices
+    const [first, second] = chosen(null)
+    expect([first!.model.name, second!.standing.thinks]).toEqual(['Llama-3.1-8B-Instruct', true])
+    const thoughtful = chosen(500).find(({ standing }) => standing.thinks)!
+    expect(thoughtful.usdPerThousandRequests!).toBeGreaterThan(2 * second!.usdPerThousandRequests!)
+  })
+
+  it('leaves out what is not good enough, and what nobody has measured, and says why', () => {
+    const board = [
+      published('Llama-3.1-8B-Instruct', 'A', 90),
+      published('Llama-3.1-70B-Instruct', 'A', 100),
+      published('Qwen3-8B', 'A', 40),
+    ]
+    const { choices, passedOver } = choose(
+      [...models, resolveModel('qwen3-4b')!],
+      wish([], { published: board, languages: ['en'], qualityMin: 0.8 }),
+    )
+    expect(choices.map(({ model }) => model.name)).toEqual(['Llama-3.1-8B-Instruct'])
+    expect(passedOver.map(({ reason }) => reason)).toEqual([
+      expect.stringMatching(/below 80 %/),
+      expect.stringMatching(/does not fit/),
+      'nobody known has measured it for this',
+    ])
+  })
+
+  it.each(['quality', 'cost', 'latency'] as const)('orders by %s alone when asked', (ranking) => {
+    const board = [
+      published('Llama-3.1-8B-Instruct', 'A', 60),
+      published('Qwen3-8B', 'A', 90),
+      published('Llama-3.1-70B-Instruct', 'A', 70),
+    ]
+    const { choices } = choose(models, wish([], { published: board, languages: ['en'], ranking }))
+    const [first, second] = choices
+    const merit = {
+      quality: -(first!.standing.quality! - second!.standing.quality!),
+      cost: first!.usdPerThousandRequests! - second!.usdPerThousandRequests!,
+      latency: first!.e2eMsP95 - second!.e2eMsP95,
+    }
+    expect(merit[ranking]).toBeLessThanOrEqual(0)
   })
 
   it('reads scores of another language or task as none', () => {

@@ -1,5 +1,4 @@
 import { AppError } from '../../core/errors.ts'
-import type { ModelFacts } from '../model-facts.ts'
 import { resolveModel } from '../models/resolve-model.ts'
 
 export const tasks = ['chat', 'rag', 'code', 'classify'] as const
@@ -12,8 +11,15 @@ export interface Score {
   /** ISO code; null: the benchmark is not of one language. */
   readonly language: string | null
   readonly benchmark: string
+  /** Higher is better. */
   readonly score: number
   readonly source: string
+  /** How it was measured, where the source says so. */
+  readonly setting?: string
+  /** What was measured, where that is not the model itself. */
+  readonly as?: string
+  /** It thought first. */
+  readonly thinks?: boolean
 }
 
 /** Columns of a file of scores; `language` may be empty. */
@@ -63,41 +69,6 @@ export function readScores(rows: readonly Readonly<Record<string, string | undef
   })
   return { scores, notes }
 }
-
-/** How good a model is at a task: the mean over benchmarks of its score over the best one there; null: no score. */
-export interface Standing {
-  readonly quality: number | null
-  readonly scores: readonly Score[]
-  /** Languages that were asked for and that no score of it speaks of. */
-  readonly unknownLanguages: readonly string[]
-}
-
-export function standingOf(
-  { name }: ModelFacts,
-  task: Task,
-  languages: readonly string[],
-  all: readonly Score[],
-): Standing {
-  const relevant = all.filter(
-    (one) =>
-      one.task === task &&
-      (one.language === null || languages.length === 0 || languages.includes(one.language)),
-  )
-  const scores = relevant.filter((one) => one.model === name)
-  const shares = scores.map((one) => {
-    const rivals = relevant.filter((other) => isSame(one, other)).map(({ score }) => score)
-    return one.score / Math.max(...rivals, Number.MIN_VALUE)
-  })
-  return {
-    quality:
-      shares.length === 0 ? null : shares.reduce((sum, share) => sum + share, 0) / shares.length,
-    scores,
-    unknownLanguages: languages.filter((code) => !scores.some(({ language }) => language === code)),
-  }
-}
-
-const isSame = (a: Score, b: Score): boolean =>
-  a.benchmark === b.benchmark && a.language === b.language
 
 /** A file of scores to fill in: every model in every language. */
 export const scoreTemplate = (
