@@ -57,7 +57,12 @@ export const plan = defineCommand({
     const { reportOf } = await import('../../planner/explain/report.ts')
     const { planText } = await import('../plan/report-text.ts')
     const shifts = isFull && best ? sensitivity(found.request, best, curves) : []
-    const report = reportOf(found, flags.top ?? 5, shifts, await apart(found, flags.quick))
+    const { unmeasured } = await import('../../planner/search/unmeasured.ts')
+    const report = reportOf(found, flags.top ?? 5, {
+      sensitivity: shifts,
+      disaggregated: await apart(found, flags.quick),
+      unmeasured: unmeasured(found, curves),
+    })
     output.data(report, () => planText(found, report, flags.explain, output.style))
   },
 })

@@ -1,7 +1,7 @@
 import { join } from 'node:path'
 import type { DeploymentSpec } from '../../contract/deployment.ts'
 import type { PlanReport } from '../../planner/explain/report.ts'
-import { reportOf } from '../../planner/explain/report.ts'
+import { nothingBeside, reportOf } from '../../planner/explain/report.ts'
 import { plan, type Plan } from '../../planner/search/plan.ts'
 import { rehearse } from '../../simulator/rehearsal/rehearse.ts'
 import { dataDirectory, type ConnectionFlags } from '../connection.ts'
@@ -65,7 +65,7 @@ export async function planDeployment(
   const workload = await readWorkload({ ...flags, ...wish, columns: undefined }, io)
   const request = planRequest(named, workload, flags, choice.engines, io.workingDirectory)
   const found = withinNodes(plan(request, new Map(), wish.quick ? null : rehearse), choice)
-  const report = reportOf(found, shown, [], null)
+  const report = reportOf(found, shown, nothingBeside)
   if (!output.json) output.line(planText(found, report, false, output.style))
   const { route, task, runtime } = wish
   const settled = {

@@ -73,11 +73,19 @@ export interface ConfigurationReport {
   readonly why: Readonly<Record<string, string>>
 }
 
+/** What was worked out beside the plan. */
+export interface Beside {
+  readonly sensitivity: readonly Shift[]
+  readonly disaggregated: ApartReport | null
+  readonly unmeasured: Candidate | null
+}
+
+export const nothingBeside: Beside = { sensitivity: [], disaggregated: null, unmeasured: null }
+
 export function reportOf(
   plan: Plan,
   top: number,
-  sensitivity: readonly Shift[],
-  disaggregated: ApartReport | null,
+  { sensitivity, disaggregated, unmeasured }: Beside,
 ): PlanReport {
   const { request } = plan
   const { workload } = request
@@ -111,7 +119,7 @@ export function reportOf(
     }),
     configurations: plan.candidates.slice(0, top).map(tell),
     pareto: plan.pareto.slice(0, top * 2).map(tell),
-    unmeasuredQuality: plan.unmeasured ? tell(plan.unmeasured) : null,
+    unmeasuredQuality: unmeasured ? tell(unmeasured) : null,
     split: plan.split.map(({ candidate, replicas, rps, weight }) => ({
       settings: candidate.settings,
       replicas,

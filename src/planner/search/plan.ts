@@ -1,9 +1,10 @@
 import { acceleratorCatalogue } from '../accelerators/resolve-accelerator.ts'
 import type { DeviceGroup } from '../workload/fleet.ts'
 import { type SloTarget, sloName } from '../workload/slo.ts'
+import type { Workload } from '../workload/workload.ts'
 import type { Candidate } from './candidate.ts'
 import { lightest, operate, valueIn, valueOf } from './operate.ts'
-import { pareto, ranked } from './rank.ts'
+import { pareto } from './rank.ts'
 import type { Rehearse } from './rehearsal.ts'
 import { relax, repair } from './repair.ts'
 import type { CurveCache } from './replica.ts'
@@ -20,8 +21,6 @@ export interface Plan {
   readonly reasons: readonly string[]
   readonly candidates: readonly Candidate[]
   readonly pareto: readonly Candidate[]
-  /** Best of those whose loss of quality nobody has measured, where it is better by a tenth. */
-  readonly unmeasured: Candidate | null
   /** Several types of devices: which replicas go where, with the shares of the route. */
   readonly split: readonly Split[]
   readonly points: number
@@ -61,7 +60,6 @@ export function plan(
     reasons,
     candidates,
     pareto: pareto(candidates),
-    unmeasured: best ? unmeasured(request, best, curves) : null,
     split,
     points: screened.points,
   }
@@ -73,7 +71,6 @@ const impossible = (request: Request, reasons: readonly string[]): Plan => ({
   reasons: [...reasons, `no devices of the catalogue hold ${request.model.name}`],
   candidates: [],
   pareto: [],
-  unmeasured: null,
   split: [],
   points: 0,
 })
@@ -109,11 +106,7 @@ function shortfall(request: Request, candidates: readonly Candidate[], best: Can
     ]
   }
   const floors = slo.flatMap((target) => {
-    const floor = Math.min(
-      ...candidates.map(({ curve, operating }) =>
-        valueOf(operate(curve, operating.places, workload, lightest), target),
-      ),
-    )
+    const floor = Math.min(...candidates.map((candidate) => least(candidate, workload, target)))
     return floor > target.limitMs ? [below(target, floor)] : []
   })
   return floors.length > 0
@@ -121,16 +114,14 @@ function shortfall(request: Request, candidates: readonly Candidate[], best: Can
     : ['no configuration keeps all limits at once; this one misses them least']
 }
 
+/** The least that is known of it: all but alone, at the load that it would carry, or where that was played. */
+function least({ curve, operating, rehearsed }: Candidate, workload: Workload, target: SloTarget) {
+  const alone = operate(curve, operating.places, workload, lightest)
+  const known = [valueOf(alone, target), valueOf(operating, target)]
+  return Math.min(...known, rehearsed ? valueIn(rehearsed, target) : Infinity)
+}
+
 const below = (target: SloTarget, floorMs: number): string =>
   `${sloName(target)} ≤ ${target.limitMs} ms is below what these devices can do: ${Number(floorMs.toPrecision(3))} ms for a request that is all but alone`
 
 const rate = (rps: number): string => `${Number(rps.toPrecision(3))} requests/s`
-
-function unmeasured(request: Request, best: Candidate, curves: CurveCache): Candidate | null {
-  if (request.minQuality <= 0) return null
-  const found = screen({ ...request, minQuality: 0 }, curves).candidates[0]
-  if (!found || found.quality.loss !== null || !found.meetsSlo) return null
-  const { objective, slo, aim } = request
-  const isBetter = !best.meetsSlo || ranked([best, found], objective, slo, aim)[0] === found
-  return isBetter ? found : null
-}
