@@ -55,18 +55,43 @@ const step = z.strictObject({
   promptPair: z.number().min(0).default(0),
 })
 
-/** Replicas follow the requests in flight, as the Kubernetes autoscaler counts; `replicas` is where a pool begins. */
+/**
+ * Replicas follow one or more targets, the one that asks for most first; `replicas` is where a pool begins. A new one is
+ * ready after `start`.
+ */
 const scaling = z
   .strictObject({
-    min: z.int().min(1).max(10_000).default(1),
+    /** 0: the pool may sleep, and the first request wakes it. */
+    min: z.int().min(0).max(10_000).default(1),
     max: z.int().min(1).max(10_000),
-    /** Requests in flight that one replica should have. */
-    inFlight: z.number().positive(),
+    /** Requests running, waiting or held that one replica should have. */
+    inFlight: z.number().positive().optional(),
+    /** Requests waiting or held that one replica should have. */
+    waiting: z.number().positive().optional(),
+    /** Shares, 0 to 1. */
+    kvUsage: z.number().positive().max(1).optional(),
+    busy: z.number().positive().max(1).optional(),
+    /** Limits on the p95 of the last `every`. */
+    ttft: duration.optional(),
+    tpot: duration.optional(),
     every: duration.prefault('15s'),
-    /** Replicas go once fewer have been enough for this long. */
+    /** More only once they have been wanted for this long. */
+    upAfter: duration.prefault('0s'),
+    /** Fewer only once fewer have been enough for this long. */
     downAfter: duration.prefault('5m'),
+    /** After a change nothing is done for this long. */
+    cooldown: duration.prefault('0s'),
+    /** Most replicas to add in one decision. */
+    upMost: z.int().min(1).max(10_000).default(10_000),
+    /** With `min: 0`: the last replica goes once nothing has been asked for this long. */
+    idleAfter: duration.prefault('5m'),
   })
   .refine(({ min, max }) => min <= max, { message: 'min is above max' })
+  .refine(
+    ({ inFlight, waiting, kvUsage, busy, ttft, tpot }) =>
+      [inFlight, waiting, kvUsage, busy, ttft, tpot].some((target) => target !== undefined),
+    { message: 'give a target: inFlight, waiting, kvUsage, busy, ttft or tpot' },
+  )
 
 const pool = z
   .strictObject({
@@ -74,8 +99,8 @@ const pool = z
     replicas: z.int().min(0).max(10_000).default(1),
     weight: z.number().min(0).default(1),
     role: z.enum(['both', 'prefill', 'decode']).default('both'),
-    /** From the start of a replica until it is ready. */
-    start: duration.prefault('0s'),
+    /** From the start of a replica until it is ready; `warm` and `cold`: what the planner foresees for the deployment. */
+    start: z.union([z.enum(['warm', 'cold']), duration]).prefault('0s'),
     /** KV from prefill to decode: a time for each, and ms for each prompt token. */
     transfer: duration.prefault('0s'),
     transferPerTokenMs: z.number().min(0).default(0),
@@ -86,6 +111,10 @@ const pool = z
   })
   .refine((given) => (given.deployment === undefined) !== (given.step === undefined), {
     message: 'give either a deployment or a step',
+  })
+  .refine((given) => typeof given.start === 'number' || given.deployment !== undefined, {
+    message: 'only the start of a deployment can be foreseen: write it like 45s',
+    path: ['start'],
   })
 
 const workload = z

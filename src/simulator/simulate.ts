@@ -1,3 +1,4 @@
+import type { ScalingChange } from './cluster/autoscaler.ts'
 import { Cluster } from './cluster/cluster.ts'
 import { Gateway } from './cluster/gateway.ts'
 import type { Replica } from './cluster/replica.ts'
@@ -15,6 +16,10 @@ export interface SimulationResult {
   /** All that there were, in the order of their start. */
   readonly replicas: readonly Replica[]
   readonly samples: Samples
+  /** What autoscalers changed, in order. */
+  readonly scaling: readonly ScalingChange[]
+  /** Requests that found no replica ready when they came. */
+  readonly held: number
   /** When the last thing happened. */
   readonly endMs: number
   /** Arrivals, step ends and all else that the run went through. */
@@ -34,6 +39,7 @@ class Simulation {
   readonly #cluster: Cluster
   readonly #scalings: readonly Scaling[]
   readonly #samples = new Samples()
+  readonly #changes: ScalingChange[] = []
   readonly #gateway: Gateway
   readonly #log: EventLog
   readonly #now: Now = { ms: 0 }
@@ -66,6 +72,7 @@ class Simulation {
       now: this.#now,
       holdTimeoutMs: setup.holdTimeoutMs ?? holdTimeoutMsDefault,
       ended: (id, outcome, reason) => this.#end(id, outcome, reason),
+      holds: () => this.#wake(),
     })
     this.#scalings = setup.pools.map((_, pool) => new Scaling(this.#cluster, pool))
   }
@@ -94,6 +101,8 @@ class Simulation {
       requests: this.#requests,
       replicas: this.#cluster.replicas,
       samples: this.#samples,
+      scaling: this.#changes,
+      held: this.#gateway.heldEver,
       endMs: this.#now.ms,
       events: this.#events,
     }
@@ -178,6 +187,7 @@ class Simulation {
       preempted: (id) => this.#log.request('request-preempted', id),
       firstToken: (id) => {
         this.#requests.firstTokenMs[id] = this.#now.ms
+        this.#scalingOf(id).firstToken(this.#now.ms - this.#requests.arrivalMs[id]!)
         this.#log.request('request-first-token', id)
       },
       finished: (id) => this.#gateway.leave(id),
@@ -186,6 +196,9 @@ class Simulation {
 
   #end(id: number, outcome: Exclude<Outcome, 'open'>, reason: string | null): void {
     this.#requests.end(id, outcome, this.#now.ms)
+    const gaps = this.#requests.answerTokens[id]! - 1
+    if (outcome === 'finished' && gaps > 0)
+      this.#scalingOf(id).finished((this.#now.ms - this.#requests.firstTokenMs[id]!) / gaps)
     this.#log.request(`request-${outcome}`, id, reason === null ? {} : { reason })
     for (const follower of this.#intake.followersOf(id)) this.#follow(follower)
     this.#inFlight--
@@ -212,18 +225,30 @@ class Simulation {
   }
 
   #scale(pool: number): void {
-    const { autoscaler } = this.#setup.pools[pool]!
-    const scaling = this.#scalings[pool]!
-    const decision = autoscaler!.decide(scaling.frame(this.#now.ms, this.#arrivals))
-    const { replicas, reason } = decision
-    this.#log.other('autoscaler-decided', {
-      pool: this.#setup.pools[pool]!.name,
-      replicas,
-      reason,
-    })
-    scaling.apply(decision, this.#now.ms)
+    this.#decide(pool)
     this.#periodic--
-    this.#repeat(autoscaler!.intervalMs, eventKinds.scale, pool)
+    this.#repeat(this.#setup.pools[pool]!.autoscaler!.intervalMs, eventKinds.scale, pool)
+  }
+
+  /** A request that finds nobody at all does not wait for the clock of an autoscaler. */
+  #wake(): void {
+    for (const [pool, { autoscaler }] of this.#setup.pools.entries())
+      if (autoscaler && this.#scalings[pool]!.isAsleep) this.#decide(pool)
+  }
+
+  #decide(pool: number): void {
+    const { autoscaler, name } = this.#setup.pools[pool]!
+    const scaling = this.#scalings[pool]!
+    const frame = scaling.frame(this.#now.ms, this.#arrivals, this.#gateway.holding)
+    const decision = autoscaler!.decide(frame)
+    const { replicas, reason } = decision
+    this.#log.other('autoscaler-decided', { pool: name, replicas, reason })
+    const change = scaling.apply(decision, this.#now.ms)
+    if (change) this.#changes.push(change)
+  }
+
+  #scalingOf(request: number): Scaling {
+    return this.#scalings[this.#cluster.replicaOf(request).pool]!
   }
 
   #sample(): void {

@@ -8,10 +8,12 @@ seed: 1
 pools:
   - name: main
     replicas: 2
-    start: 45s                 # until a new replica is ready
+    start: 45s                 # until a new replica is ready; warm or cold: as the planner foresees
     deployment: { engine: vllm, version: 0.15.1, model: llama-3.1-8b, gpu: l40s, precision: bf16 }
     engine: { sequencesMax: 64, batchTokens: 2048 }
-    scaling: { min: 2, max: 4, inFlight: 24 }   # follows the requests in flight; every: 15s, downAfter: 5m
+    # Follows targets, the one that asks for most: inFlight, waiting, kvUsage, busy, ttft, tpot.
+    # min: 0 lets the pool sleep after idleAfter; upAfter, cooldown and upMost hold growth back.
+    scaling: { min: 2, max: 4, inFlight: 24, ttft: 2s, every: 15s, downAfter: 60s, cooldown: 15s }
 
 workload:
   rate: 2                      # conversations a second; or: users: 32

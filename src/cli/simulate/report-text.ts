@@ -13,6 +13,9 @@ export function reportText(summary: SimulationSummary, style: Style): string {
     formatTable(latencyHeader, latencyRows(summary), style),
     '',
     formatTable(replicaHeader, replicaRows(summary), style),
+    ...(summary.scaling.length === 0
+      ? []
+      : ['', formatTable(scalingHeader, shown(scalingRows(summary)), style)]),
   ].join('\n')
 }
 
@@ -38,6 +41,13 @@ export function factRows(summary: SimulationSummary): [string, string][] {
           ],
         ] as [string, string][])),
     ['preemptions', String(summary.preemptions)],
+    ...(summary.held === 0
+      ? []
+      : ([['no replica', `${summary.held} requests found none ready and were held`]] as [
+          string,
+          string,
+        ][])),
+    ['replica-hours', `${short(summary.replicaHours)}, starts included`],
   ]
 }
 
@@ -70,6 +80,28 @@ export const replicaRows = (summary: SimulationSummary): string[][] =>
     percent(replica.kvUsageMax),
     String(replica.steps),
   ])
+
+export const scalingHeader = ['at', 'pool', 'replicas', 'because']
+
+export const scalingRows = ({ scaling }: SimulationSummary): string[][] =>
+  scaling.map(({ atMs, pool, from, replicas, reason }) => [
+    formatDurationMs(atMs),
+    pool,
+    `${from} → ${replicas}`,
+    reason,
+  ])
+
+/** A terminal gets the first and the last ones of very many. */
+function shown(rows: string[][]): string[][] {
+  const most = 40
+  if (rows.length <= most) return rows
+  const left = rows.length - most
+  return [
+    ...rows.slice(0, most / 2),
+    ['…', '', '', `${left} more, all in --json and --chart FILE.html`],
+    ...rows.slice(-most / 2),
+  ]
+}
 
 const short = (value: number): string =>
   value >= 100 ? value.toFixed(0) : value >= 10 ? value.toFixed(1) : value.toFixed(2)

@@ -3,7 +3,15 @@ import { chart } from '../../injector/report/chart.ts'
 import { htmlPage, htmlTable } from '../../injector/report/html-page.ts'
 import { type SimulationSummary } from '../../simulator/results/summarise.ts'
 import type { SimulationResult } from '../../simulator/simulate.ts'
-import { factRows, latencyHeader, latencyRows, replicaHeader, replicaRows } from './report-text.ts'
+import {
+  factRows,
+  latencyHeader,
+  latencyRows,
+  replicaHeader,
+  replicaRows,
+  scalingHeader,
+  scalingRows,
+} from './report-text.ts'
 
 /** A page with the figures and the timeline of a run; opens offline. */
 export function timelineHtml(
@@ -18,6 +26,9 @@ export function timelineHtml(
     `<h1>${title}</h1><p class="soft">${facts.join(' · ')}</p>` +
       htmlTable(latencyHeader, latencyRows(summary)) +
       `<h2>Timeline</h2><div class="charts">${charts(scenario, result).join('')}</div>` +
+      (summary.scaling.length === 0
+        ? ''
+        : `<h2>Scaling</h2>${htmlTable(scalingHeader, scalingRows(summary))}`) +
       `<h2>Replicas</h2>${htmlTable(replicaHeader, replicaRows(summary))}`,
   )
 }
@@ -86,6 +97,10 @@ function charts(scenario: Scenario, { samples, requests, replicas }: SimulationR
           }),
       })),
     }),
-    over('Replicas that serve', 'replicas', { ready: samples.ready }),
+    over('Replicas', 'replicas', {
+      'that serve': samples.ready,
+      // A run without any start has nothing to draw there.
+      ...(samples.starting.some((count) => count > 0) ? { starting: samples.starting } : {}),
+    }),
   ].filter((one) => one !== '')
 }

@@ -80,7 +80,7 @@ export class Cluster {
     if (replica.state === 'starting') this.#set(replica, 'ready', nowMs)
   }
 
-  /** No new requests; it stops when the last one has ended. */
+  /** No new requests; it stops when the last one has ended, and one that was only starting at once. */
   drain(replica: Replica, nowMs: number): void {
     this.#set(replica, 'draining', nowMs)
     this.stopIfDrained(replica, nowMs)

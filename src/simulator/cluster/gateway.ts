@@ -16,6 +16,8 @@ export interface GatewayWorld {
   readonly holdTimeoutMs: number
   /** A request is over. */
   ended(request: number, outcome: Exclude<Outcome, 'open'>, reason: string | null): void
+  /** A request has no replica and is kept. */
+  holds(): void
 }
 
 /** A gateway asks again now and then: a breaker closes without anybody telling. */
@@ -35,6 +37,9 @@ export class Gateway {
     this.#world = world
   }
 
+  /** Requests that ever had to wait for a replica. */
+  heldEver = 0
+
   get holding(): number {
     return this.#held.size
   }
@@ -44,7 +49,9 @@ export class Gateway {
     const { now, log, holdTimeoutMs } = this.#world
     this.#held.set(id, now.ms + holdTimeoutMs)
     log.request('request-held', id)
+    this.heldEver++
     this.#tryAgainSoon(id)
+    this.#world.holds()
   }
 
   /** One that is held, once more. */

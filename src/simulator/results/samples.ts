@@ -4,6 +4,7 @@ import type { Cluster } from '../cluster/cluster.ts'
 export class Samples {
   readonly atMs: number[] = []
   readonly ready: number[] = []
+  readonly starting: number[] = []
   readonly running: number[] = []
   readonly waiting: number[] = []
   /** Mean over the ready replicas, 0 to 1. */
@@ -25,6 +26,7 @@ export class Samples {
       alive.reduce((total, replica) => total + of(replica), 0)
     this.atMs.push(nowMs)
     this.ready.push(alive.length)
+    this.starting.push(cluster.replicas.filter(({ state }) => state === 'starting').length)
     this.running.push(sum(({ running }) => running))
     this.waiting.push(sum(({ waiting }) => waiting) + counts.held)
     this.kvUsage.push(alive.length > 0 ? sum(({ kvUsage }) => kvUsage) / alive.length : 0)

@@ -1,4 +1,5 @@
 import { quantile } from '../../injector/policy/statistics/quantiles.ts'
+import type { ScalingChange } from '../cluster/autoscaler.ts'
 import type { Replica, ReplicaState } from '../cluster/replica.ts'
 import { outcomes, type Outcome } from '../request-table.ts'
 import type { SimulationResult } from '../simulate.ts'
@@ -46,6 +47,12 @@ export interface SimulationSummary {
   readonly preemptions: number
   /** Share of the prompt tokens that were in a prefix cache. */
   readonly cachedShare: number
+  /** Requests that found no replica ready when they came. */
+  readonly held: number
+  /** From the start of each replica to its end: what is paid for. */
+  readonly replicaHours: number
+  /** What autoscalers changed, and why. */
+  readonly scaling: readonly ScalingChange[]
   readonly replicas: readonly ReplicaSummary[]
 }
 
@@ -133,6 +140,13 @@ export function summarise(
     goodputPerS: hasObjective ? perS(good) : null,
     preemptions,
     cachedShare: promptTokens > 0 ? cachedTokens / promptTokens : 0,
+    held: result.held,
+    replicaHours: result.replicas.reduce(
+      (sum, { startedMs, stoppedMs }) =>
+        sum + ((Number.isNaN(stoppedMs) ? result.endMs : stoppedMs) - startedMs) / 3.6e6,
+      0,
+    ),
+    scaling: result.scaling,
     replicas: result.replicas.map((replica) => summariseReplica(replica, result.endMs)),
   }
 }

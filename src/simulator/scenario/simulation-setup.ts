@@ -2,6 +2,7 @@ import type { Scenario } from '../../contract/scenario.ts'
 import type { EngineModel } from '../../core/engine-model.ts'
 import { AppError } from '../../core/errors.ts'
 import type { Recording } from '../../injector/policy/workload/schedule.ts'
+import { coldStart } from '../../planner/cold-start/cold-start.ts'
 import { calibrationOf } from '../../planner/load/coefficients.ts'
 import type { Scenario as Deployment } from '../../planner/load/scenario.ts'
 import { readRow } from '../../planner/predict/row.ts'
@@ -61,22 +62,52 @@ function poolSetup(pool: Pool, engines: readonly EngineModel[], catalogues: Cata
   const change = Object.fromEntries(
     Object.entries(pool.engine).filter(([, value]) => value !== undefined),
   ) as Partial<EngineParameters>
-  return {
+  const common = {
     name,
     replicas,
     weight,
     role,
-    startMs: start,
-    transferMs: (tokens) => transfer + tokens * transferPerTokenMs,
+    transferMs: (tokens: number) => transfer + tokens * transferPerTokenMs,
     ...(scaling ? { autoscaler: scalerOf(scaling) } : {}),
-    ...(step
-      ? { engine: { ...defaultParameters, ...change }, stepTime: linearStepTime(millis(step)) }
-      : plannedEngine(deploymentOf(pool, change, engines, catalogues), change)),
+  }
+  if (step)
+    return {
+      ...common,
+      startMs: typeof start === 'number' ? start : 0,
+      engine: { ...defaultParameters, ...change },
+      stepTime: linearStepTime(millis(step)),
+    }
+  const deployment = deploymentOf(pool, change, engines, catalogues)
+  return {
+    ...common,
+    startMs:
+      typeof start === 'number'
+        ? start
+        : coldStart(deployment.engine, deployment.layout)[start] * 1000,
+    ...plannedEngine(deployment, change),
   }
 }
 
-const scalerOf = ({ every, downAfter, ...rule }: NonNullable<Pool['scaling']>) =>
-  createTargetScaler({ ...rule, intervalMs: Math.max(1, every), downAfterMs: downAfter })
+function scalerOf({ every, min, max, upMost, ...rule }: NonNullable<Pool['scaling']>) {
+  return createTargetScaler({
+    targets: {
+      inFlight: rule.inFlight,
+      waiting: rule.waiting,
+      kvUsage: rule.kvUsage,
+      busy: rule.busy,
+      ttftMs: rule.ttft,
+      tpotMs: rule.tpot,
+    },
+    min,
+    max,
+    upMost,
+    intervalMs: Math.max(1, every),
+    upAfterMs: rule.upAfter,
+    downAfterMs: rule.downAfter,
+    cooldownMs: rule.cooldown,
+    idleAfterMs: rule.idleAfter,
+  })
+}
 
 const millis = (step: NonNullable<Pool['step']>) => ({
   baseMs: step.base,
