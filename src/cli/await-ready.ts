@@ -9,7 +9,10 @@ import type { Progress } from './progress.ts'
 /** Ends in a row after which a deployment is called failed; control itself goes on trying. */
 const attemptsMax = 2
 
-/** Waits until all replicas are ready. Errors: `deployment/failed`, `cli/timeout`. */
+/**
+ * Waits until all replicas are ready; as long as more of the model comes the time does not run. Errors:
+ * `deployment/failed`, `cli/timeout`.
+ */
 export async function awaitReady(
   control: ControlClient,
   name: string,
@@ -18,9 +21,24 @@ export async function awaitReady(
   timeoutMs: number,
 ): Promise<DeploymentView> {
   let failure: string | null = null
+  let [seenBytes, doneBytes] = [0, 0]
+  const hasMoved = (): boolean => {
+    const isMore = doneBytes > seenBytes
+    seenBytes = doneBytes
+    return isMore
+  }
   const look = async () => {
     const view = await control.deployment(name)
     const state = stateOf(view)
+    doneBytes = view.preparation?.doneBytes ?? doneBytes
+    const missing = view.preparation?.error
+    if (missing?.isLasting) {
+      progress.fail(name, `${name}: ${missing.code}: ${missing.message}`)
+      throw new AppError('deployment/failed', {
+        message: `${name} does not get ready: ${missing.code}: ${missing.message}`,
+        hint: `${missing.hint} Then the same \`baleen deploy\` tries at once. ${state === 'updating' ? 'What ran before still serves.' : `\`baleen stop ${name}\` gives up.`}`,
+      })
+    }
     failure = failureIn(view) ?? failure
     if (state === 'ready' || state === 'stopped') return view
     if (hasFailed(view)) {
@@ -42,6 +60,7 @@ export async function awaitReady(
     timeoutMs,
     everyMs: 250,
     interrupt: io.interrupt,
+    hasMoved,
   }).catch((thrown: unknown) => {
     progress.clear()
     throw thrown
@@ -55,4 +74,6 @@ const failureIn = (view: DeploymentView): string | null =>
   /^(.+); next try in /.exec(reasonOf(view))?.[1] ?? null
 
 const hasFailed = (view: DeploymentView): boolean =>
-  stateOf(view) === 'failed' || view.failures >= attemptsMax
+  view.preparation?.error
+    ? view.preparation.error.failures >= attemptsMax
+    : stateOf(view) === 'failed' || view.failures >= attemptsMax

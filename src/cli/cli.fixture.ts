@@ -149,6 +149,7 @@ export function deploymentOf(
     updated: replicas.filter(({ state }) => (state ?? 'ready') === 'ready').length,
     failures: 0,
     rollout: null,
+    preparation: null,
     warnings: [],
     status,
     ...more,

@@ -40,7 +40,7 @@ export interface ControlClient {
   status(): Promise<StatusView>
   deployments(): Promise<readonly DeploymentView[]>
   deployment(name: string): Promise<DeploymentView>
-  /** Creates it, or replaces what is there under that name. */
+  /** Creates it, or replaces what is there under that name; where nothing differs what failed is tried again now. */
   putDeployment(spec: DeploymentSpec, why?: string): Promise<DeploymentView>
   /** Newest first. */
   history(name: string): Promise<readonly RevisionView[]>
@@ -107,7 +107,7 @@ export function createControlClient(options: ControlOptions): ControlClient {
     deployments: async () => (await ask(deploymentList, 'GET', '/deployments')).deployments,
     deployment: (name) => ask(deploymentView, 'GET', named('deployments', name)),
     putDeployment: (spec, why) => {
-      const query = why === undefined ? '' : `?why=${encodeURIComponent(why)}`
+      const query = `?retry=true${why === undefined ? '' : `&why=${encodeURIComponent(why)}`}`
       return ask(deploymentView, 'PUT', named('deployments', spec.name) + query, spec)
     },
     history: async (name) =>

@@ -6,11 +6,12 @@ import { formatTable } from './table.ts'
 export type DeploymentState = 'ready' | 'updating' | 'starting' | 'degraded' | 'failed' | 'stopped'
 
 /** One word for a deployment. `updating`: an older spec serves; `degraded`: fewer replicas than desired do. */
-export function stateOf({ spec, replicas, updated }: DeploymentView): DeploymentState {
+export function stateOf({ spec, replicas, updated, preparation }: DeploymentView): DeploymentState {
   const ready = readyOf(replicas)
   if (spec.replicas === 0) return 'stopped'
   if (ready >= spec.replicas) return updated >= spec.replicas ? 'ready' : 'updating'
   if (ready > 0) return 'degraded'
+  if (preparation?.error) return 'failed'
   const current = replicas.filter(({ state }) => state !== 'draining' && state !== 'stopped')
   return current.some(({ state }) => state === 'failed') ? 'failed' : 'starting'
 }

@@ -5,12 +5,19 @@ import { AppError } from '../core/errors.ts'
 export async function poll<T>(
   what: string,
   look: () => Promise<T | undefined>,
-  options: { timeoutMs: number; everyMs: number; interrupt: AbortSignal },
+  options: {
+    timeoutMs: number
+    everyMs: number
+    interrupt: AbortSignal
+    /** Asked after each look: the wait begins anew. */
+    hasMoved?: () => boolean
+  },
 ): Promise<T> {
-  const deadlineMs = performance.now() + options.timeoutMs
+  let deadlineMs = performance.now() + options.timeoutMs
   for (;;) {
     const found = await look()
     if (found !== undefined) return found
+    if (options.hasMoved?.()) deadlineMs = performance.now() + options.timeoutMs
     if (performance.now() >= deadlineMs)
       throw new AppError('cli/timeout', { message: `gave up waiting until ${what}` })
     await pause(options.everyMs, options.interrupt)

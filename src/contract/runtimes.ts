@@ -108,7 +108,12 @@ const kubernetes = z.strictObject({
   address: z.enum(['service', 'pod', 'node']).default('service'),
   /** Where engines find and keep models: a claim that many nodes may mount, or else a directory of each node. */
   models: z
-    .strictObject({ claim: z.string().optional(), hostPath: z.string().startsWith('/').optional() })
+    .strictObject({
+      claim: z.string().optional(),
+      hostPath: z.string().startsWith('/').optional(),
+      /** Baleen's own models directory is that volume, under the same path: what it fetches is there for engines. */
+      shared: z.boolean().optional(),
+    })
     .prefault({}),
   /** A local queue of Kueue that admits replicas. */
   queue: z.string().min(1).max(63).optional(),

@@ -31,3 +31,13 @@ export interface DeviceReading {
   readonly temperatureC: number | null
   readonly powerW: number | null
 }
+
+/** Memory that may be taken without anybody using the device: drivers and displays. */
+const foreignShare = 0.1
+
+/** Something that Baleen did not start uses it, where no replica of ours does. */
+export const isInUse = ({
+  memoryBytes,
+  freeMemoryBytes,
+}: Pick<Device, 'memoryBytes' | 'freeMemoryBytes'>): boolean =>
+  freeMemoryBytes < memoryBytes * (1 - foreignShare)

@@ -157,6 +157,10 @@ export const catalogue = {
     'Install one of them, name it under `engines:` in the config, take a --runtime with containers, or rehearse with --engine simulated.',
   ),
 
+  'deployment/no-room': conflict(
+    'Stop or scale down what holds devices, name other --hardware, or rehearse with --engine simulated.',
+  ),
+
   'deployment/failed': broken('`baleen logs NAME` shows what its engine said.'),
 
   'model/not-found': missing(
@@ -180,6 +184,10 @@ export const catalogue = {
     status: 403,
   },
   'model/busy': conflict('Wait for the other process that fetches this model, or end it.'),
+  'model/no-room': {
+    ...unavailable('Raise models.maxSize, or delete deployments whose models fill it.'),
+    status: 507,
+  },
   'model/name-taken': conflict('Choose another --name, or `baleen model remove` the old one.'),
   'model/bad-file': bad('The file is not what its name says, or it is cut short: fetch it again.'),
 

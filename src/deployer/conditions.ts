@@ -1,4 +1,4 @@
-import type { DeploymentSpec } from '../contract/deployment.ts'
+import type { DeploymentSpec, PreparationView } from '../contract/deployment.ts'
 import type { Clock } from '../core/clock.ts'
 import { toAppError } from '../core/errors.ts'
 import type { Engine } from '../engines/engine.ts'
@@ -9,6 +9,7 @@ import { replicasOf } from './policy/idle.ts'
 import { splitOf, type Progress } from './policy/rollout/advance.ts'
 import type { DeploymentCondition } from './policy/status.ts'
 import type { Preparations } from './preparation.ts'
+import { checkTask, preparationViewOf, refusedView } from './preparation-view.ts'
 import type { ReplicaSet } from './replica-set.ts'
 
 /** A deployment as the store has it. */
@@ -57,10 +58,18 @@ export interface Conditions {
   setProgress(name: string, progress: string): void
 }
 
+interface Prepared {
+  readonly launch: Launch | null
+  /** What keeps it from being started. Null: nothing. */
+  readonly preparation: PreparationView | null
+}
+
 export interface ConditionsDeps {
   /** Throws `engine/unknown`. */
   engineOf(spec: DeploymentSpec): Engine
   readonly preparations: Preparations
+  /** Its replicas find files of this machine. */
+  runsHere(spec: DeploymentSpec): boolean
   readonly set: ReplicaSet
   readonly activities: Pick<Activities, 'isAsleep'>
   /** By deployment: why another replica finds no place. */
@@ -84,23 +93,24 @@ export function createConditions(deps: ConditionsDeps): Conditions {
     return launch
   }
 
-  const prepared = (spec: DeploymentSpec): { launch: Launch | null; reason: string | null } => {
+  const prepared = (spec: DeploymentSpec): Prepared => {
     try {
-      if (deps.engineOf(spec).takes === 'reference')
-        return { launch: launchAt(spec, referenceOf(spec.model)), reason: null }
-      const preparation = preparations.of(spec.model)
-      return preparation.state === 'ready'
-        ? { launch: launchAt(spec, preparation.path), reason: null }
-        : { launch: null, reason: preparation.reason }
+      if (deps.engineOf(spec).takes === 'reference' || !deps.runsHere(spec))
+        return { launch: launchAt(spec, referenceOf(spec.model)), preparation: null }
+      const found = preparations.of(spec.model)
+      if (found.state !== 'ready')
+        return { launch: null, preparation: preparationViewOf(found, clock.monotonicMs()) }
+      checkTask(spec, found.task)
+      return { launch: launchAt(spec, found.path), preparation: null }
     } catch (thrown) {
-      return { launch: null, reason: toAppError(thrown).message }
+      return { launch: null, preparation: refusedView(toAppError(thrown)) }
     }
   }
 
   const launchesOf = ({ spec, rollout }: Wanted, isAsleep: boolean) => {
-    if (spec.replicas === 0 || isAsleep) return { launch: null, previous: null, reason: null }
-    const { launch, reason } = prepared(spec)
-    return { launch, reason, previous: rollout?.from ? prepared(rollout.from.spec).launch : null }
+    if (spec.replicas === 0 || isAsleep) return { launch: null, previous: null, preparation: null }
+    const previous = rollout?.from ? prepared(rollout.from.spec).launch : null
+    return { ...prepared(spec), previous }
   }
 
   const look = (): readonly Known[] => {
@@ -108,7 +118,7 @@ export function createConditions(deps: ConditionsDeps): Conditions {
     return wanted.map((one): Known => {
       const { spec, revision, rollout } = one
       const isAsleep = deps.activities.isAsleep(spec.name)
-      const { launch, previous, reason } = launchesOf(one, isAsleep)
+      const { launch, previous, preparation } = launchesOf(one, isAsleep)
       const count = replicasOf(spec, isAsleep)
       const specHash = launch?.specHash ?? null
       const deployment = {
@@ -121,7 +131,7 @@ export function createConditions(deps: ConditionsDeps): Conditions {
           specHash: previous.specHash,
           revision: rollout?.from?.revision ?? 0,
         },
-        split: previous ? splitOf(spec.rollout, count, rollout) : null,
+        split: launch && previous ? splitOf(spec.rollout, count, rollout) : null,
         surge: spec.rollout.surge,
         unavailable: spec.rollout.unavailable,
       }
@@ -129,7 +139,7 @@ export function createConditions(deps: ConditionsDeps): Conditions {
         deployment,
         replicas: set.of(spec.name),
         restarts: set.restarts.get(restartKey(spec.name, specHash ?? '')),
-        preparation: reason,
+        preparation,
         noRoom: deps.noRoom.get(spec.name) ?? null,
         progress: rollout ? (progress.get(spec.name) ?? null) : null,
         isAsleep,
@@ -144,6 +154,11 @@ export function createConditions(deps: ConditionsDeps): Conditions {
       wanted = next
       byName = new Map(next.map((one) => [one.spec.name, one]))
       for (const name of progress.keys()) if (!byName.has(name)) progress.delete(name)
+      const specs = next.flatMap(({ spec, rollout }) => [
+        spec,
+        ...(rollout?.from ? [rollout.from.spec] : []),
+      ])
+      preparations.keepOnly(specs.map(({ model }) => model))
     },
     wanted: () => wanted,
     look,

@@ -73,11 +73,13 @@ function open(
     },
     createPreparations: (onChange) =>
       createPreparations({
-        source: options.source ?? (async (model) => `/models/${model}`),
+        source:
+          options.source ?? (async (model) => ({ path: `/models/${model}`, task: 'generate' })),
         clock: systemClock,
         log: silentLog,
         onChange,
       }),
+    runsHere: () => true,
     probe: async (_, url) => {
       const replica = [...runtime.running.values()].find((one) => one.url === url)
       if (!replica) return null
@@ -299,28 +301,73 @@ describe('deployer', () => {
     const source: ModelSource = async (model, { onProgress }) => {
       attempts++
       if (attempts === 1) {
-        onProgress('preparing the model, 40 %')
+        onProgress('fetching the model, 40 %', { doneBytes: 4, totalBytes: 10 })
         await gate.promise
-        throw new AppError('machine/disk-full', { message: 'no space left' })
+        throw new AppError('model/download-failed', { message: 'no answer' })
       }
-      return `/models/${model}`
+      return { path: `/models/${model}`, task: 'generate' }
     }
     const { deployer, snapshots, readyIds } = open([wantedOf('ant')], { source })
     await deployer.start()
     const reason = () => snapshots.at(-1)?.[0]?.targets[0]?.reason
-    await expect.poll(reason, wait).toBe('preparing the model, 40 %')
-    expect(deployer.deployments()[0]?.status).toBe('0 of 1 ready: preparing the model, 40 %')
+    await expect.poll(reason, wait).toBe('fetching the model, 40 %')
+    expect(deployer.deployments()[0]).toMatchObject({
+      status: '0 of 1 ready: fetching the model, 40 %',
+      preparation: { doneBytes: 4, totalBytes: 10, error: null },
+    })
     gate.resolve()
-    await expect.poll(reason, wait).toBe('the model is not available: no space left')
+    await expect
+      .poll(reason, wait)
+      .toMatch(/^model\/download-failed: no answer\. .+; next try in 2s$/)
+    expect(deployer.deployments()[0]?.preparation?.error).toMatchObject({
+      code: 'model/download-failed',
+      isLasting: false,
+      failures: 1,
+    })
     await expect.poll(() => readyIds(), wait).toHaveLength(1)
     expect(attempts).toBe(2)
+  })
+
+  it('gives up a model that nobody wants any more, and tries one again at once when asked to', async () => {
+    const asked: string[] = []
+    const stopped: string[] = []
+    const source: ModelSource = async (model, { signal }) => {
+      asked.push(model)
+      if (model === 'wrong') throw new AppError('model/not-found', { message: 'there is none' })
+      await new Promise((resolve) => signal.addEventListener('abort', resolve))
+      stopped.push(model)
+      throw signal.reason
+    }
+    const wanted = [wantedOf('ant', { model: 'large' }), wantedOf('bee', { model: 'wrong' })]
+    const { deployer } = open(wanted, { source })
+    await deployer.start()
+    await expect.poll(() => asked, wait).toEqual(['large', 'wrong'])
+    deployer.setWanted(wanted.slice(1))
+    await expect.poll(() => stopped, wait).toEqual(['large'])
+    const bee = () => deployer.deployments()[0]
+    expect(bee()?.preparation?.error).toMatchObject({ code: 'model/not-found', isLasting: true })
+    expect(bee()?.status).toContain('next try in 5m')
+    deployer.retry('bee')
+    await expect.poll(() => asked, wait).toEqual(['large', 'wrong', 'wrong'])
+  })
+
+  it('does not give text to be written to a model that makes embeddings', async () => {
+    const source: ModelSource = async () => ({ path: '/models/e.gguf', task: 'embed' })
+    const { deployer, readyIds } = open([wantedOf('ant'), wantedOf('bee', { task: 'embed' })], {
+      source,
+    })
+    await deployer.start()
+    await expect.poll(() => readyIds('bee'), wait).toHaveLength(1)
+    expect(deployer.deployments()[0]?.preparation?.error?.code).toBe('request/invalid')
   })
 
   it('says so when an engine is unknown, and goes on with the others', async () => {
     const { deployer, readyIds } = open([wantedOf('bee', { engine: 'none' }), wantedOf('ant')])
     await deployer.start()
     await expect.poll(() => readyIds(), wait).toHaveLength(1)
-    expect(deployer.deployments()[0]?.status).toBe('0 of 1 ready: no engine "none"')
+    expect(deployer.deployments()[0]?.status).toContain(
+      '0 of 1 ready: engine/unknown: no engine "none"',
+    )
   })
 
   it('ends everything in order when told to', async () => {

@@ -29,6 +29,8 @@ export interface DeployerDeps {
   /** Throws `engine/unknown`. */
   engineOf(spec: DeploymentSpec): Engine
   createPreparations(onChange: () => void): Preparations
+  /** Its replicas find files of this machine: Baleen brings the model. */
+  runsHere(spec: DeploymentSpec): boolean
   readonly probe: Probe
   readonly warm: Warm
   readonly readMetrics: ReadMetrics
@@ -79,6 +81,8 @@ export interface Deployer {
   /** A request has ended: it tells how its revision does, and that the model is in use. */
   noteClosed(request: JournalClose): void
   wake(route: string): void
+  /** Whatever kept it from running may be mended: what failed is tried now. */
+  retry(deployment: string): void
   deployments(): readonly DeploymentView[]
   replicas(): readonly ReplicaView[]
   nodes(): readonly Node[]
@@ -171,6 +175,13 @@ export function createDeployer(deps: DeployerDeps): Deployer {
     },
     wake(route) {
       if (activities.wake(route)) wake()
+    },
+    retry(name) {
+      const spec = conditions.specOf(name)
+      if (!spec) return
+      preparations.retry(spec.model)
+      set.forgive(name)
+      wake()
     },
     deployments: () => conditions.look().map((one) => deploymentViewOf(one, loadOfReplica)),
     replicas: () =>

@@ -1,5 +1,5 @@
 import type { Clock } from '../core/clock.ts'
-import { playedVendor } from '../core/device.ts'
+import { isInUse, playedVendor, type Device } from '../core/device.ts'
 import { toAppError } from '../core/errors.ts'
 import type { Log } from '../core/log.ts'
 import type { AcceleratorRequest, Node } from '../core/node.ts'
@@ -29,8 +29,6 @@ export interface Nodes {
   all(): readonly Node[]
 }
 
-/** Somebody else uses a device of which this share is taken although no replica of ours is on it. */
-const foreignShare = 0.1
 /** Nothing is started on a node that is back until what went on there unseen must have been listed. */
 const returnMs = 5000
 
@@ -90,8 +88,8 @@ export function createNodes(deps: {
 
   /** Those that are sound and that nobody else uses. */
   const devicesOf = (node: Node, held: ReadonlySet<string>): PlaceNode['devices'] => {
-    const isFine = ({ fault, id, memoryBytes, freeMemoryBytes }: Node['devices'][number]) =>
-      fault === null && (freeMemoryBytes >= memoryBytes * (1 - foreignShare) || held.has(id))
+    const isFine = (device: Device): boolean =>
+      device.fault === null && (!isInUse(device) || held.has(device.id))
     const { devices } = traitsOf(node)
     if (node.devices.every(isFine)) return devices
     return devices.filter((_, at) => isFine(node.devices[at]!))

@@ -1,35 +1,20 @@
-import type { Clock } from '../core/clock.ts'
 import { toAppError } from '../core/errors.ts'
 import { anywhere, type AcceleratorRequest, type Assignment } from '../core/node.ts'
-import type { Log } from '../core/log.ts'
 import type { EndedReplica, RunningReplica, Runtime } from '../runtimes/runtime.ts'
 import type { Launch } from './launch.ts'
 import { createRoster } from './roster.ts'
 import { afterFailure, restartKey, type Restarts } from './policy/back-off.ts'
-import {
-  firstSeen,
-  withProbe,
-  withWaiting,
-  type ProbeAnswer,
-  type Replica,
-} from './policy/replica.ts'
+import { firstSeen, withWaiting, type Replica } from './policy/replica.ts'
+import { createProber, type ProberDeps } from './prober.ts'
 
-export interface ReplicaSetDeps {
+export interface ReplicaSetDeps extends Omit<ProberDeps, 'roster'> {
   readonly runtime: Runtime
-  readonly clock: Clock
-  readonly log: Log
   createSuffix(): string
-  /** Null: no answer in time. */
-  probe(replica: Replica, timeoutMs: number): Promise<ProbeAnswer | null>
-  /** Makes it bring a real token. Null: it did; else why not. */
-  warm(replica: Replica): Promise<string | null>
   /** For a stop of a replica whose launch is no longer known. */
   drainMsOf(deployment: string): number
   /** Why its engine ended, where its log tells. */
   explain(deployment: string, ended: EndedReplica): string | null
   onFailure(deployment: string): void
-  /** Something is different from what was last looked at. */
-  onChange(): void
 }
 
 export interface StartWish {
@@ -66,6 +51,8 @@ export interface ReplicaSet {
   /** Takes it out of the snapshot. */
   leave(id: string, reason: string): void
   stop(id: string, reason: string, isFailure: boolean): void
+  /** Its failures are forgotten: the next start is due now. */
+  forgive(deployment: string): void
   /** Compares with what the runtime sees: adopts what is unknown, gives up what is gone. */
   observe(): Promise<void>
   /** Asks all that are due. */
@@ -73,14 +60,9 @@ export interface ReplicaSet {
   stopAll(isMeant: (replica: Replica) => boolean): Promise<void>
 }
 
-const probeTimeoutMs = 5000
-/** A replica that is ready is asked less often than one that is waited for. */
-const readyProbeMs = 1000
 /** A broken replica has nothing to finish. */
 const brokenGraceMs = 2000
 const endedMax = 1000
-/** Times that a replica may fail to bring its first token. */
-const warmTriesMax = 3
 
 export function createReplicaSet(deps: ReplicaSetDeps): ReplicaSet {
   const { runtime, clock, log } = deps
@@ -92,9 +74,7 @@ export function createReplicaSet(deps: ReplicaSetDeps): ReplicaSet {
   const ended = new Map<string, string>()
   /** The start or stop under way of each replica: they follow each other. */
   const operations = new Map<string, Promise<void>>()
-  const probing = new Set<string>()
-  const probedAtMs = new Map<string, number>()
-  const coldTries = new Map<string, number>()
+  const prober = createProber({ ...deps, roster })
   let isObserving = false
 
   const change = (id: string, changes: Partial<Replica>): void => {
@@ -105,8 +85,7 @@ export function createReplicaSet(deps: ReplicaSetDeps): ReplicaSet {
     const replica = replicas.get(id)
     if (replica) lastEnded.set(replica.deployment, id)
     roster.remove(id)
-    probedAtMs.delete(id)
-    coldTries.delete(id)
+    prober.forget(id)
     ended.set(id, replica?.specHash ?? '')
     if (ended.size > endedMax) for (const oldest of ended.keys().take(1)) ended.delete(oldest)
   }
@@ -235,6 +214,10 @@ export function createReplicaSet(deps: ReplicaSetDeps): ReplicaSet {
       const graceMs = isFailure ? brokenGraceMs : deps.drainMsOf(replica.deployment)
       void operate(id, () => stop(id, graceMs))
     },
+    forgive(deployment) {
+      for (const [key, { specHash }] of restarts)
+        if (key === restartKey(deployment, specHash)) restarts.delete(key)
+    },
     async observe() {
       if (isObserving) return
       isObserving = true
@@ -263,14 +246,7 @@ export function createReplicaSet(deps: ReplicaSetDeps): ReplicaSet {
         isObserving = false
       }
     },
-    async probe(timeoutMs = probeTimeoutMs) {
-      await Promise.all(
-        set
-          .all()
-          .filter(isDue)
-          .map((replica) => probe(replica, timeoutMs)),
-      )
-    },
+    probe: (timeoutMs) => prober.probe(timeoutMs),
     async stopAll(isMeant) {
       const all = set.all().filter(isMeant)
       for (const { id, deployment } of all)
@@ -298,43 +274,6 @@ export function createReplicaSet(deps: ReplicaSetDeps): ReplicaSet {
     if (now === replica) return
     roster.put(now)
     deps.onChange()
-  }
-
-  function isDue({ id, phase, url, health, waiting }: Replica): boolean {
-    const sinceMs = clock.monotonicMs() - (probedAtMs.get(id) ?? -Infinity)
-    const isPatient = health === 'ready' && sinceMs < readyProbeMs
-    const canAnswer = url !== '' && waiting === null
-    return phase === 'serving' && canAnswer && !probing.has(id) && !isPatient
-  }
-
-  async function probe(replica: Replica, timeoutMs: number): Promise<void> {
-    const { id } = replica
-    probing.add(id)
-    probedAtMs.set(id, clock.monotonicMs())
-    const said = await deps.probe(replica, timeoutMs)
-    const answer = await warmed(replica, said)
-    probing.delete(id)
-    const now = replicas.get(id)
-    if (now?.phase !== 'serving') return
-    const isWarm = answer?.state === 'ready' || (now.isWarm ?? false)
-    const probed = { ...withProbe(now, answer, clock.monotonicMs()), isWarm }
-    roster.put(probed)
-    if (probed.health === now.health) return
-    log.info({ replica: id, health: probed.health, reason: probed.reason }, 'changed')
-    deps.onChange()
-  }
-
-  /** One that says it is ready has to show it before it gets any traffic. One that was found so has shown it before. */
-  async function warmed(replica: Replica, said: ProbeAnswer | null): Promise<ProbeAnswer | null> {
-    const { id, isWarm } = replica
-    if (said?.state !== 'ready' || isWarm !== false) return said
-    change(id, { reason: 'warming up' })
-    const fault = await deps.warm(replica)
-    if (fault === null) return said
-    const tries = (coldTries.get(id) ?? 0) + 1
-    coldTries.set(id, tries)
-    const reason = `brings no token: ${fault}`
-    return { state: tries < warmTriesMax ? 'loading' : 'failed', reason }
   }
 }
 

@@ -61,6 +61,10 @@ export interface OciReference {
   readonly file: string | null
 }
 
+/** It names a place outside of this machine. */
+export const isFetchable = ({ kind }: ModelReference): boolean =>
+  kind !== 'bundled' && kind !== 'name' && kind !== 'path'
+
 const referenceMax = 1024
 
 /** Errors: model/bad-reference. */

@@ -2,10 +2,12 @@ import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { engines, findEngine } from '../engines/index.ts'
 import { simulationOf } from '../engines/simulated/simulated.ts'
-import { checkModel, createModelSource } from './control/model-source.ts'
+import { checkModel, checkModelElsewhere, createModelSource } from './control/model-source.ts'
+import { runsHere } from './control/runs-here.ts'
 import { simulatedScenario } from './simulated/step-model.ts'
 import { runControl } from './control/run-control.ts'
 import { engineEnvironment, readBoot, readEnvironment } from './environment.ts'
+import { pullSettings } from './pull-settings.ts'
 
 /** Entry of the control process: the supervisor starts it, talks to it over IPC and ends it. */
 
@@ -20,10 +22,18 @@ await runControl(boot, () => ({
   environment: engineEnvironment(),
   engines,
   findEngine,
-  modelSource: createModelSource(models),
+  createModelSource: (log) =>
+    createModelSource({
+      directory: models,
+      bytesMax: boot.config.models.maxSize,
+      settings: () => pullSettings(readEnvironment()),
+      log,
+    }),
   checkModel: async (spec) => {
     if (spec.engine === 'simulated')
       simulatedScenario(simulationOf({ deployment: spec, host: '', port: 0 }))
-    else if (findEngine(spec.engine).takes === 'file') await checkModel(spec, models)
+    else if (findEngine(spec.engine).takes === 'reference') return
+    else if (runsHere(spec, boot.config.runtimes)) await checkModel(spec, models)
+    else checkModelElsewhere(spec)
   },
 }))

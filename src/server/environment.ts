@@ -1,3 +1,4 @@
+import { join } from 'node:path'
 import { bootVariable, dataVariable, roleVariable, type Boot } from '../contract/boot.ts'
 import { compileCacheDirectory, compileCacheVariable } from './compile-cache.ts'
 
@@ -22,6 +23,8 @@ export interface Environment {
   /** `HF_ENDPOINT`, `HF_TOKEN`: the model hub. */
   readonly hubEndpoint: string | undefined
   readonly hubToken: string | undefined
+  /** `HF_TOKEN_PATH`, else `token` in `HF_HOME`: where `hf auth login` keeps one. */
+  readonly hubTokenPath: string
   /** `AWS_…`: an S3 store, by the names that AWS's own tools read. */
   readonly aws: Variables
   /** `DOCKER_CONFIG`: where logins of registries are kept. */
@@ -46,8 +49,10 @@ const awsVariables = [
 /** An empty variable counts as unset. */
 export function readEnvironment(variables: Variables = process.env): Environment {
   const read = (name: string): string | undefined => variables[name] || undefined
+  const home = read('HOME') ?? read('USERPROFILE') ?? '.'
+  const hubHome = read('HF_HOME') ?? join(home, '.cache', 'huggingface')
   return {
-    home: read('HOME') ?? read('USERPROFILE') ?? '.',
+    home,
     data: read(dataVariable),
     config: read('BALEEN_CONFIG'),
     url: read('BALEEN_URL'),
@@ -58,6 +63,7 @@ export function readEnvironment(variables: Variables = process.env): Environment
     databaseUrl: read('DATABASE_URL'),
     hubEndpoint: read('HF_ENDPOINT'),
     hubToken: read('HF_TOKEN'),
+    hubTokenPath: read('HF_TOKEN_PATH') ?? join(hubHome, 'token'),
     aws: Object.fromEntries(awsVariables.map((name) => [name, read(name)])),
     dockerConfig: read('DOCKER_CONFIG'),
     xdgDataHome: read('XDG_DATA_HOME'),

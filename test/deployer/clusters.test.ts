@@ -57,9 +57,12 @@ async function open(...specs: object[]) {
   const deployer = createDeployer({
     runtime,
     engineOf: () => testEngine,
+    runsHere: () => true,
     createPreparations: () => ({
-      of: (model) => ({ state: 'ready', path: model }),
+      of: (model) => ({ state: 'ready', path: model, task: 'generate' }),
+      keepOnly: () => {},
       recheck: () => {},
+      retry: () => {},
       close: () => {},
     }),
     probe: async (_, url) => {

@@ -55,9 +55,12 @@ export async function createWorld(seed: number): Promise<World> {
     return createDeployer({
       runtime: machines.openRuntime(),
       engineOf: () => testEngine,
+      runsHere: () => true,
       createPreparations: () => ({
-        of: (model) => ({ state: 'ready', path: model }),
+        of: (model) => ({ state: 'ready', path: model, task: 'generate' }),
+        keepOnly: () => {},
         recheck: () => {},
+        retry: () => {},
         close: () => {},
       }),
       async probe(_, url) {

@@ -10,13 +10,15 @@ import type { ConfigInput } from '../../src/contract/config.ts'
 
 export const root = join(import.meta.dirname, '../..')
 /** Shared by all runs, so that the bundled models are converted once. */
-const modelsDirectory = join(root, 'node_modules/.cache/baleen/models')
+export const modelsDirectory = join(root, 'node_modules/.cache/baleen/models')
 
 export interface ServeOptions {
   readonly config?: ConfigInput
   /** Start again on what an earlier run left. */
   readonly dataDirectory?: string
   readonly port?: number
+  /** Beside this process's own. */
+  readonly environment?: Readonly<Record<string, string>>
 }
 
 export interface Ran {
@@ -57,13 +59,16 @@ export async function serve(options: ServeOptions = {}): Promise<Serving> {
     ...options.config,
     gateway: { port, ...options.config?.gateway },
     control: { port: 0 },
-    models: { directory: modelsDirectory },
+    models: { directory: modelsDirectory, ...options.config?.models },
   }
   writeFileSync(configFile, stringify(config))
   const supervisor = spawn(
     process.execPath,
     [join(root, 'src/main.ts'), 'serve', '--data', dataDirectory, '--config', configFile],
-    { stdio: ['ignore', 'pipe', 'pipe'] },
+    {
+      stdio: ['ignore', 'pipe', 'pipe'],
+      env: { ...process.env, ...options.environment },
+    },
   )
   let seen = ''
   supervisor.stdout.on('data', (chunk: Buffer) => (seen += chunk.toString()))

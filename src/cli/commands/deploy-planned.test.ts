@@ -15,6 +15,7 @@ beforeAll(async () => {
   control = await startFakeControl()
   control.routes.set('GET /api/v1/nodes', () => ({ nodes: [] }))
   control.routes.set('GET /api/v1/engines', () => ({ engines: [] }))
+  control.routes.set('GET /api/v1/deployments', () => ({ deployments: [] }))
   control.routes.set('PUT /api/v1/deployments/llama-3-1-8b', (_, body) => {
     put.push(body as DeploymentSpec)
     return deploymentOf(body as DeploymentSpec, [{}], '1 of 1 ready')
@@ -112,9 +113,17 @@ describe('deploy --slo', () => {
         vendor: 'nvidia',
         model: 'NVIDIA L40S',
         memoryBytes: 48e9,
+        state: 'free',
         replicas: [],
       }))
-    const common = { runtime: 'process', zone: null, state: 'ready', reason: '', isSpot: false }
+    const common = {
+      runtime: 'process',
+      kind: 'process',
+      zone: null,
+      state: 'ready',
+      reason: '',
+      isSpot: false,
+    }
     const nodes = ['a', 'b'].map((name) => {
       return { ...common, name, pricePerHourUsd: null, replicas: [], devices: devices(name) }
     })
@@ -135,7 +144,7 @@ describe('deploy --slo', () => {
     const beyond = await large('tpot.p95=24ms', '0.1')
     expect(beyond.code).toBe(5)
     expect(beyond.stderr).toMatch(
-      /no node has more than 2 of these devices; nearest: vllm .* tp2 .*×2 on 4 × L40S/,
+      /no node has more than 2 × L40S free; nearest: vllm .* tp2 .*×2 on 4 × L40S/,
     )
     control.routes.set('GET /api/v1/nodes', () => ({ nodes: [] }))
     control.routes.set('GET /api/v1/engines', () => ({ engines: [] }))

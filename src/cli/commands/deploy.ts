@@ -14,9 +14,10 @@ export const deploy = defineCommand({
   name: 'deploy',
   summary: 'Run a model, or change how it runs',
   details:
-    'Creates the deployment, or replaces the one of that name, and waits until it is ready. With --slo it plans first: the engine among those installed, devices, layout and settings that keep it, shown and asked about before anything starts; where the --hardware is not there, the engine `simulated` plays it. Exit code 5: it does not get ready, no plan keeps the SLO, or you said no.',
+    'Creates the deployment, or replaces the one of that name, and waits until it is ready. A model that is not here is fetched first; where the deployment is there already and something kept it from running, it is tried again at once. With --slo it plans first: the engine among those installed, devices, layout and settings that keep it, shown and asked about before anything starts; where the --hardware is not there, the engine `simulated` plays it. Exit code 5: it does not get ready, no plan keeps the SLO, or you said no.',
   examples: [
     'deploy bundled:minimind2-small',
+    'deploy hf:ORG/REPO:Q4_K_M',
     'deploy tinyllama --replicas 2 --set contextTokens=2048',
     'deploy ./model.gguf --name mine --route team/mine',
     'deploy llama-3.1-70b --hardware h100:8 --slo ttft.p95=500ms,tpot.p95=50ms --rate 4/s',
@@ -26,7 +27,8 @@ export const deploy = defineCommand({
   positionals: [
     {
       name: 'model',
-      summary: '`bundled:NAME`, a GGUF file, or a name of `baleen model list`',
+      summary:
+        '`bundled:NAME`, a GGUF file, a name of `baleen model list`, or where to fetch it: hf:ORG/REPO, s3://…, oci://…, a URL, npm:PACKAGE',
       isOptional: true,
       completes: 'model-or-file',
     },
@@ -98,10 +100,17 @@ export const deploy = defineCommand({
     if (isPlanned) {
       const { planDeployment } = await import('../deploy/plan-deployment.ts')
       planned = await planDeployment(path, flags, control, io, output)
-      const question = `Deploy ${deploymentText(planned.spec)}?`
+      const question = questionOf(planned)
       if (!flags.yes && !(await confirm(question, io))) return exitCodes.negative.code
     }
-    const specs = planned ? [planned.spec] : described
+    const specs = planned?.specs ?? described
+    const endOutdated = async (): Promise<void> => {
+      for (const name of planned?.outdated ?? []) {
+        await control.removeDeployment(name)
+        output.note(`${name} of the plan before ends: it has no part in this one.`)
+      }
+    }
+    if (planned?.endsFirst) await endOutdated()
     const progress = createProgress(io, output)
     const deployed: DeploymentView[] = []
     for (const spec of specs) {
@@ -115,14 +124,38 @@ export const deploy = defineCommand({
       : await Promise.all(
           specs.map(({ name }) => awaitReady(control, name, progress, io, timeoutMs)),
         )
+    if (planned?.endsFirst === false) await endOutdated()
     for (const { spec, warnings } of ready)
       for (const warning of warnings) output.note(`${spec.name}: not honoured: ${warning}`)
     const shown = flags.file === undefined ? ready[0] : ready
     if (output.json)
-      output.data(planned ? { plan: planned.report, deployment: shown } : shown, () => '')
+      output.data(
+        planned ? { plan: planned.report, deployment: ready[0], deployments: ready } : shown,
+        () => '',
+      )
     return exitCodes.ok.code
   },
 })
+
+function questionOf({ specs, outdated, endsFirst }: Planned): string {
+  const shares = specs.length > 1
+  const total = specs.reduce((sum, { weight }) => sum + weight, 0)
+  const texts = specs.map((spec) => {
+    const share = shares ? ` (${Math.round((spec.weight / total) * 100)} % of the requests)` : ''
+    return `${deploymentText(spec)}${share}`
+  })
+  const missing = specs.flatMap(({ name, replicas, rollout }) =>
+    rollout.unavailable > 0
+      ? `${rollout.unavailable} of ${replicas} replicas of ${name} are missing meanwhile, as no devices are free beside those in use`
+      : [],
+  )
+  const ends =
+    outdated.length === 0
+      ? []
+      : `${outdated.join(', ')} ${endsFirst ? 'ends before, for its devices' : 'ends then'}`
+  const notes = [...missing, ...[ends].flat()].map((text) => `${text}. `)
+  return `${notes.join('')}Deploy ${texts.join(' and ')}?`
+}
 
 /** "llama as 4 × vllm on H100-SXM-80GB:2". */
 const deploymentText = ({ name, replicas, engine, hardware }: DeploymentSpec): string =>

@@ -59,29 +59,28 @@ interface PruneOptions {
   readonly maxSize: number
   readonly isDry?: boolean | undefined
   readonly isOffline?: boolean | undefined
-  /** Names that stay whatever deployments say. */
-  readonly keep?: readonly string[]
 }
 
 type PlaceFlags = Partial<FlagValues<typeof connectionFlags>>
 
 /** Deletes what is beyond the limit. Throws `cli/unreachable` where nobody can say what is in use. */
-export async function pruneModels(
+async function pruneModels(
   flags: PlaceFlags,
   io: Io,
-  { maxSize, isDry, isOffline, keep = [] }: PruneOptions,
+  { maxSize, isDry, isOffline }: PruneOptions,
 ): Promise<PrunePlan> {
   const { listModels, meantEntries } = await import('../../models/library.ts')
   const { cachedModels, planPrune, prune } = await import('../../models/prune.ts')
   const directory = await modelsDirectory(flags as never, io)
   const wanted = isOffline ? [] : await referencesInUse(flags, io)
   const used = meantEntries(wanted, await listModels(directory)).map(({ name }) => name)
-  const plan = planPrune(await cachedModels(directory), new Set([...used, ...keep]), maxSize)
+  const plan = planPrune(await cachedModels(directory), new Set(used), maxSize)
   if (!isDry) await prune(plan, directory)
   return plan
 }
 
-async function referencesInUse(flags: PlaceFlags, io: Io): Promise<readonly string[]> {
+/** What deployments name, or would go back to. Throws `cli/unreachable`. */
+export async function referencesInUse(flags: PlaceFlags, io: Io): Promise<readonly string[]> {
   const client = await connect(flags as never, io)
   const models: string[] = []
   for (const { spec, rollout } of await client.deployments()) {

@@ -1,6 +1,7 @@
 import { join } from 'node:path'
 import { formatBytes } from '../../core/units.ts'
 import type { ModelEntry } from '../../models/entry.ts'
+import type { ModelLimit } from '../../models/room.ts'
 import { defineCommand, type FlagValues, type Flags } from '../command.ts'
 import { dataDirectory } from '../connection.ts'
 import { exitCodes } from '../exit-code.ts'
@@ -40,26 +41,25 @@ export const modelPull = defineCommand({
   },
   async run({ flags, positionals, io, output }) {
     const { pullModel } = await import('../../models/pull/pull.ts')
-    const { s3StoreOf } = await import('../../models/pull/s3.ts')
+    const { pullSettings } = await import('../../server/pull-settings.ts')
     const { createTransferLine } = await import('../transfer-line.ts')
     const progress = createProgress(io, output)
     const lineOf = createTransferLine(() => performance.now())
-    const { hubEndpoint, hubToken, aws, dockerConfig } = io.environment
     try {
+      const limit = await limitOf(flags, io, output)
       const entry = await pullModel(positionals.reference, await modelsDirectory(flags, io), {
         onProgress: (step) => progress.update('pull', lineOf(step), `${step.step} ${step.text}`),
+        onPruned: (name) =>
+          output.note(`${name} was deleted: models.maxSize leaves no room for both.`),
         signal: io.interrupt,
-        s3: s3StoreOf(aws),
-        ...(dockerConfig === undefined ? {} : { dockerConfig }),
-        ...(hubEndpoint === undefined ? {} : { endpoint: hubEndpoint }),
-        ...(hubToken === undefined ? {} : { token: hubToken }),
+        ...(await pullSettings(io.environment)),
+        ...(limit === undefined ? {} : { limit }),
         ...(flags.name === undefined ? {} : { name: flags.name }),
         ...(flags.sha256 === undefined ? {} : { sha256: flags.sha256 }),
       })
       progress.done('pull', `${entry.name}: ${formatBytes(entry.bytes)}, ${entry.path}`)
       output.data(entry, () => entry.name)
       output.note(`\`baleen deploy ${entry.name}\` runs it.`)
-      await keepWithin(flags, entry.name, io, output)
     } finally {
       progress.clear()
     }
@@ -180,20 +180,19 @@ export async function modelsConfig(
   return path === null ? {} : readConfigFile(path, io.environment).models
 }
 
-/** After a pull: the limit of the config, if it has one. */
-async function keepWithin(
+/** The limit of the config, if it has one and somebody can say which models are in use. */
+async function limitOf(
   flags: FlagValues<typeof placeFlags>,
-  pulled: string,
   io: Io,
   output: Output,
-): Promise<void> {
-  const { maxSize } = await modelsConfig(flags, io)
-  if (maxSize === undefined) return
-  const { pruneModels } = await import('./model-prune.ts')
+): Promise<ModelLimit | undefined> {
+  const { maxSize: bytesMax } = await modelsConfig(flags, io)
+  if (bytesMax === undefined) return undefined
+  const { referencesInUse } = await import('./model-prune.ts')
   try {
-    for (const { name } of (await pruneModels(flags, io, { maxSize, keep: [pulled] })).remove)
-      output.note(`${name} was deleted: models.maxSize is ${formatBytes(maxSize)}.`)
+    return { bytesMax, inUse: await referencesInUse(flags, io) }
   } catch (thrown) {
-    output.note(`Nothing else was deleted: ${(thrown as Error).message}. See \`model prune\`.`)
+    output.note(`Nothing is deleted for it: ${(thrown as Error).message}. See \`model prune\`.`)
+    return undefined
   }
 }

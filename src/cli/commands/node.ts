@@ -30,7 +30,7 @@ function rowOf(node: NodeView): string[] {
   const { name, runtime, zone, state, devices, replicas, reason } = node
   const models = Map.groupBy(devices, ({ model }) => model)
   const kinds = [...models].map(([model, all]) => `${all.length} × ${model}`)
-  const free = devices.filter((one) => one.replicas.length === 0).length
+  const free = devices.filter(({ state: use }) => use === 'free').length
   return [
     name,
     runtime,

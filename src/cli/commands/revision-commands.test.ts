@@ -101,8 +101,8 @@ describe('deploy -f', () => {
     )
     expect(code).toBe(0)
     expect(control.calls.map(({ path }) => path)).toEqual([
-      '/api/v1/deployments/ant?why=a%20quiet%20day',
-      '/api/v1/deployments/bee?why=a%20quiet%20day',
+      '/api/v1/deployments/ant?retry=true&why=a%20quiet%20day',
+      '/api/v1/deployments/bee?retry=true&why=a%20quiet%20day',
     ])
   })
 })
@@ -162,13 +162,16 @@ describe('drain', () => {
   const node = (replicas: string[], state = 'drained') => ({
     name: 'gpu-1',
     runtime: 'process',
+    kind: 'process',
     zone: null,
     state,
     reason: 'fan (admin)',
     isSpot: false,
     pricePerHourUsd: null,
     replicas,
-    devices: [{ id: 'a', vendor: 'nvidia', model: 'H100', memoryBytes: 1, replicas }],
+    devices: [
+      { id: 'a', vendor: 'nvidia', model: 'H100', memoryBytes: 1, state: 'held', replicas },
+    ],
   })
 
   it('waits until the node is empty', async () => {
@@ -214,7 +217,9 @@ describe('ci', () => {
     const { code, stderr } = await ci('--why', 'abc123')
     expect(code).toBe(0)
     expect(stderr).toContain('ant: revision 2 serves')
-    expect(control.calls.map(({ path }) => path)).toContain('/api/v1/deployments/ant?why=abc123')
+    expect(control.calls.map(({ path }) => path)).toContain(
+      '/api/v1/deployments/ant?retry=true&why=abc123',
+    )
   })
 
   it('ends with 5 and the evidence where the canary was rolled back', async () => {

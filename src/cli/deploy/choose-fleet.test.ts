@@ -6,6 +6,7 @@ import { chooseFleet, type FleetWish } from './choose-fleet.ts'
 const node = (model: string, count: number, changes: Partial<NodeView> = {}): NodeView => ({
   name: `${model}-node`,
   runtime: 'process',
+  kind: 'process',
   zone: null,
   state: 'ready',
   reason: '',
@@ -17,11 +18,20 @@ const node = (model: string, count: number, changes: Partial<NodeView> = {}): No
     vendor: 'nvidia',
     model,
     memoryBytes: 80e9,
+    state: 'free',
     replicas: [],
   })),
   ...changes,
 })
 const h100 = 'NVIDIA H100 80GB HBM3'
+/** The same node with the first of its devices held by such replicas. */
+const holding = (one: NodeView, ...holders: readonly string[]): NodeView => ({
+  ...one,
+  devices: one.devices.map((device, at) => {
+    const by = holders[at]
+    return by === undefined ? device : { ...device, state: 'held', replicas: [by] }
+  }),
+})
 const installed = (...names: readonly string[]): EngineView[] =>
   engineModels.map(({ name }) => ({
     name,
@@ -34,61 +44,86 @@ const choose = (
   ...engines: readonly string[]
 ) => {
   const asked = { hardware: undefined, engine: undefined, runtime: undefined, ...wish }
-  const choice = chooseFleet(asked, nodes, installed(...engines), engineModels)
+  const own = new Set(['own-1'])
+  const choice = chooseFleet(asked, nodes, installed(...engines), engineModels, own)
   return { ...choice, engines: choice.engines.map(({ name }) => name) }
 }
 
 describe('what a plan may be made of', () => {
-  it('is what is here, with the engines that are installed', () => {
-    expect(choose({}, [node(h100, 4), node('NVIDIA L4', 1)], 'vllm', 'embedded')).toMatchObject({
-      fleet: 'H100-SXM-80GB:4',
+  it('is all that is here, of each type, with the engines that are installed', () => {
+    const nodes = [node(h100, 4), node('NVIDIA L4', 1), node('something new', 8)]
+    expect(choose({}, nodes, 'vllm', 'embedded')).toMatchObject({
+      fleet: 'H100-SXM-80GB:4, L4:1',
       engines: ['vllm', 'embedded'],
-      nodeDevices: 4,
+      groups: [
+        { name: 'H100-SXM-80GB', free: [4] },
+        { name: 'L4', free: [1] },
+      ],
       isPlayed: false,
     })
   })
 
-  it('knows how many of them one node has', () => {
-    const two = [node(h100, 2), node(h100, 4), node('NVIDIA L4', 8)]
-    expect(choose({ hardware: 'h100:6' }, two, 'vllm')).toMatchObject({ nodeDevices: 4 })
-    expect(choose({ hardware: 'b200:8' }, two, 'vllm')).toMatchObject({ nodeDevices: Infinity })
+  it('is what is free of it; what the plan takes the place of counts as free', () => {
+    const foreign = node(h100, 2, { name: 'b' })
+    foreign.devices[0] = { ...foreign.devices[0]!, state: 'foreign' }
+    const choice = choose({}, [holding(node(h100, 4), 'ant-1', 'own-1'), foreign], 'vllm')
+    expect(choice).toMatchObject({
+      fleet: 'H100-SXM-80GB:4',
+      reason: '4 × H100-SXM-80GB are free, 2 in use by ant-1; can be started: vllm',
+      groups: [{ free: [3, 1] }],
+    })
+    expect(() => choose({}, [holding(node(h100, 1), 'ant-1')], 'vllm')).toThrow(
+      '0 × H100-SXM-80GB are free, 1 in use by ant-1: none is free',
+    )
   })
 
-  it('is at most what is named of it', () => {
-    expect(choose({ hardware: 'h100:2' }, [node(h100, 4)], 'sglang')).toMatchObject({
-      fleet: 'h100:2',
+  it('is at most what is named of it, on as few nodes as can be', () => {
+    const two = [node(h100, 2), node(h100, 4), node('NVIDIA L4', 8)]
+    expect(choose({ hardware: 'h100:5,l4:1' }, two, 'sglang')).toMatchObject({
+      fleet: 'H100-SXM-80GB:5, L4:1',
+      groups: [{ free: [4, 1] }, { free: [1] }],
       engines: ['sglang'],
       isPlayed: false,
+    })
+    expect(choose({ hardware: 'h100:16' }, two, 'vllm').fleet).toBe('H100-SXM-80GB:6')
+  })
+
+  it('is that of all runtimes where none is named, each under its name', () => {
+    const nodes = [node(h100, 2), node(h100, 8, { runtime: 'prod', kind: 'kubernetes' })]
+    const both = choose({}, nodes, 'sglang')
+    expect(both.fleet).toBe('H100-SXM-80GB:2@process, H100-SXM-80GB:8@prod')
+    const [here, there] = both.groups
+    expect([here?.engines.has('vllm'), there?.engines.has('vllm')]).toEqual([false, true])
+    expect(choose({ runtime: 'prod' }, nodes)).toMatchObject({
+      fleet: 'H100-SXM-80GB:8',
+      engines: expect.arrayContaining(['vllm', 'sglang', 'trtllm']),
     })
   })
 
   it('is played where no node has it', () => {
     const here = choose({ hardware: 'h100:8' }, [node('NVIDIA L4', 2)], 'embedded')
-    expect(here).toMatchObject({ fleet: 'h100:8', isPlayed: true })
+    expect(here).toMatchObject({ fleet: 'h100:8', groups: [], isPlayed: true })
     expect(here.engines).toContain('vllm')
     expect(here.reason).toContain('no node has h100:8')
+    expect(choose({ hardware: 'l4:2,h100:8' }, [node('NVIDIA L4', 2)], 'vllm').isPlayed).toBe(true)
   })
 
-  it('takes no notice of devices that are played, drained or of another runtime', () => {
-    const others = [
-      node(h100, 8, { state: 'drained' }),
-      node(h100, 8, { runtime: 'prod' }),
-      node(h100, 0, {
-        devices: [{ id: 'a', vendor: 'simulated', model: h100, memoryBytes: 1, replicas: [] }],
-      }),
-    ]
-    expect(choose({ hardware: 'h100:8' }, others, 'vllm').isPlayed).toBe(true)
-    expect(choose({}, others, 'vllm')).toMatchObject({ fleet: 'local', engines: ['embedded'] })
-  })
-
-  it('has any engine where containers bring it', () => {
-    const choice = choose({ runtime: 'prod' }, [node(h100, 8, { runtime: 'prod' })])
-    expect(choice.engines).toEqual(expect.arrayContaining(['vllm', 'sglang', 'trtllm']))
+  it('is what nodes play where no real ones are, and what is drained is neither', () => {
+    const played = node(h100, 8)
+    for (const device of played.devices) device.vendor = 'simulated'
+    expect(choose({}, [played])).toMatchObject({
+      fleet: 'H100-SXM-80GB:8',
+      groups: [{ free: [8] }],
+      isPlayed: true,
+    })
+    expect(choose({}, [played, node('NVIDIA L4', 1)], 'vllm').isPlayed).toBe(false)
+    const drained = [node(h100, 8, { state: 'drained' })]
+    expect(choose({}, drained, 'vllm')).toMatchObject({ fleet: 'local', engines: ['embedded'] })
   })
 
   it('is refused where the devices are here and no engine is', () => {
     expect(() => choose({ hardware: 'h100:8' }, [node(h100, 8)])).toThrow(
-      /8 × H100-SXM-80GB are here, but vllm, .* can't be started there/,
+      /8 × H100-SXM-80GB are free, but vllm, .* can't be started there/,
     )
     expect(() => choose({ engine: 'vllm' }, [node(h100, 8)], 'sglang')).toThrow(/but vllm can't/)
   })

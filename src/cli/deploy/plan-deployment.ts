@@ -1,7 +1,8 @@
 import { join } from 'node:path'
-import type { DeploymentSpec } from '../../contract/deployment.ts'
+import type { DeploymentView } from '../../contract/deployment.ts'
 import type { PlanReport } from '../../planner/explain/report.ts'
 import { nothingBeside, reportOf } from '../../planner/explain/report.ts'
+import type { Candidate } from '../../planner/search/candidate.ts'
 import { plan, type Plan } from '../../planner/search/plan.ts'
 import { rehearse } from '../../simulator/rehearsal/rehearse.ts'
 import { dataDirectory, type ConnectionFlags } from '../connection.ts'
@@ -15,7 +16,10 @@ import { readModel, type NamedModel } from '../plan/read-model.ts'
 import { readWorkload } from '../plan/read-workload.ts'
 import { planText } from '../plan/report-text.ts'
 import { chooseFleet, type FleetChoice } from './choose-fleet.ts'
-import { plannedSpec } from './planned-spec.ts'
+import { deviceGroups } from './free-devices.ts'
+import { plannedSpecs, type Part } from './planned-spec.ts'
+import { planTakeover, type Takeover } from './takeover.ts'
+import { withinReach } from './within-reach.ts'
 
 export interface PlanWish extends SpecFlags, ConnectionFlags {
   readonly slo: string | undefined
@@ -25,8 +29,8 @@ export interface PlanWish extends SpecFlags, ConnectionFlags {
   readonly quick: boolean
 }
 
-export interface Planned {
-  readonly spec: DeploymentSpec
+/** Several deployments where several types of devices serve together. */
+export interface Planned extends Takeover {
   readonly report: PlanReport
 }
 
@@ -34,8 +38,8 @@ export interface Planned {
 const shown = 3
 
 /**
- * Plans the model on what is there, or on what is named, shows it, and makes a deployment of the best. Errors: those of
- * planning, `deployment/slo-unmet`, `deployment/no-engine`.
+ * Plans the model on what is there and free, or on what is named, shows it, and makes deployments of the best. Errors:
+ * those of planning, `deployment/slo-unmet`, `deployment/no-engine`, `deployment/no-room`.
  */
 export async function planDeployment(
   model: string,
@@ -45,9 +49,16 @@ export async function planDeployment(
   output: Output,
 ): Promise<Planned> {
   const directory = await dataDirectory(wish, io)
-  const [nodes, installed] = await Promise.all([control.nodes(), control.engines()])
+  const [nodes, installed, running] = await Promise.all([
+    control.nodes(),
+    control.engines(),
+    control.deployments(),
+  ])
   const known = await plannerEngines({ calibration: undefined, data: wish.data }, io, output)
-  const choice = chooseFleet(wish, nodes, installed, known)
+  const name = wish.name ?? nameFrom(model)
+  const before = running.filter((one) => isOfPlan(one, name, wish.route ?? name))
+  const own = new Set(before.flatMap(({ replicas }) => replicas.map(({ id }) => id)))
+  const choice = chooseFleet(wish, nodes, installed, known, own)
   output.note(choice.reason)
   const named = await modelNamed(model, io, join(directory, 'models'))
   const flags = {
@@ -64,12 +75,12 @@ export async function planDeployment(
   }
   const workload = await readWorkload({ ...flags, ...wish, columns: undefined }, io)
   const request = planRequest(named, workload, flags, choice.engines, io.workingDirectory)
-  const found = withinNodes(plan(request, new Map(), wish.quick ? null : rehearse), choice)
+  const found = withinReach(plan(request, new Map(), wish.quick ? null : rehearse), choice)
   const report = reportOf(found, shown, nothingBeside)
   if (!output.json) output.line(planText(found, report, false, output.style))
   const { route, task, runtime } = wish
   const settled = {
-    name: wish.name ?? nameFrom(model),
+    name,
     model: named.source,
     settings: settingsFrom(wish.set),
     ...(route === undefined ? {} : { route }),
@@ -77,23 +88,33 @@ export async function planDeployment(
     ...(runtime === undefined ? {} : { runtime }),
   }
   try {
-    return { report, spec: plannedSpec(found, settled, choice.isPlayed) }
+    const specs = plannedSpecs(found, partsOf(found, choice), settled, choice.isPlayed)
+    return { report, ...planTakeover(specs, before, deviceGroups(nodes, new Set())) }
   } catch (thrown) {
-    if (output.json) output.data({ plan: report, deployment: null }, () => '')
+    if (output.json) output.data({ plan: report, deployment: null, deployments: [] }, () => '')
     throw thrown
   }
 }
 
-/** Without what would need more devices of one node than any has. */
-function withinNodes(found: Plan, { nodeDevices }: FleetChoice): Plan {
-  const candidates = found.candidates.filter(
-    ({ settings }) => settings.devices / settings.replicas <= nodeDevices,
-  )
-  if (candidates.length === found.candidates.length) return found
-  const reason = `no node has more than ${nodeDevices} of these devices`
-  const isKept = found.status === 'meets' && (candidates[0]?.meetsSlo ?? false)
-  const status = isKept ? found.status : candidates.length > 0 ? 'nearest' : 'impossible'
-  return { ...found, status, candidates, reasons: [...found.reasons, reason] }
+/** Made by a plan of that name: the deployment itself, or one of several that serve its route together. */
+const isOfPlan = ({ spec }: DeploymentView, name: string, route: string): boolean =>
+  spec.name === name || (spec.route === route && spec.name.startsWith(`${name}-`))
+
+/** What serves together, each part where its devices are. */
+function partsOf({ candidates, split }: Plan, { groups }: FleetChoice): Part[] {
+  const runtimeOf = ({ settings }: Candidate): string | null =>
+    groups.find((group) => group.name === settings.device)?.runtime ?? null
+  if (split.length > 1)
+    return split.map(({ candidate, replicas, weight }) => ({
+      candidate,
+      replicas,
+      weight,
+      runtime: runtimeOf(candidate),
+    }))
+  return candidates.slice(0, 1).map((candidate) => {
+    const { replicas } = candidate.settings
+    return { candidate, replicas, weight: 1, runtime: runtimeOf(candidate) }
+  })
 }
 
 /** A bundled model is made first: its file tells what it is. */

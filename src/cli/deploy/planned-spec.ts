@@ -16,38 +16,80 @@ export type Settled = Pick<DeploymentSpec, 'name' | 'model'> &
     readonly settings: Readonly<Record<string, unknown>>
   }
 
+/** Configurations that serve together, each on devices of its own. */
+export interface Part {
+  readonly candidate: Candidate
+  readonly replicas: number
+  /** Share of the requests, 0 to 1. */
+  readonly weight: number
+  /** Where its devices are. Null: as the person says. */
+  readonly runtime: string | null
+}
+
 /**
- * The plan's first configuration as a deployment that promises its SLO. Errors: `deployment/slo-unmet` where the plan is
- * only the nearest, `cli/usage` where a setting is given that the plan decides.
+ * The plan as deployments that promise its SLO: one, or of several types of devices one each, which share the route by
+ * their weights. Errors: `deployment/slo-unmet` where the plan is only the nearest, `cli/usage` where a setting is given
+ * that the plan decides.
  */
-export function plannedSpec(plan: Plan, settled: Settled, isPlayed: boolean): DeploymentSpec {
-  const [best] = plan.candidates
-  if (plan.status !== 'meets' || !best) throw unmet(plan, best)
+export function plannedSpecs(
+  plan: Plan,
+  parts: readonly Part[],
+  settled: Settled,
+  isPlayed: boolean,
+): readonly DeploymentSpec[] {
+  if (plan.status !== 'meets' || parts.length === 0) throw unmet(plan, plan.candidates[0])
+  if (parts.length === 1) return parts.map((part) => specOf(plan, part, settled, isPlayed))
+  const { name, route = name } = settled
+  const devices = parts.map(({ candidate }) => deviceName(candidate))
+  return parts.map((part, at) => {
+    const isOnly = devices.filter((one) => one === devices[at]).length === 1
+    const suffix = isOnly ? devices[at] : `${devices[at]}-${part.runtime}`
+    const own = { ...settled, name: partName(name, suffix ?? ''), route }
+    return { ...specOf(plan, part, own, isPlayed), weight: part.weight }
+  })
+}
+
+/** "h100" of "H100-SXM-80GB": short, as people say it. */
+const deviceName = ({ copy }: Candidate): string =>
+  (copy.layout.device.name.split(/[-_/ ]/)[0] ?? 'other').toLowerCase().replace(/[^a-z0-9]/g, '')
+
+const partName = (name: string, suffix: string): string =>
+  `${name.slice(0, 62 - suffix.length)}-${suffix}`
+
+function specOf(plan: Plan, part: Part, settled: Settled, isPlayed: boolean): DeploymentSpec {
   const { request } = plan
+  const { copy } = part.candidate
+  const { device } = copy.layout
+  const devices = part.candidate.settings.devices / part.candidate.settings.replicas
+  const chosen = {
+    ...part.candidate.settings,
+    replicas: part.replicas,
+    devices: devices * part.replicas,
+  }
   const { engine, replicas, hardware, settings } = deploymentOf({
-    settings: best.settings,
+    settings: chosen,
     model: request.model,
-    device: best.copy.layout.device,
+    device,
     burdens: [],
-    weightBytes: weightBytesPerDevice(best.copy.layout),
+    weightBytes: weightBytesPerDevice(copy.layout),
     source: settled.model,
   })
   const decided = Object.keys(settled.settings).find((name) => name in settings)
   if (decided !== undefined)
     throw usageError(`the plan decides ${decided}`, 'Leave it out, or deploy without --slo.')
-  const devices = best.settings.devices / best.settings.replicas
   const played = {
     engine: 'simulated',
-    hardware: `${best.settings.device}:${devices}`,
+    hardware: `${device.name}:${devices}`,
     settings: {
       ...settings,
       speculation: 'auto', // it has none to turn off
-      environment: { [behavesVariable]: best.settings.engine },
+      environment: { [behavesVariable]: chosen.engine },
     },
   }
   const { settings: extra, ...given } = settled
   const planned = isPlayed ? played : { engine, ...(hardware ? { hardware } : {}), settings }
   return deploymentSpec.parse({
+    ...(part.runtime === null ? {} : { runtime: part.runtime }),
     ...given,
     ...planned,
     replicas,

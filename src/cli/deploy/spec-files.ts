@@ -23,7 +23,7 @@ export async function readSpecs(file: string, io: Io): Promise<readonly Deployme
 
 /** Control has another working directory. */
 export const absoluteModel = (model: string, io: Io): string =>
-  /^\.{0,2}\//.test(model) || (/\.gguf$/i.test(model) && !/^[a-z]+:/.test(model))
+  /^\.{0,2}\//.test(model) || (/\.gguf$/i.test(model) && !/^[a-z][a-z0-9]*:/.test(model))
     ? resolve(io.workingDirectory, model)
     : model
 

@@ -90,6 +90,18 @@ describe('reconcile', () => {
     expect(brief(fewer)).toEqual(['leave ant-2'])
   })
 
+  it('starts what served before while the model of the next one comes, so that none is missing', () => {
+    const desired = desiredOf({
+      specHash: null,
+      replicas: 3,
+      previous: { specHash: 'v1', revision: 1 },
+    })
+    const actions = decide([desired], [replicaOf('ant-1'), replicaOf('ant-2')])
+    expect(actions).toMatchObject([{ kind: 'start', of: 'previous' }])
+    const failing = { specHash: 'v1', failures: 1, total: 1, retryAtMs: 500, reason: 'ended' }
+    expect(decide([desired], [replicaOf('ant-1')], 400, [['ant v1', failing]])).toEqual([])
+  })
+
   it('tells a replica to end only when gateways had time to see that it leaves', () => {
     const leaving = replicaOf('ant-1', { phase: 'leaving', phaseSinceMs: 100 })
     expect(decide([], [leaving], 100 + settleMs - 1)).toEqual([])

@@ -178,7 +178,7 @@ function outdated(
 function starts(groups: Groups, deployment: DesiredDeployment, state: ReconcileState): Action[] {
   const { newest, previous, old } = groups
   const { name, replicas, specHash, split = null, surge = surgeUsual } = deployment
-  if (specHash === null) return []
+  if (specHash === null) return whileItComes(groups, deployment, state)
   const others = previous.length + old.length
   const room = replicas + (others > 0 || split ? surge : 0) - newest.length - others
   const wanted = split ? Math.min(split.next, replicas) : replicas
@@ -195,6 +195,20 @@ function starts(groups: Groups, deployment: DesiredDeployment, state: ReconcileS
     ...Array.from({ length: count }, () => start(name, 'newest', reason)),
     ...refills(groups, deployment, state, count),
   ]
+}
+
+/** Until the model of the newest spec is there, what served before makes up for what ends. */
+function whileItComes(
+  { newest: sound }: Groups,
+  { name, replicas, previous }: DesiredDeployment,
+  { restarts, nowMs }: ReconcileState,
+): Action[] {
+  if (!previous) return []
+  const { specHash, revision } = previous
+  if (waitMs(restarts.get(restartKey(name, specHash)), specHash, nowMs) > 0) return []
+  const count = Math.max(0, replicas - sound.length)
+  const reason = `revision ${revision} serves until the model of the next one is there`
+  return Array.from({ length: count }, () => start(name, 'previous', reason))
 }
 
 /** What served before is started again where the promised capacity is missing and the new revision does not bring it. */

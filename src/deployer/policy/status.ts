@@ -2,6 +2,7 @@ import type {
   DeploymentSpec,
   DeploymentView,
   EngineLoad,
+  PreparationView,
   ReplicaState,
   ReplicaView,
 } from '../../contract/deployment.ts'
@@ -16,8 +17,8 @@ export interface DeploymentCondition {
   /** Those of this deployment. */
   readonly replicas: readonly Replica[]
   readonly restarts: Restarts | undefined
-  /** "preparing the model, 40 %" or why that failed. Null: the model is there. */
-  readonly preparation: string | null
+  /** Null: the model is there. */
+  readonly preparation: PreparationView | null
   /** Why there is no room for another replica. Null: there is. */
   readonly noRoom: string | null
   /** How a new revision gets on. Null: none is taking over. */
@@ -62,7 +63,7 @@ const restReason = ({ isAsleep }: DeploymentCondition): string =>
 export function unreadyReason(condition: DeploymentCondition): string {
   const { deployment, replicas, restarts, preparation, nowMs } = condition
   if (deployment.replicas === 0) return restReason(condition)
-  if (preparation !== null) return preparation
+  if (preparation !== null) return preparation.reason
   if (condition.noRoom !== null) return condition.noRoom
   const coming = replicas.find((replica) => replica.phase === 'serving' && !isReady(replica))
   if (coming) return coming.reason
@@ -105,6 +106,7 @@ export function deploymentViewOf(
       paused: rollout.paused,
       status: condition.progress ?? 'begins',
     },
+    preparation: condition.preparation,
     warnings: [...(launch?.warnings ?? [])],
     status: statusOf(condition),
   }

@@ -4,7 +4,7 @@ import { formatBytes } from '../../core/units.ts'
 import { diskError } from '../durable-file.ts'
 import { type Authorise, failed, type HttpAnswer, send } from './http.ts'
 import { openPartial, type PartialFile, partialPath, removePartial } from './partial-file.ts'
-import { refuseStatus } from './refuse.ts'
+import { refuseStatus, type Hints } from './refuse.ts'
 import { retrying } from './retry.ts'
 import type { Fetched, Transfer } from './transfer.ts'
 
@@ -20,7 +20,7 @@ export interface Download {
   readonly token: string | null
   readonly authorise?: Authorise | null
   /** What to do where it is refused. */
-  readonly hint?: string
+  readonly hints?: Hints
   /** For the progress bar. */
   readonly label: string
   readonly bytes: number | null
@@ -55,7 +55,11 @@ export async function download(job: Download, transfer: Transfer): Promise<Fetch
   }
 }
 
-const useless: ReadonlySet<string> = new Set(['model/checksum', 'machine/disk-full'])
+const useless: ReadonlySet<string> = new Set([
+  'model/checksum',
+  'model/no-room',
+  'machine/disk-full',
+])
 
 async function fetchAll(file: PartialFile, job: Download, transfer: Transfer): Promise<void> {
   let before = file.bytes
@@ -110,7 +114,7 @@ async function placeBody(answer: HttpAnswer, file: PartialFile, job: Download): 
   // A store behind a redirect refuses signatures that have grown old: the next attempt gets a new one.
   if ((status === 401 || status === 403) && url.origin !== new URL(job.url).origin)
     throw failed(url, `status ${status}`)
-  if (status !== 200) await refuseStatus(answer, job.label, job.hint)
+  if (status !== 200) await refuseStatus(answer, job.label, job.hints)
 
   const length = headers.get('content-length')
   const totalBytes = length === undefined ? null : Number(length)
@@ -129,7 +133,9 @@ const reserveBytes = 64 << 20
 
 async function refuseFullDisk(file: PartialFile, job: Download, transfer: Transfer): Promise<void> {
   const totalBytes = file.note?.totalBytes ?? job.bytes
-  if (totalBytes !== null) await needSpace(totalBytes - file.bytes, job.label, transfer)
+  if (totalBytes === null) return
+  await transfer.makeRoom(totalBytes, job.label)
+  await needSpace(totalBytes - file.bytes, job.label, transfer)
 }
 
 /** Errors: machine/disk-full. */

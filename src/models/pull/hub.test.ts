@@ -72,7 +72,9 @@ test.each([undefined, 'hf_of_a_stranger'])(
     await expect(refused).rejects.toMatchObject({
       code: 'model/forbidden',
       message: expect.stringContaining('org/tiny-GGUF is gated'),
-      hint: expect.stringContaining('HF_TOKEN'),
+      hint: expect.stringContaining(
+        token === undefined ? 'No HF_TOKEN is set' : 'The account of HF_TOKEN has no access',
+      ),
     })
   },
 )

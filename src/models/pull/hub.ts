@@ -5,7 +5,7 @@ import { formatReference, type HubReference } from '../reference.ts'
 import { type ChosenFile, chooseFile, partsOf, stemOf } from './choose-file.ts'
 import type { Download } from './download.ts'
 import { type HttpAnswer, readJson, send } from './http.ts'
-import { refuseStatus } from './refuse.ts'
+import { refuseStatus, type Hints } from './refuse.ts'
 import { retrying } from './retry.ts'
 import type { ModelSource } from './source.ts'
 import type { Transfer } from './transfer.ts'
@@ -81,7 +81,7 @@ async function ask(url: string, what: string, hub: Hub, transfer: Transfer): Pro
   const token = new URL(url).origin === new URL(hub.endpoint).origin ? hub.token : null
   return retrying(async () => {
     const answer = await send(url, { token }, transfer)
-    return answer.status === 200 ? answer : refuseStatus(answer, what)
+    return answer.status === 200 ? answer : refuseStatus(answer, what, hintsOf(hub, what))
   }, transfer)
 }
 
@@ -99,7 +99,8 @@ async function describeFile(
     const isEnough = (found: ReadonlyMap<string, string>): boolean => found.has('x-linked-etag')
     const options = { method: 'HEAD', token: hub.token, isEnough } as const
     const answer = await send(urlAt(revision), options, transfer)
-    if (answer.status >= 400) await refuseStatus(answer, `${repository}/${path}`)
+    if (answer.status >= 400)
+      await refuseStatus(answer, `${repository}/${path}`, hintsOf(hub, repository))
     await answer.body.dump()
     return answer
   }, transfer)
@@ -109,9 +110,25 @@ async function describeFile(
   return {
     url: urlAt(commit ?? revision),
     token: hub.token,
+    hints: hintsOf(hub, repository),
     label,
     bytes: size === undefined ? null : Number(size),
     checksum: sha256 === undefined ? null : { algorithm: 'sha256', hex: sha256 },
     commit,
+  }
+}
+
+/** Which token opens it, and what it lacks. */
+function hintsOf({ endpoint, token }: Hub, repository: string): Hints {
+  const terms = `accept the terms at ${endpoint}/${repository}`
+  if (token === null)
+    return {
+      missing:
+        'Check the spelling. Where it is private: `hf auth login`, or set HF_TOKEN where Baleen runs; none is set.',
+      forbidden: `No HF_TOKEN is set where Baleen runs: ${terms}, then \`hf auth login\` with that account, or set HF_TOKEN.`,
+    }
+  return {
+    missing: 'Check the spelling, and that the account of HF_TOKEN may see it where it is private.',
+    forbidden: `The account of HF_TOKEN has no access: ${terms} with it, or set a token of an account that has.`,
   }
 }

@@ -4,7 +4,7 @@ import { formatReference, type OciReference } from '../reference.ts'
 import { stemOf } from './choose-file.ts'
 import { type HttpAnswer, readJson, send } from './http.ts'
 import { createRegistryAccess, type RegistryLogin } from './oci-access.ts'
-import { refuseStatus } from './refuse.ts'
+import { refuseStatus, type Hints } from './refuse.ts'
 import { retrying } from './retry.ts'
 import type { ModelSource } from './source.ts'
 import type { Transfer } from './transfer.ts'
@@ -36,6 +36,7 @@ const titleKeys = ['org.opencontainers.image.title', 'org.cncf.model.filepath']
 
 const hint =
   'Check the spelling and the tag; `docker login REGISTRY` keeps the credentials that are used here, too.'
+const hints: Hints = { missing: hint, forbidden: hint }
 
 /** Finds the model among the layers of an artefact: by its media type, or by its title, as `oras push` writes it. */
 export async function openOci(
@@ -51,7 +52,7 @@ export async function openOci(
     retrying(async () => {
       const headers = { accept: manifestTypes }
       const answer = await send(`${base}/${path}`, { headers, authorise }, transfer)
-      return answer.status === 200 ? answer : refuseStatus(answer, what, hint)
+      return answer.status === 200 ? answer : refuseStatus(answer, what, hints)
     }, transfer)
 
   const answer = await ask(`manifests/${digest ?? tag}`)
@@ -77,7 +78,7 @@ export async function openOci(
         url: `${base}/blobs/${chosen.digest}`,
         token: null,
         authorise,
-        hint,
+        hints,
         label: name,
         bytes: chosen.size,
         checksum: { algorithm: 'sha256', hex: chosen.digest.slice('sha256:'.length) },

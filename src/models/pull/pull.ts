@@ -10,6 +10,7 @@ import { entryOf, type ModelEntry } from '../entry.ts'
 import type { OnProgress } from '../progress.ts'
 import { modelName, type ModelRecord, readRecord, readRecords } from '../record.ts'
 import { formatReference, type ModelReference, parseReference } from '../reference.ts'
+import { makeRoom, type ModelLimit } from '../room.ts'
 import { exclusively } from './exclusive.ts'
 import { fetchSource } from './fetch.ts'
 import { openHub } from './hub.ts'
@@ -18,6 +19,7 @@ import { keep } from './keep.ts'
 import { openNpm } from './npm.ts'
 import { dockerLogin } from './oci-access.ts'
 import { openOci } from './oci.ts'
+import { partialPath } from './partial-file.ts'
 import { npmRegistry } from './registry.ts'
 import { openS3, type S3Store, s3StoreOf } from './s3.ts'
 import type { ModelSource } from './source.ts'
@@ -41,6 +43,10 @@ export interface PullOptions {
   readonly sha256?: string
   /** What to call it here. Default: after its file. */
   readonly name?: string
+  /** What all models may take: the longest unused go before this one comes. Default: whatever the disk has. */
+  readonly limit?: ModelLimit
+  /** Told of each that went. */
+  readonly onPruned?: (name: string) => void
   /** For proxies. */
   readonly dispatcher?: Dispatcher
   /** First pause before another attempt; it doubles with each. Default: 0.5 s. */
@@ -130,6 +136,25 @@ async function prepareTransfer(directory: string, options: PullOptions): Promise
     retryDelayMs: options.retryDelayMs ?? 500,
     silenceMs: options.silenceMs ?? 30_000,
     freeBytes: options.freeBytes ?? freeBytes,
+    makeRoom: () => Promise.resolve(),
+  }
+}
+
+/** Keeps the directory within its limit, what is to come from there counted. */
+function withinLimit(
+  { downloads }: ModelSource,
+  directory: string,
+  { limit, onPruned }: PullOptions,
+  transfer: Transfer,
+): Transfer {
+  if (!limit) return transfer
+  const partials = downloads.map(({ url }) => partialPath(transfer.partialDirectory, url))
+  return {
+    ...transfer,
+    async makeRoom(bytes, what) {
+      const gone = await makeRoom(directory, { bytes, what, partials }, limit)
+      for (const name of gone) onPruned?.(name)
+    },
   }
 }
 
@@ -201,9 +226,20 @@ async function fetchAndKeep(
   options: PullOptions,
   transfer: Transfer,
 ): Promise<ModelEntry> {
-  const fetched = await fetchSource(source, directory, transfer)
+  const within = withinLimit(source, directory, options, transfer)
+  const announced = source.downloads.map(({ bytes }) => bytes ?? 0)
+  await within.makeRoom(
+    announced.reduce((sum, bytes) => sum + bytes),
+    source.source,
+  )
+  const fetched = await fetchSource(source, directory, within)
   try {
     const headers = await inspect(source, fetched.files, options.sha256)
+    // Not every source says before how much it is.
+    await within.makeRoom(
+      fetched.files.reduce((sum, { bytes }) => sum + bytes, 0),
+      source.source,
+    )
     const entry = await keep({ source, headers, ...fetched }, options.name ?? null, directory)
     await fetched.forget()
     return entry
@@ -214,4 +250,4 @@ async function fetchAndKeep(
   }
 }
 
-const refusals: ReadonlySet<string> = new Set(['model/bad-file', 'model/checksum'])
+const refusals: ReadonlySet<string> = new Set(['model/bad-file', 'model/checksum', 'model/no-room'])

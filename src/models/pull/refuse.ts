@@ -1,11 +1,17 @@
 import { AppError } from '../../core/errors.ts'
 import { failed, type HttpAnswer } from './http.ts'
 
+/** What to do, where the source knows better than the status. */
+export interface Hints {
+  readonly missing?: string | undefined
+  readonly forbidden?: string | undefined
+}
+
 /** Turns a status that is no success into an error that says what a person can do. `what`: file or repository. */
 export async function refuseStatus(
   answer: HttpAnswer,
   what: string,
-  hint?: string,
+  hints: Hints = {},
 ): Promise<never> {
   await answer.body.dump()
   const { status, headers, url } = answer
@@ -14,17 +20,20 @@ export async function refuseStatus(
   if (reason === 'GatedRepo')
     throw new AppError('model/forbidden', {
       message: `${what} is gated: its owner gives it only to people who accepted the terms`,
+      ...(hints.forbidden === undefined ? {} : { hint: hints.forbidden }),
     })
   if (status === 404 || reason.endsWith('NotFound'))
     throw new AppError('model/not-found', {
       message: `${url.host} has no ${what}${explanations[reason] ?? ''}`,
-      hint: hint ?? 'Check the spelling; a private repository also looks missing without HF_TOKEN.',
+      hint:
+        hints.missing ??
+        'Check the spelling; a private repository also looks missing without HF_TOKEN.',
     })
   if (status === 401 || status === 403)
     throw new AppError('model/forbidden', {
       message: `${url.host} refuses ${what} (status ${status})`,
       hint:
-        hint ??
+        hints.forbidden ??
         'This server wants credentials: for the hub, set HF_TOKEN to a token that may read it.',
     })
   if (status >= 500 || status === 429 || status === 408)

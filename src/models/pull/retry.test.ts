@@ -11,6 +11,7 @@ const transfer: Transfer = {
   retryDelayMs: 0,
   silenceMs: 1000,
   freeBytes: () => Promise.resolve(0),
+  makeRoom: () => Promise.resolve(),
 }
 const failure = new AppError('model/download-failed', { message: 'no' })
 

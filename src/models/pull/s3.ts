@@ -5,7 +5,7 @@ import { formatReference, type S3Reference } from '../reference.ts'
 import { partsOf, stemOf } from './choose-file.ts'
 import type { Checksum, Download } from './download.ts'
 import { type Authorise, send } from './http.ts'
-import { refuseStatus } from './refuse.ts'
+import { refuseStatus, type Hints } from './refuse.ts'
 import { retrying } from './retry.ts'
 import type { ModelSource } from './source.ts'
 import type { Transfer } from './transfer.ts'
@@ -43,6 +43,7 @@ export function s3StoreOf(variables: Readonly<Record<string, string | undefined>
 
 const hint =
   'Check bucket and key; AWS_ENDPOINT_URL and AWS_REGION name the store, AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY who may read it.'
+const hints: Hints = { missing: hint, forbidden: hint }
 
 /** Sizes and checksums of an object, or of all parts of a model that is split. */
 export async function openS3(
@@ -75,7 +76,7 @@ async function describe(
   const { headers } = await retrying(async () => {
     const asking = { 'x-amz-checksum-mode': 'ENABLED' }
     const answer = await send(url, { method: 'HEAD', headers: asking, authorise }, transfer)
-    if (answer.status !== 200) await refuseStatus(answer, what, hint)
+    if (answer.status !== 200) await refuseStatus(answer, what, hints)
     await answer.body.dump()
     return answer
   }, transfer)
@@ -84,7 +85,7 @@ async function describe(
     url,
     token: null,
     authorise,
-    hint,
+    hints,
     label: posix.basename(key),
     bytes: Number(headers.get('content-length')),
     checksum: checksumOf(headers),

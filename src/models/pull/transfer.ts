@@ -15,6 +15,8 @@ export interface Transfer {
   readonly silenceMs: number
   /** Bytes that may still be written where the directory is. */
   readonly freeBytes: (directory: string) => Promise<number>
+  /** Deletes what is unused until so many bytes of `what` are within the limit. Throws `model/no-room`. */
+  readonly makeRoom: (bytes: number, what: string) => Promise<void>
 }
 
 /** A file of the model, complete and checked, still under a temporary name. */

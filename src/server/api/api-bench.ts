@@ -47,12 +47,14 @@ export async function bench(): Promise<Bench> {
           updated: 0,
           failures: 0,
           rollout: null,
+          preparation: null,
           warnings: [],
           status: '0 of 1 ready',
         })),
       replicas: () => replicas,
       nodes: () => nodes,
       lastEnded: () => null,
+      retry: () => {},
     },
     requests: store.requests,
     injections: store.injections,
@@ -68,6 +70,7 @@ export async function bench(): Promise<Bench> {
         } while (follow && !signal.aborted)
       })()
     },
+    kindOf: () => 'process',
     clock: systemClock,
     status: {
       version: '1.2.3',

@@ -2,7 +2,7 @@ import type { FastifyBaseLogger, FastifyInstance, RawServerDefault } from 'fasti
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { ZodTypeProvider } from 'fastify-type-provider-zod'
 import type { DeploymentSpec } from '../../contract/deployment.ts'
-import type { EngineView, StatusView } from '../../contract/api.ts'
+import type { EngineView, NodeView, StatusView } from '../../contract/api.ts'
 import type { Clock } from '../../core/clock.ts'
 import type { Deployer } from '../../deployer/deployer.ts'
 import type { Runtime } from '../../runtimes/runtime.ts'
@@ -12,12 +12,14 @@ import type { Registry } from '../control/registry.ts'
 /** What the routes work on. */
 export interface ApiContext {
   readonly registry: Registry
-  readonly deployer: Pick<Deployer, 'deployments' | 'replicas' | 'nodes' | 'lastEnded'>
+  readonly deployer: Pick<Deployer, 'deployments' | 'replicas' | 'nodes' | 'lastEnded' | 'retry'>
   readonly requests: Pick<RequestQueries, 'recent' | 'usage'>
   readonly injections: InjectionQueries
   readonly logs: Runtime['logs']
   /** Looks anew: one may have been installed a moment ago. */
   readonly engines: () => Promise<readonly EngineView[]>
+  /** Of a runtime, by its name. */
+  readonly kindOf: (runtime: string) => NodeView['kind']
   readonly clock: Clock
   readonly status: Omit<StatusView, 'deployments'>
   /** Refuses what could never run. Throws `engine/unknown`, `request/unsupported`, `model/…`. */

@@ -91,7 +91,10 @@ export function deploymentRoutes(scope: Scope, context: ApiContext): void {
       const stored = registry.deployment(body.name)
       const isSeen = ifRevision === null || ifRevision === stored?.revision
       // Asked for again, it is no change: nobody finds a revision that differs in nothing.
-      if (stored && isSeen && sameValue(stored.spec, body)) return viewOf(body.name)
+      if (stored && isSeen && sameValue(stored.spec, body)) {
+        if (query.retry) deployer.retry(body.name)
+        return viewOf(body.name)
+      }
       const isNew = ifRevision === null && !stored
       const why = query.why ?? (isNew ? 'created' : 'replaced')
       if (isNew) await registry.createDeployment(body, change(by, why))

@@ -1,5 +1,6 @@
 import { z } from 'zod'
 import { drainInput, nodeList, nodeView, type NodeView } from '../../contract/api.ts'
+import { isInUse, type Device } from '../../core/device.ts'
 import { AppError } from '../../core/errors.ts'
 import type { ApiContext, Scope } from './context.ts'
 import { errors } from './schemas.ts'
@@ -8,7 +9,7 @@ const nameParams = z.object({ name: z.string() })
 const tags = ['nodes']
 
 /** Where replicas run, and taking a node out for maintenance. */
-export function nodeRoutes(scope: Scope, { registry, deployer, clock }: ApiContext): void {
+export function nodeRoutes(scope: Scope, { registry, deployer, clock, kindOf }: ApiContext): void {
   const views = (): NodeView[] => {
     const replicas = deployer.replicas()
     const drained = new Map(registry.drained().map((one) => [one.name, one]))
@@ -18,18 +19,24 @@ export function nodeRoutes(scope: Scope, { registry, deployer, clock }: ApiConte
       return {
         name: node.name,
         runtime: node.runtime,
+        kind: kindOf(node.runtime),
         zone: node.zone,
         state: drain && node.state !== 'gone' ? 'drained' : node.state,
         reason: drain ? `${drain.why} (${drain.by})` : node.reason,
         isSpot: node.isSpot,
         pricePerHourUsd: node.pricePerHourUsd,
-        devices: node.devices.map(({ id, vendor, model, memoryBytes }) => ({
-          id,
-          vendor,
-          model,
-          memoryBytes,
-          replicas: here.filter(({ devices }) => devices.includes(id)).map((one) => one.id),
-        })),
+        devices: node.devices.map((device) => {
+          const { id, vendor, model, memoryBytes } = device
+          const holders = here.filter(({ devices }) => devices.includes(id)).map((one) => one.id)
+          return {
+            id,
+            vendor,
+            model,
+            memoryBytes,
+            state: stateOf(device, holders.length > 0),
+            replicas: holders,
+          }
+        }),
         replicas: here.map(({ id }) => id),
       }
     })
@@ -82,4 +89,10 @@ export function nodeRoutes(scope: Scope, { registry, deployer, clock }: ApiConte
       return viewOf(name)
     },
   )
+}
+
+function stateOf(device: Device, isHeld: boolean): NodeView['devices'][number]['state'] {
+  if (device.fault !== null) return 'faulty'
+  if (isHeld) return 'held'
+  return isInUse(device) ? 'foreign' : 'free'
 }

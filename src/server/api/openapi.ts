@@ -9,7 +9,14 @@ export async function openApiDocument(): Promise<object> {
   }
   const api = await createApi({
     registry: {} as never,
-    deployer: { deployments: never, replicas: never, nodes: never, lastEnded: never },
+    deployer: {
+      deployments: never,
+      replicas: never,
+      nodes: never,
+      lastEnded: never,
+      retry: never,
+    },
+    kindOf: never,
     requests: { recent: never, usage: never },
     injections: { keep: never, list: never, get: never, remove: never },
     logs: never,

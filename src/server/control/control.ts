@@ -26,6 +26,7 @@ import { applyConfigDeployments } from './config-deployments.ts'
 import { openStore } from './open-store.ts'
 import { createRuntimes } from './runtimes.ts'
 import { createInstalledEngines } from './installed-engines.ts'
+import { runsHere } from './runs-here.ts'
 import { createRegistry, type Registry } from './registry.ts'
 import { watchStore } from './watched-store.ts'
 
@@ -38,7 +39,7 @@ export interface ControlDeps {
   readonly engines: readonly Engine[]
   /** Throws `engine/unknown`. */
   readonly findEngine: (name: string) => Engine
-  readonly modelSource: ModelSource
+  readonly createModelSource: (log: Log) => ModelSource
   readonly checkModel: (spec: DeploymentSpec) => Promise<void>
   /** To the supervisor. */
   readonly send: (message: ChildMessage) => void
@@ -85,7 +86,8 @@ export async function startControl(boot: Boot, deps: ControlDeps): Promise<Contr
     runtime,
     engineOf: createInstalledEngines(deps.findEngine, config.engines, deps.environment),
     createPreparations: (onChange) =>
-      createPreparations({ source: deps.modelSource, clock, log, onChange }),
+      createPreparations({ source: deps.createModelSource(log), clock, log, onChange }),
+    runsHere: (spec) => runsHere(spec, config.runtimes),
     probe: probeOverHttp,
     warm: warmOverHttp,
     readMetrics: readMetricsOverHttp,
@@ -129,6 +131,7 @@ export async function startControl(boot: Boot, deps: ControlDeps): Promise<Contr
     requests: store.requests,
     injections: store.injections,
     logs: (id, request) => runtime.logs(id, request),
+    kindOf: (name) => config.runtimes[name]?.kind ?? 'process',
     clock,
     status: {
       version: deps.version,

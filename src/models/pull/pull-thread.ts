@@ -1,0 +1,37 @@
+import { parentPort, workerData } from 'node:worker_threads'
+import { invariant, toAppError } from '../../core/errors.ts'
+import type { ModelProgress } from '../progress.ts'
+import { pullModel } from './pull.ts'
+import type { PullMessage, PullTask } from './pull-task.ts'
+
+/** Entry of a worker thread: fetches a model. */
+
+invariant(parentPort, 'runs as a worker thread')
+const port = parentPort
+const tell = (message: PullMessage): void => port.postMessage(message)
+const stop = new AbortController()
+port.once('message', () => stop.abort())
+
+/** Chunks come by the thousand a second; nobody looks that often. */
+const tellEveryMs = 200
+let latest: ModelProgress | null = null
+setInterval(() => {
+  if (latest) tell({ type: 'progress', progress: latest })
+  latest = null
+}, tellEveryMs).unref()
+
+try {
+  const { reference, directory, settings } = workerData as PullTask
+  const entry = await pullModel(reference, directory, {
+    ...settings,
+    signal: stop.signal,
+    onProgress: (progress) => void (latest = progress),
+    onPruned: (name) => tell({ type: 'pruned', name }),
+  })
+  tell({ type: 'done', entry })
+} catch (thrown) {
+  const { code, message, hint, retryAfterS = null } = toAppError(thrown)
+  tell({ type: 'failed', code, message, hint, retryAfterS })
+} finally {
+  port.close()
+}
