@@ -42,7 +42,10 @@ export function deviceGroups(
         const before = groups.get(key)
         const holders = here.flatMap(({ one }) => one.replicas).filter((id) => !own.has(id))
         groups.set(key, {
-          ...{ device, runtime, kind, isPlayed },
+          device,
+          runtime,
+          kind,
+          isPlayed,
           free: [...(before?.free ?? []), free],
           taken: (before?.taken ?? 0) + here.length - free,
           holders: [...new Set([...(before?.holders ?? []), ...holders])],
