@@ -42,6 +42,33 @@ describe('rate search', () => {
   it('comes from above where it starts too high', () => {
     expect(Math.abs(search(5, 400).ratePerS! / expected - 1)).toBeLessThan(0.08)
   })
+  it('promises no rate above what the server does at most', () => {
+    const options = { startRatePerS: 1, rateMaxPerS: 1e6, hasLimits: true, target: 0.99 }
+    const rates = createRateSearch({
+      ...options,
+      tolerance: 0.05,
+      probeMs: 10_000,
+      settleMs: 20_000,
+      requestsMax: 5000,
+      confidence: 0.95,
+    })
+    for (let probe = rates.next(); probe !== null; probe = rates.next()) {
+      const total = Math.round((probe.ratePerS * probe.durationMs) / 1000)
+      const isSaturated = probe.ratePerS > 140
+      const completedPerS = Math.min(140, probe.ratePerS)
+      const good = isSaturated ? Math.round(total / 10) : total
+      rates.observe(probe, {
+        ...{ good, total, completedPerS, isSaturated },
+        effectiveTotal: total / 10,
+        isTrustworthy: true,
+      })
+    }
+    const { ratePerS, interval, capacityPerS: most } = rates.result(createRandom(1))
+    expect(most).toBe(140)
+    expect(ratePerS).toBeGreaterThan(130)
+    expect(ratePerS).toBeLessThanOrEqual(147)
+    expect(interval![1]).toBeLessThanOrEqual(147)
+  })
   it('stops where the client is the limit, and says so', () => {
     const rates = createRateSearch({
       startRatePerS: 10,

@@ -107,6 +107,9 @@ export function createRateSearch(options: RateSearchOptions): RateSearch {
       .filter((point) => seemsToMeet(point) && point.ratePerS < below)
       .toSorted((a, b) => b.ratePerS - a.ratePerS)[0]
 
+  /** No rate above what the server does at most can be met. */
+  const ceilingPerS = () => (capacity ?? Infinity) * (1 + options.tolerance)
+
   const probe = (ratePerS: number, least: number): Probe => ({
     ratePerS,
     durationMs: Math.max(options.probeMs, (least * 1000) / ratePerS),
@@ -148,8 +151,7 @@ export function createRateSearch(options: RateSearchOptions): RateSearch {
         const ratePerS = missed.ratePerS / growth
         return ratePerS < options.startRatePerS / 100 ? null : probe(ratePerS, 1)
       }
-      // No rate above what the server does at most can be met, so none is tried.
-      const ceiling = Math.min(missed.ratePerS, (capacity ?? Infinity) * (1 + options.tolerance))
+      const ceiling = Math.min(missed.ratePerS, ceilingPerS())
       const width = ceiling / met.ratePerS - 1
       if (width > options.tolerance) {
         const ratePerS = Math.sqrt(ceiling * met.ratePerS)
@@ -197,13 +199,19 @@ export function createRateSearch(options: RateSearchOptions): RateSearch {
         .map((point) => ({ ...point, verdict: verdictOf(point) }))
         .toSorted((a, b) => a.ratePerS - b.ratePerS)
       // Far below the answer a handful of requests was enough, and says little.
-      const near = (highest(Infinity)?.ratePerS ?? 0) / growth
+      const top = highest(Infinity)
+      const topPerS = top?.ratePerS ?? 0
+      // A queue that was seen to grow at a far higher rate grows from the ceiling on.
+      const growsFromPerS = Math.max(topPerS * (1 + options.tolerance), ceilingPerS())
       const asPoints = (shake: (point: Point) => number): RatePoint[] =>
         settled
-          .filter(({ ratePerS }) => ratePerS >= near)
-          .map((point) => ({ ...point, good: shake(point) }))
+          .filter(({ ratePerS }) => ratePerS >= topPerS / growth)
+          .map((point) => ({
+            ...point,
+            good: shake(point),
+            ratePerS: point.isSaturated ? Math.min(point.ratePerS, growsFromPerS) : point.ratePerS,
+          }))
       const best = options.hasLimits ? crossing(asPoints(cappedGood), target) : null
-      const top = highest(Infinity)
       const certified = settled.findLast(({ verdict }) => verdict === 'meets')
       const isOpenAbove = best === null && top !== undefined && lowest() === undefined
       return {
@@ -211,7 +219,8 @@ export function createRateSearch(options: RateSearchOptions): RateSearch {
         interval: best === null ? null : bootstrap(asPoints, target, random, confidence),
         confidence,
         certifiedPerS: certified?.ratePerS ?? null,
-        capacityPerS: capacity,
+        // A rate that it was seen to keep up with is a better bound than a noisy count below it.
+        capacityPerS: capacity === null ? null : Math.max(capacity, topPerS),
         reason:
           !options.hasLimits && capacity !== null
             ? 'what the server answers a second under more load than it can take'
