@@ -54,8 +54,9 @@ describe('rate search', () => {
     })
     for (let probe = rates.next(); probe !== null; probe = rates.next()) {
       const total = Math.round((probe.ratePerS * probe.durationMs) / 1000)
-      const isSaturated = probe.ratePerS > 140
-      const completedPerS = Math.min(140, probe.ratePerS)
+      const isSaturated = probe.ratePerS > 150
+      // Under far too much load a server does a little less than it can.
+      const completedPerS = isSaturated ? 140 : probe.ratePerS
       const good = isSaturated ? Math.round(total / 10) : total
       rates.observe(probe, {
         ...{ good, total, completedPerS, isSaturated },
@@ -64,10 +65,10 @@ describe('rate search', () => {
       })
     }
     const { ratePerS, interval, capacityPerS: most } = rates.result(createRandom(1))
-    expect(most).toBe(140)
+    expect(most).toBeGreaterThanOrEqual(140)
+    expect(most).toBeLessThanOrEqual(150)
     expect(ratePerS).toBeGreaterThan(130)
-    expect(ratePerS).toBeLessThanOrEqual(147)
-    expect(interval![1]).toBeLessThanOrEqual(147)
+    expect(interval![1]).toBeLessThanOrEqual(150 * 1.05)
   })
   it('stops where the client is the limit, and says so', () => {
     const rates = createRateSearch({
