@@ -52,6 +52,8 @@ export const injectionComparison = z.object({
   pairs: z.int(),
   /** Not empty: the verdicts must not be used. */
   objections: z.array(z.string()),
+  /** Pairs that count for nothing, and what was wrong with which of their runs. */
+  leftOut: z.array(z.string()).default([]),
   metrics: z.array(
     z.object({
       name: z.string(),

@@ -52,14 +52,13 @@ export async function compareTargets(
       options.onRunEnd?.(name, pair, result)
     }
 
-  const pairs = Math.min(results.a.length, results.b.length)
-  const runOf = ({ report, records }: InjectionResult) => ({ summary: report.summary, records })
-  const compared = comparedMetrics(
-    Array.from({ length: pairs }, (_, index) => ({
-      a: runOf(results.a[index]!),
-      b: runOf(results.b[index]!),
-    })),
-  )
+  const made = Array.from({ length: Math.min(results.a.length, results.b.length) }, (_, index) => ({
+    a: results.a[index]!,
+    b: results.b[index]!,
+  }))
+  // What spoils a run is the client, its host or the count of tokens, not how fast the server was: leaving out is fair.
+  const sound = made.filter((pair) => problemsOf(pair.a).length + problemsOf(pair.b).length === 0)
+  const compared = comparedMetrics(sound.map((pair) => ({ a: runOf(pair.a), b: runOf(pair.b) })))
   return {
     kind: 'injection-comparison',
     version: 1,
@@ -67,8 +66,19 @@ export async function compareTargets(
     startedAt,
     a: a.spec,
     b: b.spec,
-    pairs,
-    objections: objections(factsOf(results.a), factsOf(results.b), pairs),
+    pairs: sound.length,
+    objections: objections(
+      factsOf(sound.map((pair) => pair.a)),
+      factsOf(sound.map((pair) => pair.b)),
+      sound.length,
+    ),
+    leftOut: made.flatMap((pair, index) =>
+      (['a', 'b'] as const).flatMap((arm) =>
+        problemsOf(pair[arm]).map(
+          (problem) => `pair ${index + 1}, run ${arm.toUpperCase()}: ${problem}`,
+        ),
+      ),
+    ),
     metrics: compare(compared).map((verdict) => ({
       ...verdict,
       interval: [...verdict.interval],
@@ -79,6 +89,9 @@ export async function compareTargets(
   }
 }
 
+const runOf = ({ report, records }: InjectionResult) => ({ summary: report.summary, records })
+const problemsOf = ({ report }: InjectionResult) => report.summary.validity.problems
+
 function factsOf(results: readonly InjectionResult[]): ArmFacts {
   const records = results.flatMap((result) => result.records)
   const sum = (value: (record: RequestRecord) => number | null) =>
@@ -88,6 +101,5 @@ function factsOf(results: readonly InjectionResult[]): ArmFacts {
     outputTokens: sum(({ outputTokens }) => outputTokens),
     failedShare:
       records.filter(({ outcome }) => outcome !== 'ok').length / Math.max(1, records.length),
-    isTrustworthy: results.every(({ report }) => report.summary.validity.isTrustworthy),
   }
 }

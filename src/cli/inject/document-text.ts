@@ -1,5 +1,10 @@
 import type { InjectionDocument } from '../../contract/injection-head.ts'
-import { comparisonTable, sweepSentence, sweepTable } from '../../injector/report/html-study.ts'
+import {
+  armName,
+  comparisonTable,
+  sweepSentence,
+  sweepTable,
+} from '../../injector/report/html-study.ts'
 import type { Style } from '../io.ts'
 import { formatTable } from '../table.ts'
 import { reportText } from './report-text.ts'
@@ -18,7 +23,11 @@ export function documentText(document: InjectionDocument, folder: string, style:
       ].join('\n')
     case 'injection-comparison':
       return [
+        `A ${armName(document.a)}`,
+        `B ${armName(document.b)}`,
+        '',
         formatTable(...comparisonTable(document), style),
+        ...document.leftOut.map((text) => style('dim', `left out: ${text}`)),
         ...document.objections.map((text) => style('red', `✗ ${text}`)),
         style('dim', `${folder}/comparison.html`),
       ].join('\n')

@@ -3,9 +3,9 @@ import { injectionComparison } from '../../contract/injection-study.ts'
 import { readSources } from '../../injector/data/sources.ts'
 import { compareTargets } from '../../injector/compare-targets.ts'
 import { formatMs } from '../../injector/report/figures.ts'
-import { comparisonTable, htmlComparison } from '../../injector/report/html-study.ts'
+import { htmlComparison } from '../../injector/report/html-study.ts'
 import { exitCodes } from '../exit-code.ts'
-import { formatTable } from '../table.ts'
+import { documentText } from './document-text.ts'
 import type { InjectContext } from './inject-context.ts'
 import { keepDocument } from './inject-once.ts'
 import { createLiveView } from './live-view.ts'
@@ -53,13 +53,7 @@ export async function injectCompare(
   folder.write(id, 'comparison.html', htmlComparison(comparison))
   folder.write(id, 'comparison.json', `${JSON.stringify(injectionComparison.parse(comparison))}\n`)
   await keepDocument(context, comparison)
-  output.data(comparison, () =>
-    [
-      formatTable(...comparisonTable(comparison), output.style),
-      ...comparison.objections.map((text) => output.style('red', `✗ ${text}`)),
-      output.style('dim', `${folder.pathOf(id)}/comparison.html`),
-    ].join('\n'),
-  )
+  output.data(comparison, () => documentText(comparison, folder.pathOf(id), output.style))
   if (io.interrupt.aborted) return exitCodes.interrupted.code
   return comparison.objections.length > 0 ? exitCodes.negative.code : exitCodes.ok.code
 }

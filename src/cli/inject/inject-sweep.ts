@@ -2,11 +2,11 @@ import type { InjectionSpec } from '../../contract/injection-spec.ts'
 import { injectionSweep } from '../../contract/injection-study.ts'
 import { formatDurationMs } from '../../core/units.ts'
 import { formatMs, formatRate, formatShare } from '../../injector/report/figures.ts'
-import { htmlSweep, sweepSentence, sweepTable } from '../../injector/report/html-study.ts'
+import { htmlSweep } from '../../injector/report/html-study.ts'
 import { readSources } from '../../injector/data/sources.ts'
 import { runSweep } from '../../injector/sweep.ts'
 import { exitCodes } from '../exit-code.ts'
-import { formatTable } from '../table.ts'
+import { documentText } from './document-text.ts'
 import { parseShare, type InjectContext } from './inject-context.ts'
 import { keepDocument } from './inject-once.ts'
 import { createLiveView } from './live-view.ts'
@@ -51,14 +51,7 @@ export async function injectSweep(context: InjectContext, spec: InjectionSpec): 
   folder.write(id, 'sweep.html', htmlSweep(sweep))
   folder.write(id, 'sweep.json', `${JSON.stringify(injectionSweep.parse(sweep))}\n`)
   await keepDocument(context, sweep)
-  output.data(sweep, () =>
-    [
-      formatTable(...sweepTable(sweep), output.style),
-      '',
-      sweepSentence(sweep),
-      output.style('dim', `${folder.pathOf(id)}/sweep.html`),
-    ].join('\n'),
-  )
+  output.data(sweep, () => documentText(sweep, folder.pathOf(id), output.style))
   if (io.interrupt.aborted) return exitCodes.interrupted.code
   const hasLimits = Object.keys(spec.slo).length > 0
   return hasLimits && sweep.result.ratePerS === null ? exitCodes.negative.code : exitCodes.ok.code

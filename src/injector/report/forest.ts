@@ -8,6 +8,9 @@ const right = width - 150
 const top = 36
 const row = 40
 
+/** Per cent. Whatever lies beyond is drawn at the edge; the table says it. */
+const reachMax = 400
+
 const colours = { better: 2, worse: 1, equivalent: 5, 'no difference': 0 } as const
 
 /** Every metric as a change with its interval, and each pair of runs as a dot: what the verdict stands on. */
@@ -16,10 +19,16 @@ export function forest({ metrics }: InjectionComparison): string {
   const change = (ratio: number) => (ratio - 1) * 100
   const pairs = (values: (typeof metrics)[number]['values']) =>
     values.filter(({ a, b }) => a > 0 && b > 0).map(({ a, b }) => change(b / a))
-  const all = metrics.flatMap(({ interval, values }) => [...interval.map(change), ...pairs(values)])
-  // Wide pairs must not press the intervals together.
-  const reach = Math.min(60, Math.max(5, ...all.map(Math.abs)))
-  const axis = linearAxis([-reach, reach], left, right)
+  const of = (within: number) =>
+    metrics
+      .flatMap(({ interval, ratio, values }) => [
+        ...interval.map(change),
+        change(ratio),
+        // Wide pairs must not press the intervals together.
+        ...pairs(values).filter((value) => Math.abs(value) <= within),
+      ])
+      .map((value) => Math.min(reachMax, value))
+  const axis = linearAxis([-5, 5, ...of(60)], left, right)
   const bottom = top + metrics.length * row
   const grid = axis.ticks.map(
     ({ value, label }) =>

@@ -1,4 +1,6 @@
 import type { InjectionComparison, InjectionSweep } from '../../contract/injection-study.ts'
+import type { InjectionSpec } from '../../contract/injection-spec.ts'
+import { quantile, sortSamples } from '../policy/statistics/quantiles.ts'
 import { chart, escapeHtml, type ChartOptions } from './chart.ts'
 import { formatMs, formatRate, formatShare } from './figures.ts'
 import { forest } from './forest.ts'
@@ -107,7 +109,7 @@ ${htmlDetails('Spec', `<pre>${escapeHtml(JSON.stringify(spec, null, 1))}</pre>`)
 }
 
 export function htmlComparison(comparison: InjectionComparison): string {
-  const { a, b, objections, metrics } = comparison
+  const { a, b, objections, metrics, leftOut } = comparison
   const verdicts = metrics.map(({ name, verdict }) => `${name} ${verdict}`).join(', ')
   const banner =
     objections.length > 0
@@ -116,11 +118,12 @@ export function htmlComparison(comparison: InjectionComparison): string {
   return htmlPage(
     `Comparison ${comparison.id}`,
     `<h1>Comparison</h1>
-<p class="soft">A ${escapeHtml(a.url)} · B ${escapeHtml(b.url)} · ${comparison.pairs} pairs, ABBA · ${escapeHtml(comparison.startedAt.replace('T', ' ').slice(0, 19))} UTC · ${escapeHtml(comparison.id)}</p>
+<p class="soft">A ${escapeHtml(armName(a))} · B ${escapeHtml(armName(b))} · ${comparison.pairs} pairs, ABBA · ${escapeHtml(comparison.startedAt.replace('T', ' ').slice(0, 19))} UTC · ${escapeHtml(comparison.id)}</p>
 ${banner}
 ${htmlCharts([forest(comparison)])}
 <h2>Verdicts</h2>${htmlTable(...comparisonTable(comparison))}
 <p class="soft">B against A. The interval is of the ratio B/A; its level is shared among the metrics, so that all verdicts together are wrong by chance in at most 5 % of comparisons. Equivalent: the interval lies within ±3 %; no difference: none was found, there may be one.</p>
+${leftOut.length === 0 ? '' : `<p class="soft">Left out, for they can't be trusted:</p><ul>${leftOut.map((text) => `<li>${escapeHtml(text)}</li>`).join('')}</ul>`}
 ${htmlDetails('Specs', `<pre>${escapeHtml(JSON.stringify({ a, b }, null, 1))}</pre>`)}`,
   )
 }
@@ -196,13 +199,28 @@ export function sweepTable({ probes }: InjectionSweep): [string[], string[][]] {
   ]
 }
 
+/** What an arm is, in a word: its models, and where. */
+export const armName = ({ models, url }: InjectionSpec): string =>
+  `${models.map(({ name }) => name).join(', ')} at ${url}`
+
+/** The median of the pairs, as a figure with its unit. */
+function typical(
+  { name, values }: InjectionComparison['metrics'][number],
+  of: (pair: { readonly a: number; readonly b: number }) => number,
+): string {
+  const middle = quantile(sortSamples(values.map(of)), 0.5)
+  return name === 'goodput' ? `${formatRate(middle)}/s` : `${formatMs(middle)} ms`
+}
+
 export function comparisonTable({ metrics }: InjectionComparison): [string[], string[][]] {
   const change = (ratio: number) =>
     `${ratio >= 1 ? '+' : '−'}${Math.abs((ratio - 1) * 100).toFixed(1)} %`
   return [
-    ['B against A', 'verdict', 'change', 'interval', 'pairs'],
+    ['', 'A', 'B', 'verdict', 'change', 'interval', 'pairs'],
     metrics.map((metric) => [
       metric.name,
+      typical(metric, ({ a }) => a),
+      typical(metric, ({ b }) => b),
       metric.verdict,
       change(metric.ratio),
       `${change(metric.interval[0])} to ${change(metric.interval[1])}`,

@@ -43,9 +43,11 @@ describe('rate search', () => {
     expect(Math.abs(search(5, 400).ratePerS! / expected - 1)).toBeLessThan(0.08)
   })
   it('promises no rate above what the server does at most', () => {
-    const options = { startRatePerS: 1, rateMaxPerS: 1e6, hasLimits: true, target: 0.99 }
     const rates = createRateSearch({
-      ...options,
+      startRatePerS: 1,
+      rateMaxPerS: 1e6,
+      hasLimits: true,
+      target: 0.99,
       tolerance: 0.05,
       probeMs: 10_000,
       settleMs: 20_000,
@@ -59,7 +61,10 @@ describe('rate search', () => {
       const completedPerS = isSaturated ? 140 : probe.ratePerS
       const good = isSaturated ? Math.round(total / 10) : total
       rates.observe(probe, {
-        ...{ good, total, completedPerS, isSaturated },
+        good,
+        total,
+        completedPerS,
+        isSaturated,
         effectiveTotal: total / 10,
         isTrustworthy: true,
       })

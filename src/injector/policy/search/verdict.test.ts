@@ -47,7 +47,6 @@ describe('objections', () => {
     [{ outputTokens: 900 }, 5, [/answers differ/]],
     [{ inputTokens: 1100 }, 5, [/prompts differ/]],
     [{ failedShare: 0.05 }, 5, [/failures differ/]],
-    [{ isTrustworthy: false }, 5, [/not to be trusted/]],
   ])('%j with %d pairs', (change, count, expected) => {
     const found = objections(arm, { ...arm, ...change }, count)
     expect(found).toHaveLength(expected.length)

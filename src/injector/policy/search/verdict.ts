@@ -87,14 +87,14 @@ export interface ArmFacts {
   readonly inputTokens: number
   readonly outputTokens: number
   readonly failedShare: number
-  readonly isTrustworthy: boolean
 }
 
 /** Reasons against comparing; empty: none. */
 export function objections(a: ArmFacts, b: ArmFacts, pairs: number): string[] {
   const differs = (x: number, y: number, share: number) => Math.abs(x - y) > share * Math.max(x, y)
   const found: string[] = []
-  if (pairs < pairsMin) found.push(`${pairs} pairs of runs; ${pairsMin} are needed`)
+  if (pairs < pairsMin)
+    found.push(`${pairs} pairs of runs that can be trusted; ${pairsMin} are needed`)
   if (differs(a.inputTokens, b.inputTokens, 0.005))
     found.push(`prompts differ: ${a.inputTokens} against ${b.inputTokens} tokens`)
   if (differs(a.outputTokens, b.outputTokens, 0.005))
@@ -103,7 +103,6 @@ export function objections(a: ArmFacts, b: ArmFacts, pairs: number): string[] {
     found.push(
       `failures differ: ${(a.failedShare * 100).toFixed(1)} % against ${(b.failedShare * 100).toFixed(1)} %`,
     )
-  if (!a.isTrustworthy || !b.isTrustworthy) found.push('a run was not to be trusted')
   return found
 }
 
