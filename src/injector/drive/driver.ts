@@ -5,6 +5,7 @@ import { tpotMs, ttftMs } from '../policy/measurement/latency.ts'
 import type { RequestRecord } from '../policy/measurement/record.ts'
 import { promptOf, type PromptSources } from '../policy/workload/prompt.ts'
 import { createBudget } from './budget.ts'
+import { createDueTimers } from './due-timers.ts'
 import { createLauncher } from './launcher.ts'
 import { createThreadPacer } from './pacer.ts'
 import type { latencies, ProgressCounts } from './progress-board.ts'
@@ -72,7 +73,6 @@ export function createDriver(options: DriverOptions): Driver {
   const log = createRecordLog()
   const sessions = createSessions(sources)
   const openSessions = new Map<Exchange, OpenSession>()
-  const timers = new Set<NodeJS.Timeout>()
   const recent = { ttftMs: [] as number[], tpotMs: [] as number[], clientDelayMs: [] as number[] }
   const counts = { handed: 0, ok: 0, failed: 0, outputTokens: 0 }
   const entries = firstEntries(schedule, shard)
@@ -81,8 +81,7 @@ export function createDriver(options: DriverOptions): Driver {
   let next = 0
   /** First entry whose request has not been built yet. */
   let ahead = 0
-  let waiting = 0
-  /** Requests that the schedule has no time for: later turns, and what users of a closed loop send next. */
+  /** Requests that the schedule has no time for. */
   let followUps = 0
   let stoppedBy: StopReason = 'schedule'
   let stoppedAtMs = spec.durationMs
@@ -102,6 +101,14 @@ export function createDriver(options: DriverOptions): Driver {
     onDue: due,
   })
 
+  const timers = createDueTimers({
+    now,
+    endsAtMs: () => stoppedAtMs,
+    onActed: () => {
+      if (isOver()) finish()
+    },
+  })
+
   /** Begins the session of this number at the time it was meant to. */
   function begin(number: number, startMs: number): void {
     const count = schedule.sessionStarts.length - 1
@@ -119,7 +126,7 @@ export function createDriver(options: DriverOptions): Driver {
       launch(session.entry + call, session.request + call, atMs, session, call)
     }
     if (dueMs <= now()) act(dueMs)
-    else after(dueMs, act)
+    else timers.after(dueMs, act)
   }
 
   /** `request` is the number of the request in the run, `entry` where the schedule describes it. */
@@ -185,34 +192,11 @@ export function createDriver(options: DriverOptions): Driver {
       if (--session.waiting > 0) return
     }
     if (spec.load.kind === 'closed')
-      after(exchange.endedMs + spec.load.thinkTimeMs, (dueMs) => {
+      timers.after(exchange.endedMs + spec.load.thinkTimeMs, (dueMs) => {
         const number = nextSession
         nextSession += shard.count
         if (sessions.firstRequest(number) < (spec.requestsMax ?? Infinity)) begin(number, dueMs)
       })
-  }
-
-  function after(dueMs: number, act: (dueMs: number) => void): void {
-    if (dueMs >= stoppedAtMs) return
-    waiting++
-    const arm = () => {
-      const timer = setTimeout(() => {
-        timers.delete(timer)
-        // Timers may fire a fraction of a millisecond early; a request never does.
-        if (now() < dueMs) return arm()
-        waiting--
-        if (dueMs < stoppedAtMs) act(dueMs)
-        if (isOver()) finish()
-      }, dueMs - now())
-      timers.add(timer)
-    }
-    if (now() >= dueMs)
-      queueMicrotask(() => {
-        waiting--
-        act(dueMs)
-        if (isOver()) finish()
-      })
-    else arm()
   }
 
   function due(): void {
@@ -232,7 +216,7 @@ export function createDriver(options: DriverOptions): Driver {
 
   const isOver = () =>
     launcher.inFlight === 0 &&
-    (waiting === 0 || now() > stoppedAtMs) &&
+    (timers.waiting === 0 || now() > stoppedAtMs) &&
     (next >= entries.length || schedule.timesMs[entries[next]!]! >= stoppedAtMs)
 
   function halt(reason: StopReason, atMs: number): void {
@@ -277,7 +261,7 @@ export function createDriver(options: DriverOptions): Driver {
       await over
       clearInterval(sweep)
       clearInterval(progress)
-      for (const timer of timers) clearTimeout(timer)
+      timers.clear()
       await pacer.stop()
       tell()
       launcher.close()
