@@ -5,13 +5,20 @@ import { promisify } from 'node:util'
 export type RunTool = (argv: readonly string[]) => Promise<string | null>
 
 const timeoutMs = 10_000
+/** Devices are looked at every few seconds; a driver is installed once in the life of a machine. */
+const absentMs = 300_000
+const absentUntilMs = new Map<string, number>()
 const run = promisify(execFile)
 
 export const runTool: RunTool = async ([command = '', ...rest]) => {
+  // To fork a process of some 200 MB only to hear that there is no such file is no small thing.
+  if (performance.now() < (absentUntilMs.get(command) ?? 0)) return null
   try {
     const { stdout } = await run(command, rest, { timeout: timeoutMs, maxBuffer: 2 ** 24 })
     return stdout
-  } catch {
+  } catch (thrown) {
+    if ((thrown as NodeJS.ErrnoException).code === 'ENOENT')
+      absentUntilMs.set(command, performance.now() + absentMs)
     return null
   }
 }
