@@ -130,7 +130,9 @@ export function createConditions(deps: ConditionsDeps): Conditions {
         previous: previous && {
           specHash: previous.specHash,
           revision: rollout?.from?.revision ?? 0,
+          replicas: rollout?.from?.spec.replicas ?? count,
         },
+        isCramped: deps.noRoom.has(spec.name),
         split: launch && previous ? splitOf(spec.rollout, count, rollout) : null,
         surge: spec.rollout.surge,
         unavailable: spec.rollout.unavailable,

@@ -56,10 +56,18 @@ export function createPromises(deps: {
     if (!ready.delete(id) || /makes room for|is scaled to|was deleted/.test(reason)) return
     const replicas = deps.deployer().replicas()
     const { deployment = '' } = replicas.find((one) => one.id === id) ?? {}
-    const spec = intent.wanted.get(deployment)?.spec
-    if (!spec) return
+    const wanted = intent.wanted.get(deployment)
+    if (!wanted) return
+    const { spec, rollout } = wanted
+    const before = rollout?.from?.spec.replicas ?? spec.replicas
+    const status = deps
+      .deployer()
+      .deployments()
+      .find((one) => one.spec.name === deployment)?.status
+    // Without room beside the old ones, what was promised before has to do until the new ones are there.
+    const promised = /no room/.test(status ?? '') ? Math.min(before, spec.replicas) : spec.replicas
     const left = replicas.filter((one) => one.deployment === deployment && one.state === 'ready')
-    if (left.length < spec.replicas - spec.rollout.unavailable)
+    if (left.length < promised - spec.rollout.unavailable)
       violate(`${id} leaves (${reason}) and ${left.length} of ${spec.replicas} stay ready`)
   }
 

@@ -150,6 +150,43 @@ describe('deploy --slo', () => {
     control.routes.set('GET /api/v1/engines', () => ({ engines: [] }))
   })
 
+  it('lets several types of devices serve together where one does not carry the rate', async () => {
+    const at = (path: string) => {
+      control.routes.set(`PUT /api/v1/deployments/${path}`, (_, body) => {
+        put.push(body as DeploymentSpec)
+        return deploymentOf(body as DeploymentSpec, [{}], 'recorded')
+      })
+      control.routes.set(`GET /api/v1/deployments/${path}`, () => {
+        const spec = put.find(({ name }) => name === path)!
+        const replicas = Array.from({ length: spec.replicas }, () => ({}))
+        return deploymentOf(spec, replicas, 'ready')
+      })
+      control.routes.set(`DELETE /api/v1/deployments/${path}`, () => ({}))
+    }
+    for (const name of ['both', 'both-l40s', 'both-l4']) at(name)
+    const old = deploymentOf({ name: 'both-l4', route: 'both' }, [{}])
+    control.routes.set('GET /api/v1/deployments', () => ({ deployments: [old] }))
+    const argv = `deploy llama-3.1-8b --name both --hardware h100:1,l40s:2 --quick --yes --json`
+    const { code, stdout, stderr } = await runCommand(
+      [...argv.split(' '), '--slo', 'ttft.p95=500ms,tpot.p95=30ms', '--rate', '38'],
+      { variables: { BALEEN_DATA: control.dataDirectory } },
+    )
+    expect({ code, stderr }).toMatchObject({ code: 0 })
+    expect(put.map(({ name, route, hardware }) => [name, route, hardware?.split(':')[0]])).toEqual([
+      ['both', 'both', 'H100-SXM-80GB'],
+      ['both-l40s', 'both', 'L40S'],
+    ])
+    const [first, second] = put
+    expect(first!.weight + second!.weight).toBeCloseTo(1, 2)
+    expect(first!.weight).toBeGreaterThan(second!.weight)
+    expect(JSON.parse(stdout).deployments).toHaveLength(2)
+    expect(stderr).toContain('both-l4 of the plan before ends')
+    expect(
+      control.calls.some(({ method, path }) => method === 'DELETE' && /both-l4$/.test(path)),
+    ).toBe(true)
+    control.routes.set('GET /api/v1/deployments', () => ({ deployments: [] }))
+  })
+
   it('lets a person add what the plan does not decide, and nothing else', async () => {
     const added = await deploy(['--slo', slo, '--rate', '4', '--yes', '--set', 'queueMax=7'])
     expect(added.code).toBe(0)

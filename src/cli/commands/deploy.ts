@@ -114,7 +114,7 @@ export const deploy = defineCommand({
     const progress = createProgress(io, output)
     const deployed: DeploymentView[] = []
     for (const spec of specs) {
-      const recorded = await control.putDeployment(spec, flags.why)
+      const recorded = await control.putDeployment(spec, flags.why ?? planned?.why)
       deployed.push(recorded)
       if (flags['no-wait']) output.note(`${spec.name}: ${recorded.status}`)
     }

@@ -16,6 +16,8 @@ export interface DeviceGroup {
   readonly taken: number
   /** Replicas that hold some of them. */
   readonly holders: readonly string[]
+  /** US dollars for one of them and hour, on average of the nodes that say it. Null: none does. */
+  readonly usdPerHour: number | null
 }
 
 /**
@@ -27,7 +29,7 @@ export function deviceGroups(
   own: ReadonlySet<string>,
 ): readonly DeviceGroup[] {
   const groups = new Map<string, DeviceGroup>()
-  for (const { runtime, kind, state, devices } of nodes) {
+  for (const { runtime, kind, state, devices, pricePerHourUsd } of nodes) {
     if (state !== 'ready') continue
     const known = devices.flatMap((one) => {
       const device = resolveAccelerator(one.model)?.name
@@ -40,6 +42,7 @@ export function deviceGroups(
         const free = here.filter(({ one }) => isFree(one, own)).length
         const key = [runtime, device, isPlayed].join(' ')
         const before = groups.get(key)
+        const price = pricePerHourUsd === null ? null : pricePerHourUsd / devices.length
         const holders = here.flatMap(({ one }) => one.replicas).filter((id) => !own.has(id))
         groups.set(key, {
           device,
@@ -49,11 +52,15 @@ export function deviceGroups(
           free: [...(before?.free ?? []), free],
           taken: (before?.taken ?? 0) + here.length - free,
           holders: [...new Set([...(before?.holders ?? []), ...holders])],
+          usdPerHour: averageOf(before?.usdPerHour ?? null, before?.free.length ?? 0, price),
         })
       }
   }
   return [...groups.values()]
 }
+
+const averageOf = (before: number | null, count: number, next: number | null): number | null =>
+  before === null || next === null ? (next ?? before) : (before * count + next) / (count + 1)
 
 const isFree = (
   { state, replicas }: NodeView['devices'][number],

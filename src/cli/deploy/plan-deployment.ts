@@ -1,8 +1,10 @@
 import { join } from 'node:path'
 import type { DeploymentView } from '../../contract/deployment.ts'
+import type { PriceBook } from '../../planner/cost/prices.ts'
 import type { PlanReport } from '../../planner/explain/report.ts'
 import { nothingBeside, reportOf } from '../../planner/explain/report.ts'
 import type { Candidate } from '../../planner/search/candidate.ts'
+import { layoutName } from '../../planner/explain/sensitivity.ts'
 import { plan, type Plan } from '../../planner/search/plan.ts'
 import { rehearse } from '../../simulator/rehearsal/rehearse.ts'
 import { dataDirectory, type ConnectionFlags } from '../connection.ts'
@@ -32,6 +34,8 @@ export interface PlanWish extends SpecFlags, ConnectionFlags {
 /** Several deployments where several types of devices serve together. */
 export interface Planned extends Takeover {
   readonly report: PlanReport
+  /** For the history: "planned for ttft.p95=500ms at 4/s: vllm fp8 tp1 ×4 on 4 × H100-SXM-80GB". */
+  readonly why: string
 }
 
 /** Configurations that are shown beside the one that is taken. */
@@ -74,7 +78,8 @@ export async function planDeployment(
     speculative: choice.isPlayed ? 'off' : undefined,
   }
   const workload = await readWorkload({ ...flags, ...wish, columns: undefined }, io)
-  const request = planRequest(named, workload, flags, choice.engines, io.workingDirectory)
+  const asked = planRequest(named, workload, flags, choice.engines, io.workingDirectory)
+  const request = { ...asked, prices: pricesOf(choice) }
   const found = withinReach(plan(request, new Map(), wish.quick ? null : rehearse), choice)
   const report = reportOf(found, shown, nothingBeside)
   if (!output.json) output.line(planText(found, report, false, output.style))
@@ -88,17 +93,43 @@ export async function planDeployment(
     ...(runtime === undefined ? {} : { runtime }),
   }
   try {
-    const specs = plannedSpecs(found, partsOf(found, choice), settled, choice.isPlayed)
-    return { report, ...planTakeover(specs, before, deviceGroups(nodes, new Set())) }
+    const parts = partsOf(found, choice)
+    const specs = plannedSpecs(found, parts, settled, choice.isPlayed)
+    const why = `planned for ${wish.slo ?? 'its workload'}${wish.rate === undefined ? '' : ` at ${wish.rate}`}: ${parts.map(partText).join(' and ')}`
+    return {
+      report,
+      why: why.slice(0, 500),
+      ...planTakeover(specs, before, deviceGroups(nodes, new Set())),
+    }
   } catch (thrown) {
     if (output.json) output.data({ plan: report, deployment: null, deployments: [] }, () => '')
     throw thrown
   }
 }
 
+/** What the nodes cost by their own account, where they give one. */
+const pricesOf = ({ groups }: FleetChoice): PriceBook =>
+  new Map(
+    groups.flatMap(({ name, usdPerHour }) =>
+      usdPerHour === null
+        ? []
+        : [
+            [
+              name,
+              { rents: new Map([['on-demand', usdPerHour]]), owned: null, source: 'by your nodes' },
+            ] as const,
+          ],
+    ),
+  )
+
 /** Made by a plan of that name: the deployment itself, or one of several that serve its route together. */
 const isOfPlan = ({ spec }: DeploymentView, name: string, route: string): boolean =>
   spec.name === name || (spec.route === route && spec.name.startsWith(`${name}-`))
+
+const partText = ({ candidate: { settings }, replicas }: Part): string => {
+  const devices = (settings.devices / settings.replicas) * replicas
+  return `${layoutName({ ...settings, replicas })} on ${devices} × ${settings.device}`
+}
 
 /** What serves together, each part where its devices are. */
 function partsOf({ candidates, split }: Plan, { groups }: FleetChoice): Part[] {

@@ -38,15 +38,22 @@ export function plannedSpecs(
   isPlayed: boolean,
 ): readonly DeploymentSpec[] {
   if (plan.status !== 'meets' || parts.length === 0) throw unmet(plan, plan.candidates[0])
-  if (parts.length === 1) return parts.map((part) => specOf(plan, part, settled, isPlayed))
+  // The largest keeps the name: what runs under it already is changed, not ended.
+  const [largest, ...others] = parts.toSorted((a, b) => b.weight - a.weight)
   const { name, route = name } = settled
   const devices = parts.map(({ candidate }) => deviceName(candidate))
-  return parts.map((part, at) => {
-    const isOnly = devices.filter((one) => one === devices[at]).length === 1
-    const suffix = isOnly ? devices[at] : `${devices[at]}-${part.runtime}`
-    const own = { ...settled, name: partName(name, suffix ?? ''), route }
-    return { ...specOf(plan, part, own, isPlayed), weight: part.weight }
-  })
+  const suffixOf = ({ candidate, runtime }: Part): string => {
+    const device = deviceName(candidate)
+    return devices.filter((one) => one === device).length === 1 ? device : `${device}-${runtime}`
+  }
+  const shared = parts.length > 1 ? { route } : {}
+  return [
+    specOf(plan, largest!, { ...settled, ...shared }, isPlayed),
+    ...others.map((part) => {
+      const own = { ...settled, ...shared, name: partName(name, suffixOf(part)) }
+      return specOf(plan, part, own, isPlayed)
+    }),
+  ]
 }
 
 /** "h100" of "H100-SXM-80GB": short, as people say it. */
@@ -93,6 +100,7 @@ function specOf(plan: Plan, part: Part, settled: Settled, isPlayed: boolean): De
     ...given,
     ...planned,
     replicas,
+    weight: part.weight,
     slo: Object.fromEntries(request.slo.map((one) => [sloName(one), `${one.limitMs}ms`])),
     settings: { ...planned.settings, ...extra },
   })

@@ -12,6 +12,7 @@ const group = (...free: readonly number[]): DeviceGroup => ({
   free,
   taken: 0,
   holders: [],
+  usdPerHour: null,
 })
 const spec = (name: string, replicas: number, devices: number): DeploymentSpec =>
   deploymentSpec.parse({ name, model: 'm', replicas, hardware: `L4:${devices}` })
@@ -24,21 +25,20 @@ const running = (name: string, replicas: number, devices: number) =>
   )
 
 describe('what takes the place of an earlier plan', () => {
+  const missing = (next: DeploymentSpec, before: ReturnType<typeof running>, free: number) =>
+    planTakeover([next], [before], [group(free)]).specs[0]?.rollout.unavailable
+
   it('lacks nobody where devices are free beside it', () => {
-    const { specs, endsFirst } = planTakeover(
-      [spec('ant', 2, 2)],
-      [running('ant', 2, 1)],
-      [group(1, 2)],
-    )
-    expect(specs[0]?.rollout.unavailable).toBe(0)
-    expect(endsFirst).toBe(false)
+    expect(missing(spec('ant', 2, 2), running('ant', 2, 1), 4)).toBe(0)
+    expect(missing(spec('ant', 6, 1), running('ant', 4, 1), 2)).toBe(0)
+    expect(missing(spec('ant', 1, 2), running('ant', 4, 1), 2)).toBe(0)
   })
 
-  it('lacks as many of the old ones as have to go for the first new one', () => {
-    const wide = planTakeover([spec('ant', 2, 4)], [running('ant', 4, 2)], [group(1)])
-    expect(wide.specs[0]?.rollout.unavailable).toBe(2)
-    const alone = planTakeover([spec('ant', 1, 4)], [running('ant', 4, 1)], [group(0)])
-    expect(alone.specs[0]?.rollout.unavailable).toBe(1)
+  it('lacks as few of the old ones as have to go for each new one', () => {
+    expect(missing(spec('ant', 4, 1), running('ant', 4, 1), 0)).toBe(1)
+    expect(missing(spec('ant', 2, 4), running('ant', 4, 2), 0)).toBe(1)
+    expect(missing(spec('ant', 2, 2), running('ant', 2, 1), 2)).toBe(1)
+    expect(missing(spec('ant', 1, 4), running('ant', 4, 1), 0)).toBe(1)
   })
 
   it('ends what has no part in it, before where its devices are needed', () => {

@@ -42,7 +42,8 @@ export function assign<Wish extends StartWish>(
   const refused = new Map<string, string>()
   const evicted = new Map<string, string>()
   for (const { demand, reason, wouldFree } of unplaced) {
-    if (!refused.has(demand.deployment)) refused.set(demand.deployment, reason)
+    if (!refused.has(demand.deployment))
+      refused.set(demand.deployment, reason + cureOf(demand, wouldFree))
     // One at a time: what the first one frees may do for the next as well.
     if (evicted.size > 0 || wouldFree.length === 0) continue
     if (wouldFree.some((claim) => weightOf(claim) >= demand.priority)) continue
@@ -63,6 +64,12 @@ export function assign<Wish extends StartWish>(
     evicted,
   }
 }
+
+/** A change that finds no room beside what it replaces has to be allowed to go without it for a while. */
+const cureOf = ({ deployment }: Demand, wouldFree: readonly Claim[]): string =>
+  wouldFree.some((claim) => claim.deployment === deployment && !claim.isGoing)
+    ? ': that is one of its own, which may go first with `rollout.unavailable: 1`'
+    : ''
 
 /** What plays hardware claims played devices where a node has such, so that placement is rehearsed, too; else none. */
 function demandFor(

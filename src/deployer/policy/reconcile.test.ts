@@ -94,12 +94,28 @@ describe('reconcile', () => {
     const desired = desiredOf({
       specHash: null,
       replicas: 3,
-      previous: { specHash: 'v1', revision: 1 },
+      previous: { specHash: 'v1', revision: 1, replicas: 3 },
     })
     const actions = decide([desired], [replicaOf('ant-1'), replicaOf('ant-2')])
     expect(actions).toMatchObject([{ kind: 'start', of: 'previous' }])
     const failing = { specHash: 'v1', failures: 1, total: 1, retryAtMs: 500, reason: 'ended' }
     expect(decide([desired], [replicaOf('ant-1')], 400, [['ant v1', failing]])).toEqual([])
+  })
+
+  it('makes room for more than before among its own, down to what was promised before', () => {
+    const replicas = [
+      ...['ant-1', 'ant-2'].map((id) => replicaOf(id)),
+      ...['ant-3', 'ant-4'].map((id) => replicaOf(id, { specHash: 'v2' })),
+    ]
+    const desired = desiredOf({
+      specHash: 'v2',
+      replicas: 4,
+      previous: { specHash: 'v1', revision: 1, replicas: 3 },
+    })
+    const leaving = (isCramped: boolean) =>
+      brief(decide([{ ...desired, isCramped }], replicas)).filter((one) => one.startsWith('leave'))
+    expect(leaving(false)).toEqual([])
+    expect(leaving(true)).toHaveLength(1)
   })
 
   it('tells a replica to end only when gateways had time to see that it leaves', () => {

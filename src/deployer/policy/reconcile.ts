@@ -17,11 +17,15 @@ export interface DesiredDeployment {
   /** Replicas above what is wanted, and missing, that a change may cost. */
   readonly surge?: number
   readonly unavailable?: number
+  /** Another one of it found no room when it was last tried. */
+  readonly isCramped?: boolean
 }
 
 interface PreviousSpec {
   readonly revision: number
   readonly specHash: string
+  /** How many were promised of it. */
+  readonly replicas: number
 }
 
 export interface ReconcileState {
@@ -157,11 +161,14 @@ function outdated(
   deployment: DesiredDeployment,
   { emptying }: ReconcileState,
 ): Leave[] {
-  const { replicas, split = null, unavailable = 0, revision } = deployment
+  const { replicas, split = null, unavailable = 0, revision, isCramped = false } = deployment
+  const { previous: previousSpec } = deployment
   const others = [...old, ...previous]
   const readyOthers = others.filter(isReady)
   const readyAll = newest.filter(isReady).length + readyOthers.length
-  const capacity = Math.max(0, replicas - unavailable)
+  // More than before are promised, and they find no room beside the old ones: what was promised before will do meanwhile.
+  const promised = isCramped && previousSpec ? Math.min(replicas, previousSpec.replicas) : replicas
+  const capacity = Math.max(0, promised - unavailable)
   const needed = split ? split.prev : 0
   const droppable = Math.max(0, Math.min(readyAll - capacity, readyOthers.length - needed))
   // One that is being started to fill up what is missing is not ready yet and stays.

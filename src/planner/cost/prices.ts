@@ -18,6 +18,8 @@ export type PriceBook = ReadonlyMap<string, DevicePrices>
 interface DevicePrices {
   readonly rents: ReadonlyMap<Tenancy, number>
   readonly owned: Ownership | null
+  /** Who says so. Absent: a price file. */
+  readonly source?: string
 }
 
 export function priceOf(
@@ -28,9 +30,10 @@ export function priceOf(
 ): Price {
   const own = ofDevice(book, device, cluster)
   const rent = own?.rents.get(tenancy)
-  if (rent !== undefined) return { usdPerHour: rent, source: 'your price file' }
+  const source = own?.source ?? 'your price file'
+  if (rent !== undefined) return { usdPerHour: rent, source }
   if (tenancy === 'owned' && own?.owned)
-    return { usdPerHour: ownedUsdPerHour(own.owned, device), source: 'your price file' }
+    return { usdPerHour: ownedUsdPerHour(own.owned, device), source }
   if (tenancy === 'on-demand' && device.priceUsdH !== null)
     return { usdPerHour: device.priceUsdH, source: device.source }
   return {
