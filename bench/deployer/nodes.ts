@@ -9,12 +9,13 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
 import { serve, type Serving } from '../../test/e2e/serving.ts'
+import { startClients, type Clients } from '../../test/support/clients.ts'
 
 const names = ['east', 'middle', 'west'] as const
 const namespaceOf = (name: string): string => `baleen-${name}`
 const addressOf = (at: number): string => `10.87.${at}.2`
 const replicas = 6
-const clients = 6
+const clientCount = 6
 
 const run = (...argv: string[]): string =>
   execFileSync(argv[0]!, argv.slice(1), { encoding: 'utf8', stdio: ['ignore', 'pipe', 'pipe'] })
@@ -50,15 +51,6 @@ function removeNode(at: number): void {
   }
 }
 
-interface Tally {
-  ok: number
-  /** Failed before the first byte: another replica could have answered. */
-  retryable: string[]
-  /** Broken off in the middle of a stream. */
-  brokenStreams: number
-  longestMs: number
-}
-
 const model = 'chat'
 const spec = (changes: object) => ({
   name: model,
@@ -74,40 +66,6 @@ const spec = (changes: object) => ({
     gate: { requests: 10 },
   },
 })
-
-/** Half of the requests are streams. */
-async function client(at: number, serving: Serving, tally: () => Tally, isOver: () => boolean) {
-  for (let count = 0; !isOver(); count++) {
-    const stream = (count + at) % 2 === 0
-    const startMs = performance.now()
-    let hasByte = false
-    try {
-      const response = await fetch(`${serving.url}/v1/chat/completions`, {
-        method: 'POST',
-        headers: { authorization: `Bearer ${serving.key}`, 'content-type': 'application/json' },
-        body: JSON.stringify({
-          model,
-          stream,
-          max_tokens: 24,
-          messages: [{ role: 'user', content: `Tell me something about number ${count}.` }],
-        }),
-      })
-      let text = ''
-      for await (const chunk of response.body!) {
-        hasByte = true
-        text += Buffer.from(chunk as Uint8Array).toString()
-      }
-      const isWhole = stream ? text.includes('data: [DONE]') : response.ok
-      if (response.ok && isWhole) tally().ok++
-      else if (stream && response.ok) tally().brokenStreams++
-      else tally().retryable.push(`${response.status} ${text.slice(0, 120)}`)
-    } catch (thrown) {
-      if (hasByte) tally().brokenStreams++
-      else tally().retryable.push(String(thrown))
-    }
-    tally().longestMs = Math.max(tally().longestMs, performance.now() - startMs)
-  }
-}
 
 const control = async (serving: Serving, method: string, path: string, body?: unknown) =>
   (await serving.api(method, path, body)).json() as Promise<any>
@@ -129,7 +87,7 @@ async function until(
 const dataDirectory = mkdtempSync(join(tmpdir(), 'baleen-nodes-'))
 for (const at of names.keys()) removeNode(at)
 let serving: Serving | undefined
-let isOver = false
+let clients: Clients | undefined
 let failed = 0
 try {
   for (const at of names.keys()) addNode(at)
@@ -157,23 +115,13 @@ try {
       .join(' ')
   console.log(`${replicas} replicas on: ${await nodesOf()}`)
 
-  let tally: Tally = { ok: 0, retryable: [], brokenStreams: 0, longestMs: 0 }
-  const all: Promise<void>[] = []
-  for (let at = 0; at < clients; at++)
-    all.push(
-      client(
-        at,
-        serving,
-        () => tally,
-        () => isOver,
-      ),
-    )
+  clients = startClients(serving, model, clientCount)
   const phase = async (what: string, work: () => Promise<string>): Promise<void> => {
     await delay(3000)
-    tally = { ok: 0, retryable: [], brokenStreams: 0, longestMs: 0 }
+    clients!.take()
     const told = await work()
     await delay(3000)
-    const { ok, retryable, brokenStreams, longestMs } = tally
+    const { ok, retryable, brokenStreams, longestMs } = clients!.take()
     failed += retryable.length
     console.log(
       `${what}: ${told}; ${ok} answered, ${retryable.length} failed that could have been retried, ${brokenStreams} streams broken off, slowest ${(longestMs / 1000).toFixed(1)} s`,
@@ -216,12 +164,11 @@ try {
     })
     return `back in ${(tookMs / 1000).toFixed(1)} s, never below ${least} ready`
   })
-  isOver = true
-  await Promise.all(all)
+  await clients.stop()
   console.log(`failed requests that could have been retried: ${failed}`)
   if (failed > 0) process.exitCode = 1
 } finally {
-  isOver = true
+  await clients?.stop()
   await serving?.stop().catch(() => {})
   for (const at of names.keys()) removeNode(at)
   rmSync(dataDirectory, { recursive: true, force: true })

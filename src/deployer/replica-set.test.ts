@@ -169,4 +169,35 @@ describe('replica set', () => {
     await set.probe()
     expect(set.all()).toMatchObject([{ health: 'ready', reason: 'ready' }])
   })
+
+  it('learns an address later, and brings one that was started anew elsewhere to readiness again', async () => {
+    let seen: Partial<RunningReplica> = {}
+    const runtime = createFakeRuntime()
+    const list = async () => (await runtime.list()).map((one) => ({ ...one, ...seen }))
+    const { set, start, isUp } = bench({ ...runtime, list })
+    start()
+    await isUp()
+    const next = async (changes: Partial<RunningReplica>) => {
+      seen = changes
+      await set.observe()
+      await set.probe()
+      return set.all()[0]
+    }
+    const ready = { url: 'http://a', health: 'ready', isWarm: true }
+    expect(await next({ url: 'http://a', waiting: null })).toMatchObject(ready)
+    expect(await next({ url: '', waiting: 'pulls its image', node: 'b' })).toMatchObject({
+      node: 'b',
+      health: 'loading',
+      isWarm: false,
+      reason: 'pulls its image',
+    })
+    const there = { ...ready, url: 'http://b' }
+    expect(await next({ url: 'http://b', waiting: null, node: 'b' })).toMatchObject(there)
+    set.lose('b', 'it is silent')
+    expect(await next({ url: 'http://c', waiting: null, node: 'c' })).toMatchObject({
+      phase: 'serving',
+      node: 'c',
+      health: 'ready',
+    })
+  })
 })

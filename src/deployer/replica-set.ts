@@ -4,7 +4,7 @@ import type { EndedReplica, RunningReplica, Runtime } from '../runtimes/runtime.
 import type { Launch } from './launch.ts'
 import { createRoster } from './roster.ts'
 import { afterFailure, restartKey, type Restarts } from './policy/back-off.ts'
-import { firstSeen, withWaiting, type Replica } from './policy/replica.ts'
+import { firstSeen, withSight, type Replica } from './policy/replica.ts'
 import { createProber, type ProberDeps } from './prober.ts'
 
 export interface ReplicaSetDeps extends Omit<ProberDeps, 'roster'> {
@@ -222,18 +222,12 @@ export function createReplicaSet(deps: ReplicaSetDeps): ReplicaSet {
       if (isObserving) return
       isObserving = true
       try {
-        const before = set.all().filter(({ id, url }) => url !== '' && !operations.has(id))
+        const before = set.all().filter(({ id }) => !operations.has(id))
         const listed = await runtime.list()
         for (const one of listed) {
           const known = replicas.get(one.id)
           if (!known && !ended.has(one.id)) adopt(one)
-          hear(one)
-          // Where the runtime chooses the place, it says so later.
-          if (known && one.node !== null && known.node !== one.node)
-            change(one.id, {
-              node: one.node,
-              ...(one.devices.length > 0 ? { devices: one.devices } : {}),
-            })
+          if (!operations.has(one.id)) hear(one)
         }
         const ids = new Set(listed.map((one) => one.id))
         // Gone without a word, it seems. Stopping it makes sure: a look at processes can miss one.
@@ -267,12 +261,14 @@ export function createReplicaSet(deps: ReplicaSetDeps): ReplicaSet {
     return set.all().filter((replica) => replica.node === node)
   }
 
-  function hear({ id, waiting }: RunningReplica): void {
-    const replica = replicas.get(id)
-    if (!replica) return
-    const now = withWaiting(replica, waiting)
-    if (now === replica) return
+  function hear(running: RunningReplica): void {
+    const known = replicas.get(running.id)
+    if (!known) return
+    const now = withSight(known, running, clock.monotonicMs())
+    if (now === known) return
     roster.put(now)
+    if (now.health !== known.health)
+      log.info({ replica: now.id, health: now.health, reason: now.reason }, 'changed')
     deps.onChange()
   }
 }

@@ -2,7 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { type Logger, pino } from 'pino'
 import { dataVariable } from '../contract/boot.ts'
 import { type AppError, toAppError } from '../core/errors.ts'
-import { watchSupervisor } from './embedded/guard.ts'
+import { hasSupervisor, watchSupervisor } from './embedded/guard.ts'
 
 export interface RunningEngine {
   readonly url: string
@@ -57,7 +57,9 @@ export async function runEngine(
     process.on('SIGTERM', () => end('SIGTERM'))
     process.on('SIGINT', () => (isEnding ? process.exit(1) : end('SIGINT')))
     const dataDirectory = variables[dataVariable]
-    if (dataDirectory) watchSupervisor(dataDirectory, () => end('no supervisor is left'))
+    // In a container of its own it has none: who runs that ends it.
+    if (dataDirectory && hasSupervisor(dataDirectory))
+      watchSupervisor(dataDirectory, () => end('no supervisor is left'))
 
     const startedMs = performance.now()
     const summary = await engine.loaded

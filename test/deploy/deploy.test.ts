@@ -95,7 +95,7 @@ describe('the objects for Kubernetes', () => {
         expect(cluster).toMatchObject({ kind: 'kubernetes', namespace: 'baleen' })
         expect(named('Role').metadata.namespace).toBe('baleen')
         const verbs = named('ClusterRole').rules.flatMap((rule: Rendered) => rule.verbs)
-        expect(verbs.toSorted()).toEqual(['get', 'list', 'watch'])
+        expect(new Set(verbs)).toEqual(new Set(['list', 'watch']))
         const guide = readFileSync(join(root, 'docs/guides/kubernetes.md'), 'utf8')
         expect(guide).toContain('deploy/kubernetes/base/access.yaml')
       })

@@ -18,7 +18,7 @@ export function whyNotRendered(): string | null {
 }
 
 /** What `kubectl apply -k` would apply. */
-export function render(overlay: 'base' | 'postgres'): readonly Rendered[] {
+export function render(overlay: 'base' | 'postgres' | 'faults'): readonly Rendered[] {
   const text = execFileSync('kubectl', ['kustomize', join(deploy, 'kubernetes', overlay)], {
     encoding: 'utf8',
     timeout: 30_000,

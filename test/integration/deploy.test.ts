@@ -27,7 +27,7 @@ describe.skipIf(trouble !== null)(
     }, 120_000)
     afterAll(() => plane?.stop())
 
-    it.each(['base', 'postgres'] as const)(
+    it.each(['base', 'postgres', 'faults'] as const)(
       '%s is taken by an API server that knows each field, and again without a change',
       async (overlay) => {
         for (const object of render(overlay)) {

@@ -9,6 +9,7 @@ import { completeSpec } from '../../src/injector/policy/default-spec.ts'
 import { runInjection } from '../../src/injector/run-injection.ts'
 import { chatStream } from '../golden-server/golden-script.ts'
 import { startGoldenServer } from '../golden-server/golden-server.ts'
+import { accessOf, makeAccount, rightsOf, type Account } from './support/account.ts'
 import {
   controlPlaneProgram,
   startControlPlane,
@@ -27,6 +28,7 @@ describe.skipIf('missing' in program)(
     const runs = mkdtempSync(join(tmpdir(), 'baleen-pods-'))
     let plane: ControlPlane
     let kubelets: Kubelets
+    let account: Account
 
     interface Listed {
       readonly items: readonly {
@@ -48,20 +50,13 @@ describe.skipIf('missing' in program)(
       kind,
       namespace,
       selector: 'app=engine',
-      kubeconfig: plane.kubeconfig,
+      kubeconfig: account.kubeconfig,
     })
 
     beforeAll(async () => {
       plane = await startControlPlane('path' in program ? program.path : '')
       kubelets = await startKubelets(plane, { 'node-1': {} })
-      const metadata = { name: namespace }
-      await plane.call('POST', '/api/v1/namespaces', {
-        apiVersion: 'v1',
-        kind: 'Namespace',
-        metadata,
-      })
-      const account = `/api/v1/namespaces/${namespace}/serviceaccounts/default`
-      await until('an account', async () => Boolean(await plane.call('GET', account)))
+      account = await makeAccount(plane, namespace, 'faults')
       const labels = { app: 'engine' }
       await plane.call('POST', `/apis/apps/v1/namespaces/${namespace}/deployments`, {
         apiVersion: 'apps/v1',
@@ -175,6 +170,19 @@ describe.skipIf('missing' in program)(
         note: expect.stringContaining('pods "nobody" not found'),
       })
       expect(await list(policies)).toEqual([])
+    })
+
+    it('need each of the rights that an overlay gives for them', () => {
+      const calls = plane.calls(account.user)
+      expect(calls.filter(({ status }) => status === 403)).toEqual([])
+      const used = new Set(
+        calls.flatMap(({ verb, object }) =>
+          object
+            ? `${object.group === '' ? '' : `${object.group}/`}${object.resource} ${verb}`
+            : [],
+        ),
+      )
+      expect([...used].toSorted()).toEqual([...rightsOf(accessOf('faults'))].toSorted())
     })
   },
 )

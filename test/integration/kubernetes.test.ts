@@ -11,6 +11,7 @@ import { createKubernetesRuntime } from '../../src/runtimes/kubernetes/kubernete
 import { manifestsOf } from '../../src/runtimes/kubernetes/manifests.ts'
 import { runtimeContract } from '../../src/runtimes/runtime.contract.ts'
 import type { RuntimeEvent } from '../../src/runtimes/runtime.ts'
+import { accessOf, makeAccount, rightsOf, type Account } from './support/account.ts'
 import {
   controlPlaneProgram,
   startControlPlane,
@@ -49,7 +50,7 @@ describe.skipIf('missing' in program)(
   () => {
     let plane: ControlPlane
     let kubelets: Kubelets
-    let namespaces = 0
+    const accounts = new Map<string, Account>()
 
     beforeAll(async () => {
       plane = await startControlPlane('path' in program ? program.path : '')
@@ -67,20 +68,16 @@ describe.skipIf('missing' in program)(
       await plane?.stop()
     })
 
+    /** With an account of its own, which has the rights of `deploy/kubernetes` and no others. */
     const newNamespace = async (): Promise<string> => {
-      const namespace = `test-${++namespaces}`
-      await plane.call('POST', '/api/v1/namespaces', {
-        apiVersion: 'v1',
-        kind: 'Namespace',
-        metadata: { name: namespace },
-      })
-      const account = `/api/v1/namespaces/${namespace}/serviceaccounts/default`
-      await until('an account', async () => Boolean(await plane.call('GET', account)))
+      const namespace = `test-${accounts.size + 1}`
+      accounts.set(namespace, await makeAccount(plane, namespace))
       return namespace
     }
     const clusterOf = (namespace: string): KubernetesConfig => {
+      const kubeconfig = accounts.get(namespace)?.kubeconfig ?? plane.kubeconfig
       const { prod } = runtimesConfig.parse({
-        prod: { kind: 'kubernetes', kubeconfig: plane.kubeconfig, namespace, address: 'pod' },
+        prod: { kind: 'kubernetes', kubeconfig, namespace, address: 'pod' },
       })
       return prod as KubernetesConfig
     }
@@ -255,6 +252,64 @@ describe.skipIf('missing' in program)(
         message: expect.stringContaining('namespaces "not-there" not found') as string,
       })
       await runtime.close()
+    })
+
+    it('needs each of its rights, and no other', () => {
+      const calls = [...accounts.values()].flatMap(({ user }) => plane.calls(user))
+      const rightsUsed = (some: typeof calls): string[] =>
+        some.flatMap(({ verb, object, status }) => {
+          if (!object) return []
+          const { group, resource, namespace } = object
+          const what = `${namespace === null ? '* ' : ''}${group === '' ? '' : `${group}/`}${resource}`
+          // Applying what is not there yet takes the right to create.
+          return status === 201 ? [`${what} ${verb}`, `${what} create`] : [`${what} ${verb}`]
+        })
+      const used = new Set(rightsUsed(calls.filter(({ status }) => status !== 403)))
+      expect([...used].toSorted()).toEqual([...rightsOf(accessOf('base'))].toSorted())
+      // A server that has just been started refuses everything for a moment.
+      const refused = rightsUsed(calls.filter(({ status }) => status === 403))
+      expect(refused.filter((right) => !used.has(right))).toEqual([])
+    })
+
+    it('may not do anything else', async () => {
+      const namespace = await newNamespace()
+      const other = await newNamespace()
+      const call = plane.callAs(accounts.get(namespace)!.token)
+      const [core, apps] = ['/api/v1', '/apis/apps/v1']
+      const access = '/apis/rbac.authorization.k8s.io/v1'
+      const here = `namespaces/${namespace}`
+      const forbidden = [
+        ['GET', `${core}/${here}/secrets`],
+        ['GET', `${core}/namespaces/${other}/secrets`],
+        ['GET', `${core}/namespaces/kube-system/secrets`],
+        ['GET', `${core}/secrets`],
+        ['GET', `${core}/namespaces`],
+        ['GET', `${core}/services`],
+        ['GET', `${apps}/deployments`],
+        ['GET', `${apps}/namespaces/${other}/deployments`],
+        ['DELETE', `${apps}/namespaces/${other}/deployments/engine`],
+        ['DELETE', `${core}/namespaces/${other}/pods/engine`],
+        ['GET', `${core}/namespaces/${other}/pods/engine/log`],
+        ['POST', `${core}/${here}/pods`],
+        ['POST', `${core}/${here}/pods/engine/exec`],
+        ['POST', `${core}/${here}/pods/engine/eviction`],
+        ['POST', `${core}/${here}/serviceaccounts/default/token`],
+        ['GET', `${core}/${here}/configmaps`],
+        ['PATCH', `${core}/nodes/gpu-1`],
+        ['DELETE', `${core}/nodes/gpu-1`],
+        ['POST', `${access}/clusterroles`],
+        ['POST', `${access}/clusterrolebindings`],
+        ['PATCH', `${access}/${here}/roles/baleen`],
+        ['POST', `${access}/${here}/rolebindings`],
+        ['DELETE', `${core}/namespaces/${namespace}`],
+      ] as const
+      for (const [method, path] of forbidden) {
+        const body = method === 'POST' || method === 'PATCH' ? {} : undefined
+        const type = method === 'PATCH' ? 'application/merge-patch+json' : 'application/json'
+        await expect(call(method, path, body, type), path).rejects.toThrow(/: 403 .*forbidden/)
+      }
+      // Which shows that the account itself is fine.
+      await expect(call('GET', `${apps}/${here}/deployments`)).resolves.toBeTruthy()
     })
   },
 )

@@ -67,11 +67,52 @@ export const firstSeen = (
   reason: running.waiting ?? reason,
 })
 
-/** After one look at what its runtime says. */
-export function withWaiting(replica: Replica, waiting: string | null): Replica {
-  const { phase, health } = replica
-  if (waiting === replica.waiting || phase !== 'serving' || health !== 'loading') return replica
-  return { ...replica, waiting, reason: waiting ?? 'starting' }
+/** What its runtime says of one, which may know more than when it was started, or something else. */
+interface Sight {
+  readonly url: string
+  readonly node: string | null
+  readonly devices: readonly string[]
+  readonly waiting: string | null
+}
+
+/**
+ * After one look at what its runtime says; the same object where that is nothing new. One that has another address, that is
+ * silent and has to wait, or that was lost and is elsewhere now, was started anew in its place: it loads.
+ */
+export function withSight(replica: Replica, seen: Sight, nowMs: number): Replica {
+  const { url, node, devices, waiting } = seen
+  const isMoved = node !== null && node !== replica.node
+  const place = isMoved ? { node, ...(devices.length > 0 ? { devices } : {}) } : {}
+  const isBack = replica.phase === 'lost' && isMoved
+  if (replica.phase !== 'serving' && !isBack) return isMoved ? { ...replica, ...place } : replica
+  const isAnew =
+    isBack ||
+    (replica.url !== '' && url !== replica.url) ||
+    (replica.health === 'silent' && waiting !== null)
+  if (isAnew)
+    return {
+      ...replica,
+      ...place,
+      url,
+      phase: 'serving',
+      phaseSinceMs: isBack ? nowMs : replica.phaseSinceMs,
+      health: 'loading',
+      healthSinceMs: nowMs,
+      answeredAtMs: nowMs,
+      missedProbes: 0,
+      isWarm: false,
+      waiting,
+      reason: waiting ?? 'started anew',
+    }
+  const isOtherwise = waiting !== replica.waiting && replica.health === 'loading'
+  if (url === replica.url && !isMoved && !isOtherwise) return replica
+  return {
+    ...replica,
+    ...place,
+    url,
+    // The time that it may load begins when nothing keeps it from starting any more.
+    ...(isOtherwise ? { waiting, reason: waiting ?? 'starting', healthSinceMs: nowMs } : {}),
+  }
 }
 
 /** After one probe. Null: no answer. */
@@ -94,7 +135,8 @@ export function failureOf(replica: Replica, loadTimeoutMs: number, nowMs: number
   const silentMs = nowMs - replica.answeredAtMs
   if (replica.health === 'silent' && silentMs >= silenceMs)
     return `no answer for ${formatDurationMs(silentMs)}`
-  if (replica.health === 'loading' && nowMs - replica.healthSinceMs >= loadTimeoutMs)
+  const isLoading = replica.health === 'loading' && replica.waiting === null
+  if (isLoading && nowMs - replica.healthSinceMs >= loadTimeoutMs)
     return `not ready after ${formatDurationMs(loadTimeoutMs)}: ${replica.reason}`
   return null
 }

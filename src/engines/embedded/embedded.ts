@@ -9,7 +9,15 @@ import { readSignals } from '../table/signals.ts'
 import { vllmSignals } from '../vllm/signals.ts'
 import { embeddedFlags, serialVariable } from './flags.ts'
 
-const settingNames = ['contextTokens', 'sequencesMax', 'batchTokens', 'queueMax', 'threads', 'gpu']
+const settingNames = [
+  'contextTokens',
+  'sequencesMax',
+  'batchTokens',
+  'queueMax',
+  'threads',
+  'gpu',
+  'image',
+]
 
 /** GGUF models in a Node process of their own, on node-llama-cpp. See the README beside this file. */
 export const embeddedEngine: Engine = {
@@ -41,6 +49,7 @@ export const embeddedEngine: Engine = {
       argv: ['node', fileURLToPath(new URL('process.ts', import.meta.url)), ...flags],
       env: { ...env, [serialVariable]: '1' },
       secrets,
+      image: orElse(settings.image, null),
       ports: [{ name: 'http', port: spec.port }],
       probes: {
         startup: { ...probe, loadTimeoutMs: orElse(settings.loadTimeoutS, 600) * 1000 },

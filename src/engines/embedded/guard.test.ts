@@ -4,7 +4,7 @@ import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
-import { watchSupervisor } from './guard.ts'
+import { hasSupervisor, watchSupervisor } from './guard.ts'
 
 describe.skipIf(process.platform !== 'linux')('guard against being orphaned', () => {
   let directory: string
@@ -55,6 +55,12 @@ describe.skipIf(process.platform !== 'linux')('guard against being orphaned', ()
     await record(process.pid, await startTime(process.pid))
     await new Promise((resolve) => setTimeout(resolve, 100))
     expect(isOrphaned).toBe(false)
+  })
+
+  it('knows where there never was one, as in a container', async () => {
+    expect(hasSupervisor(directory)).toBe(false)
+    await record(process.pid, 'dead')
+    expect(hasSupervisor(directory)).toBe(true)
   })
 
   it('counts a missing record as no supervisor', async () => {

@@ -1,3 +1,4 @@
+import { existsSync } from 'node:fs'
 import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { ProcessRecord } from '../../contract/boot.ts'
@@ -11,7 +12,7 @@ export function watchSupervisor(
   onOrphaned: () => void,
   { everyMs = 1000, graceMs = 15_000 } = {},
 ): () => void {
-  const path = join(dataDirectory, 'run', 'supervisor.json')
+  const path = recordPath(dataDirectory)
   let aliveMs = performance.now()
   const timer = setInterval(() => {
     void isAlive(path).then((alive) => {
@@ -24,6 +25,12 @@ export function watchSupervisor(
   }, everyMs)
   return () => clearInterval(timer)
 }
+
+const recordPath = (dataDirectory: string): string => join(dataDirectory, 'run', 'supervisor.json')
+
+/** Whether there is one, or was one, to be lost. */
+export const hasSupervisor = (dataDirectory: string): boolean =>
+  existsSync(recordPath(dataDirectory))
 
 async function isAlive(path: string): Promise<boolean> {
   try {

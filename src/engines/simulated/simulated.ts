@@ -34,6 +34,7 @@ export const simulatedEngine: Engine = {
     'prefixCaching',
     'chunkedPrefill',
     'engineVersion',
+    'image',
   ],
 
   launch(spec) {
@@ -49,6 +50,7 @@ export const simulatedEngine: Engine = {
       ],
       env,
       secrets,
+      image: orElse(settings.image, null),
       ports: [{ name: 'http', port: spec.port }],
       probes: {
         startup: { ...probe, loadTimeoutMs: orElse(settings.loadTimeoutS, 60) * 1000 },

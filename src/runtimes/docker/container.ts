@@ -3,6 +3,8 @@ import { replicaVariable } from '../../contract/boot.ts'
 import type { Assignment } from '../../core/node.ts'
 import type { ContainerAccess } from '../../devices/device.ts'
 import type { LaunchPlan } from '../../engines/engine.ts'
+import { modelsPath } from '../model-mount.ts'
+import { containerArgv } from '../own-program.ts'
 
 export const ownerLabel = 'dev.baleen.owner'
 export const replicaLabel = 'dev.baleen.replica'
@@ -34,7 +36,7 @@ export const containerName = (owner: string, id: string): string => `baleen-${ow
 export function containerOf(input: ContainerInput): ContainerCreateOptions {
   const { owner, id, carried, plan, image, secrets, assignment, access, port, network } = input
   const at = (text: string): string => text.replaceAll('{files}', filesPath)
-  const [command = '', ...rest] = plan.argv.map(at)
+  const [command = '', ...rest] = containerArgv(plan.argv).map(at)
   const env = {
     ...plan.env,
     ...access.env,
@@ -71,7 +73,7 @@ export function containerOf(input: ContainerInput): ContainerCreateOptions {
       ...deviceAccess(access),
       Mounts: plan.mounts.map(({ path, kind }) =>
         kind === 'model'
-          ? { Type: 'bind', Source: input.models, Target: path, ReadOnly: true }
+          ? { Type: 'bind', Source: input.models, Target: modelsPath(path), ReadOnly: true }
           : kind === 'cache'
             ? { Type: 'volume', Source: cacheVolume(owner, path), Target: path }
             : { Type: 'tmpfs', Source: '', Target: path },

@@ -54,7 +54,7 @@ describe('containers', () => {
         ...plan,
         sharedMemoryBytes: 2 ** 20,
         mounts: [
-          { path: '/models', kind: 'model' },
+          { path: '/models/ant.gguf', kind: 'model' },
           { path: '/root/.cache', kind: 'cache' },
           { path: '/tmp/x', kind: 'scratch' },
         ],

@@ -152,6 +152,13 @@ export function openCluster(deps: ClusterDeps, events: ClusterEvents) {
         .flatMap((one) => one.metadata.labels?.[labelKeys.replica] ?? []),
     pods: podsOf,
     podPath,
+    /** Replicas of several nodes that have a pod there. */
+    groupsOn: (node: string): readonly string[] =>
+      [...pods.objects.values()].flatMap(({ spec, metadata }) => {
+        const id = metadata.labels?.[labelKeys.replica]
+        const isGroup = id !== undefined && groups?.objects.has(objectName(id)) === true
+        return isGroup && spec.nodeName === node ? [id] : []
+      }),
     note(kind: string, object: WorkloadObject) {
       if (kind === kindsOf.deployment) deployments.note(object)
       if (kind === kindsOf.group) groups?.note(object)

@@ -58,6 +58,7 @@ export function createKubernetesRuntime(deps: KubernetesRuntimeDeps): Runtime {
           ? { kind: 'node-back', node: full }
           : { kind: 'node-gone', node: full, reason },
       )
+      if (reason !== null) for (const id of cluster.groupsOn(node)) loseGroup(id, full)
     },
   })
 
@@ -71,9 +72,7 @@ export function createKubernetesRuntime(deps: KubernetesRuntimeDeps): Runtime {
     const workload = cluster.workload(id)
     if (!workload || workload.metadata.deletionTimestamp !== undefined) {
       if (!seen.delete(id)) return
-      ended.keep(id, [])
-      tell({ kind: 'lost', id, reason: 'it was deleted in the cluster by another hand' })
-      void discard(id)
+      lose(id, 'it was deleted in the cluster by another hand')
       return
     }
     const observation = observe(workload, cluster.pods(id))
@@ -86,9 +85,22 @@ export function createKubernetesRuntime(deps: KubernetesRuntimeDeps): Runtime {
     if (end) await tellEnd(id, observation, end)
   }
 
+  const lose = (id: string, reason: string): void => {
+    ended.keep(id, [])
+    tell({ kind: 'lost', id, reason })
+    void discard(id)
+  }
+
+  /** What is left of a group is no replica, and holds devices. One that is placed alone may be back with its node. */
+  const loseGroup = (id: string, node: string): void => {
+    if (stopping.has(id) || ended.has(id)) return
+    seen.delete(id)
+    lose(id, `its node ${node} is out of reach`)
+  }
+
   const tellEnd = async (
     id: string,
-    { pod, restarts }: Observation,
+    { endedPod: pod, restarts }: Observation,
     end: Ending,
   ): Promise<void> => {
     ended.keep(id, [])
@@ -264,8 +276,8 @@ export function createKubernetesRuntime(deps: KubernetesRuntimeDeps): Runtime {
 
 const logQuery = { container: containerName, tailLines, follow: false }
 
-function lastEnd({ pod }: Observation): Ending {
-  const status = pod?.status?.containerStatuses?.find((one) => one.name === containerName)
+function lastEnd({ endedPod }: Observation): Ending {
+  const status = endedPod?.status?.containerStatuses?.find((one) => one.name === containerName)
   const terminated = status?.lastState?.terminated
   return terminated
     ? ending(terminated)

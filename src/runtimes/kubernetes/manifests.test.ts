@@ -1,3 +1,4 @@
+import { fileURLToPath } from 'node:url'
 import { describe, expect, it } from 'vitest'
 import { runtimesConfig, type KubernetesConfig } from '../../contract/runtimes.ts'
 import { anywhere } from '../../core/node.ts'
@@ -105,7 +106,7 @@ describe('manifests of a replica', () => {
       files: { 'engine.yaml': 'x: 1' },
       secrets: { HF_TOKEN: { name: 'hub', key: 'token' } },
       mounts: [
-        { path: '/models', kind: 'model' as const },
+        { path: '/models/ant.gguf', kind: 'model' as const },
         { path: '/root/.cache/vllm', kind: 'cache' as const },
       ],
       sharedMemoryBytes: 2 ** 33,
@@ -126,8 +127,26 @@ describe('manifests of a replica', () => {
         hostPath: { path: '/mnt/baleen/cache/root-cache-vllm', type: 'DirectoryOrCreate' },
       },
     ])
+    expect(container['volumeMounts']).toContainEqual({
+      name: 'model-0',
+      mountPath: '/models',
+      readOnly: true,
+    })
     expect(templateOf(one).metadata.labels).toHaveProperty(['kueue.x-k8s.io/queue-name'], 'llm')
     expect(templateOf(one).metadata.annotations).toHaveProperty(['baleen.dev/files'])
+  })
+
+  it('hide no model of the image where models have no place of their own', () => {
+    const mounts = [{ path: '/models/ant', kind: 'model' as const }]
+    const one = workload({ plan: { ...plan, mounts }, cluster: cluster({}) })
+    expect(containerOf(one)).not.toHaveProperty('volumeMounts')
+    expect(templateOf(one).spec).not.toHaveProperty('volumes')
+  })
+
+  it('start programs of ours where the image has them', () => {
+    const program = fileURLToPath(new URL('../../main.ts', import.meta.url))
+    const one = workload({ plan: { ...plan, argv: ['node', program, '--port', '8000'] } })
+    expect(containerOf(one)['command']).toEqual(['node', '/app/src/main.ts', '--port', '8000'])
   })
 
   it('make a group of pods where one replica spans nodes, and send requests to its leader alone', () => {

@@ -116,4 +116,39 @@ describe('what a cluster says of a replica', () => {
     const leader = pod({ metadata: { labels: { [index]: '0' } }, spec: { nodeName: 'gpu-7' } })
     expect(observe(workload, [worker, leader]).node).toBe('gpu-7')
   })
+
+  it('has not started before all of its group have, and has ended when one of them has', () => {
+    const at = (place: string) => ({
+      labels: { 'leaderworkerset.sigs.k8s.io/worker-index': place },
+      uid: place,
+    })
+    const runs = engine({ state: { running: {} } })
+    const leader = pod({ metadata: at('0'), status: runs })
+    const message = '0/2 nodes are available'
+    const conditions = [{ type: 'PodScheduled', status: 'False' as const, message }]
+    const worker = { ...unplaced(), metadata: metadata('worker', at('1')), status: { conditions } }
+    expect(observe(workload, [leader, worker])).toMatchObject({
+      waiting: `worker 1: does not fit: ${message}`,
+      end: null,
+    })
+    const crashed = engine({
+      restartCount: 1,
+      state: { running: {} },
+      lastState: { terminated: { exitCode: 1 } },
+    })
+    const again = pod({ metadata: at('1'), status: crashed })
+    expect(observe(workload, [leader, again])).toMatchObject({
+      waiting: null,
+      restarts: 1,
+      pod: { metadata: { uid: '0' } },
+      endedPod: { metadata: { uid: '1' } },
+    })
+    const dead = pod({
+      metadata: at('1'),
+      status: engine({ state: { terminated: { exitCode: 9 } } }),
+    })
+    expect(observe(workload, [leader, dead]).end).toMatchObject({ exitCode: 9 })
+    const going = pod({ metadata: { ...at('1'), deletionTimestamp: 'now' } })
+    expect(observe(workload, [leader, going])).toMatchObject({ waiting: null, end: null })
+  })
 })

@@ -13,6 +13,8 @@ export interface Observation {
   readonly end: Ending | null
   /** The pod that serves, or is to. */
   readonly pod: Pod | null
+  /** The pod whose engine has ended, or ended last: in a group it may be one beside that. */
+  readonly endedPod: Pod | null
 }
 
 export interface Ending extends ExitStatus {
@@ -27,24 +29,35 @@ export function observe(workload: WorkloadObject, pods: readonly Pod[]): Observa
   const pod = leaderOf(pods)
   if (!pod) {
     const waiting = failureOf(workload) ?? 'the cluster has not made its pod yet'
-    return { node: null, waiting, restarts: 0, end: null, pod: null }
+    return { node: null, waiting, restarts: 0, end: null, pod: null, endedPod: null }
   }
-  const status = engineOf(pod)
+  const members = [pod, ...workersOf(pods)]
+  const ends = members.map((one) => endOf(one, engineOf(one)))
+  const ended = ends.findIndex((end) => end !== null)
   return {
     node: pod.spec.nodeName ?? null,
-    waiting: waitingOf(pod, status),
-    restarts: status?.restartCount ?? 0,
-    end: endOf(pod, status),
+    waiting: members.map((one) => waitingOf(one, engineOf(one))).find(Boolean) ?? null,
+    restarts: members.reduce((sum, one) => sum + (engineOf(one)?.restartCount ?? 0), 0),
+    end: ends[ended] ?? null,
     pod,
+    endedPod:
+      members[ended] ?? members.find((one) => (engineOf(one)?.restartCount ?? 0) > 0) ?? pod,
   }
 }
+
+/** Its place in a group; the leader's is 0, and that of a pod that is no part of one. */
+export const placeOf = ({ metadata }: Pod): number =>
+  Number(metadata.labels?.['leaderworkerset.sigs.k8s.io/worker-index'] ?? 0)
+
+const workersOf = (pods: readonly Pod[]): readonly Pod[] =>
+  pods
+    .filter((pod) => placeOf(pod) > 0 && pod.metadata.deletionTimestamp === undefined)
+    .toSorted((a, b) => placeOf(a) - placeOf(b))
 
 /** The youngest that is not being deleted; else the youngest. */
 function leaderOf(pods: readonly Pod[]): Pod | null {
   const ranked = pods
-    .filter(
-      (pod) => (pod.metadata.labels?.['leaderworkerset.sigs.k8s.io/worker-index'] ?? '0') === '0',
-    )
+    .filter((pod) => placeOf(pod) === 0)
     .toSorted(
       (a, b) =>
         Number(a.metadata.deletionTimestamp !== undefined) -
@@ -65,7 +78,13 @@ function failureOf({ status }: WorkloadObject): string | null {
   return failed?.message ?? null
 }
 
+/** A group has not started before all of its pods have. */
 function waitingOf(pod: Pod, status: ContainerStatus | undefined): string | null {
+  const waiting = whyWaiting(pod, status)
+  return waiting === null || placeOf(pod) === 0 ? waiting : `worker ${placeOf(pod)}: ${waiting}`
+}
+
+function whyWaiting(pod: Pod, status: ContainerStatus | undefined): string | null {
   const [gate] = pod.spec.schedulingGates ?? []
   if (gate)
     return gate.name.startsWith('kueue.x-k8s.io/')

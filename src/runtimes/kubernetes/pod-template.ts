@@ -1,4 +1,6 @@
 import type { LaunchPlan, Probe } from '../../engines/engine.ts'
+import { modelsPath } from '../model-mount.ts'
+import { containerArgv } from '../own-program.ts'
 import { containerName, filesAnnotation, hashOf, labelKeys, portName } from './names.ts'
 import type { Workload } from './workload.ts'
 
@@ -56,11 +58,27 @@ export function podTemplate(
       ...(Object.keys(nodeSelector).length > 0 ? { nodeSelector } : {}),
       ...(tolerations.length > 0 ? { tolerations } : {}),
       ...spread(workload, role),
+      ...(isGroup ? apart(workload) : {}),
       containers: [container(workload, plan, role)],
       ...volumes(workload, plan),
     },
   }
 }
+
+/** Each pod of a group has a node to itself, as far as its own group goes. */
+const apart = ({ selector }: Workload): object => ({
+  affinity: {
+    podAntiAffinity: {
+      requiredDuringSchedulingIgnoredDuringExecution: [
+        {
+          topologyKey: 'kubernetes.io/hostname',
+          labelSelector: { matchLabels: selector },
+          matchLabelKeys: ['leaderworkerset.sigs.k8s.io/group-index'],
+        },
+      ],
+    },
+  },
+})
 
 /** Of a group its leaders alone are kept apart: the rest has to be near its own. */
 function spread(
@@ -96,11 +114,11 @@ function container(workload: Workload, plan: LaunchPlan, role: 'leader' | 'worke
       valueFrom: { secretKeyRef: { name: secret.name, key: secret.key ?? 'value' } },
     })),
   ]
-  const mounts = volumeMounts(plan)
+  const mounts = volumeMounts(workload, plan)
   return {
     name: containerName,
     image: plan.image,
-    command: plan.argv.map(at),
+    command: containerArgv(plan.argv).map(at),
     ...(env.length > 0 ? { env } : {}),
     ...(role === 'leader'
       ? {
@@ -165,21 +183,29 @@ function preStop({ drain }: LaunchPlan): object {
   return wait > 0 ? { lifecycle: { preStop: { sleep: { seconds: wait } } } } : {}
 }
 
-function volumeMounts(plan: LaunchPlan): object[] {
+/** Without a place for models the engine's is in its image, and a volume would hide it. */
+function mountsOf({ cluster }: Workload, { mounts }: LaunchPlan): LaunchPlan['mounts'] {
+  const { claim, hostPath } = cluster.models
+  return mounts.filter(
+    ({ kind }) => kind !== 'model' || claim !== undefined || hostPath !== undefined,
+  )
+}
+
+function volumeMounts(workload: Workload, plan: LaunchPlan): object[] {
   return [
     ...(plan.sharedMemoryBytes === null ? [] : [{ name: 'shm', mountPath: '/dev/shm' }]),
     ...(Object.keys(plan.files).length > 0
       ? [{ name: 'files', mountPath: filesPath, readOnly: true }]
       : []),
-    ...plan.mounts.map(({ path, kind }, index) => ({
+    ...mountsOf(workload, plan).map(({ path, kind }, index) => ({
       name: `${kind}-${index}`,
-      mountPath: path,
-      ...(kind === 'model' ? { readOnly: true } : {}),
+      ...(kind === 'model' ? { mountPath: modelsPath(path), readOnly: true } : { mountPath: path }),
     })),
   ]
 }
 
-function volumes({ name, cluster }: Workload, plan: LaunchPlan): object {
+function volumes(workload: Workload, plan: LaunchPlan): object {
+  const { name, cluster } = workload
   const { claim, hostPath } = cluster.models
   const all = [
     ...(plan.sharedMemoryBytes === null
@@ -191,7 +217,7 @@ function volumes({ name, cluster }: Workload, plan: LaunchPlan): object {
           },
         ]),
     ...(Object.keys(plan.files).length > 0 ? [{ name: 'files', configMap: { name } }] : []),
-    ...plan.mounts.map(({ kind, path }, index) => {
+    ...mountsOf(workload, plan).map(({ kind, path }, index) => {
       const volume = `${kind}-${index}`
       if (kind === 'model' && claim !== undefined)
         return { name: volume, persistentVolumeClaim: { claimName: claim, readOnly: true } }

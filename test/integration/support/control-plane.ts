@@ -11,14 +11,40 @@ export interface ControlPlane {
   readonly url: string
   readonly kubeconfig: string
   readonly token: string
+  kubeconfigFor(token: string): string
+  /** What an account has asked for so far. */
+  calls(user: string): readonly AuditedCall[]
   /** Its certificate, for other servers of the test. */
   readonly certificate: { readonly key: string; readonly cert: string }
   /** A call past Baleen. */
-  call(method: string, path: string, body?: unknown, contentType?: string): Promise<unknown>
+  readonly call: Call
+  /** The same by another account. */
+  callAs(token: string): Call
   /** Ends the API server; the rest goes on. */
   stopServer(): Promise<void>
   startServer(): Promise<void>
   stop(): Promise<void>
+}
+
+/** Throws what the server says where it refuses: `GET /path: 403 …`. */
+export type Call = (
+  method: string,
+  path: string,
+  body?: unknown,
+  contentType?: string,
+) => Promise<unknown>
+
+export interface AuditedCall {
+  readonly verb: string
+  /** Null: about no object, such as which kinds there are. */
+  readonly object: {
+    readonly group: string
+    /** `pods/log` */
+    readonly resource: string
+    readonly namespace: string | null
+    readonly name: string | null
+  } | null
+  readonly status: number
 }
 
 const source = join(import.meta.dirname, '..', 'control-plane')
@@ -45,40 +71,44 @@ function build(path: string): void {
   execFileSync('go', argv, { cwd: source, env, stdio: 'pipe', timeout: buildMs })
 }
 
-export async function startControlPlane(program: string): Promise<ControlPlane> {
+/** `address`: of this machine, where nodes reach it. */
+export async function startControlPlane(
+  program: string,
+  address = '127.0.0.1',
+): Promise<ControlPlane> {
   const folder = mkdtempSync(join(tmpdir(), 'baleen-cluster-'))
   const at = (name: string): string => join(folder, name)
   const [etcdPort, peerPort, port] = await Promise.all([freePort(), freePort(), freePort()])
   const etcdUrl = `http://127.0.0.1:${etcdPort}`
   const peerUrl = `http://127.0.0.1:${peerPort}`
-  const url = `https://127.0.0.1:${port}`
+  const url = `https://${address}:${port}`
   const { privateKey } = generateKeyPairSync('rsa', { modulusLength: 2048 })
   writeFileSync(at('sa.key'), privateKey.export({ type: 'pkcs1', format: 'pem' }))
   writeFileSync(at('tokens.csv'), `${token},admin,1,"system:masters"\n`)
-  writeFileSync(at('kubeconfig'), kubeconfigOf(url))
+  writeFileSync(at('kubeconfig'), kubeconfigOf(url, token))
+  writeFileSync(at('audit.yaml'), auditPolicy)
   const daemons: Daemon[] = []
   const run = (name: string, argv: readonly string[]): void =>
     void daemons.push(startDaemon(at(`${name}.log`), argv))
   const dispatcher = new Agent({ connect: { rejectUnauthorized: false } })
-  const call: ControlPlane['call'] = async (
-    method,
-    path,
-    body,
-    contentType = 'application/json',
-  ) => {
-    const response = await fetch(url + path, {
-      method,
-      dispatcher,
-      headers: {
-        authorization: `Bearer ${token}`,
-        ...(body === undefined ? {} : { 'content-type': contentType }),
-      },
-      ...(body === undefined ? {} : { body: JSON.stringify(body) }),
-    })
-    const text = await response.text()
-    if (!response.ok) throw new Error(`${method} ${path}: ${response.status} ${text.slice(0, 500)}`)
-    return text.startsWith('{') ? (JSON.parse(text) as unknown) : text
-  }
+  const callAs =
+    (by: string): Call =>
+    async (method, path, body, contentType = 'application/json') => {
+      const response = await fetch(url + path, {
+        method,
+        dispatcher,
+        headers: {
+          authorization: `Bearer ${by}`,
+          ...(body === undefined ? {} : { 'content-type': contentType }),
+        },
+        ...(body === undefined ? {} : { body: JSON.stringify(body) }),
+      })
+      const text = await response.text()
+      if (!response.ok)
+        throw new Error(`${method} ${path}: ${response.status} ${text.slice(0, 500)}`)
+      return text.startsWith('{') ? (JSON.parse(text) as unknown) : text
+    }
+  const call = callAs(token)
 
   run('etcd', [
     'etcd',
@@ -101,13 +131,16 @@ export async function startControlPlane(program: string): Promise<ControlPlane> 
     'apiserver',
     `--etcd-servers=${etcdUrl}`,
     `--secure-port=${port}`,
-    '--bind-address=127.0.0.1',
+    `--bind-address=${address}`,
+    `--advertise-address=${address}`,
     `--cert-dir=${at('certs')}`,
     `--service-account-key-file=${at('sa.key')}`,
     `--service-account-signing-key-file=${at('sa.key')}`,
     '--service-account-issuer=https://localhost',
     `--token-auth-file=${at('tokens.csv')}`,
     '--authorization-mode=RBAC',
+    `--audit-policy-file=${at('audit.yaml')}`,
+    `--audit-log-path=${at('audit.log')}`,
     '--service-cluster-ip-range=10.77.0.0/24',
     // The stand-in for kubelets answers with the server's own certificate.
     '--kubelet-preferred-address-types=InternalIP',
@@ -125,6 +158,7 @@ export async function startControlPlane(program: string): Promise<ControlPlane> 
     '--leader-elect=false',
     '--secure-port=0',
     `--service-account-private-key-file=${at('sa.key')}`,
+    `--root-ca-file=${at('certs/apiserver.crt')}`,
     '--node-monitor-period=500ms',
     '--node-monitor-grace-period=4s',
   ])
@@ -142,11 +176,14 @@ export async function startControlPlane(program: string): Promise<ControlPlane> 
     url,
     kubeconfig: at('kubeconfig'),
     token,
+    kubeconfigFor: (one) => kubeconfigOf(url, one),
+    calls: (user) => callsIn(readFileSync(at('audit.log'), 'utf8'), user),
     certificate: {
       key: readFileSync(at('certs/apiserver.key'), 'utf8'),
       cert: readFileSync(at('certs/apiserver.crt'), 'utf8'),
     },
     call,
+    callAs,
     stopServer: () => server.kill(),
     startServer,
     async stop() {
@@ -159,7 +196,45 @@ export async function startControlPlane(program: string): Promise<ControlPlane> 
   }
 }
 
-const kubeconfigOf = (server: string): string =>
+const auditPolicy = JSON.stringify({
+  apiVersion: 'audit.k8s.io/v1',
+  kind: 'Policy',
+  omitStages: ['RequestReceived'],
+  rules: [{ level: 'Metadata', userGroups: ['system:serviceaccounts'] }, { level: 'None' }],
+})
+
+function callsIn(log: string, user: string): readonly AuditedCall[] {
+  const events = log
+    .split('\n')
+    .filter((line) => line.includes(`"${user}"`))
+    .map((line) => JSON.parse(line) as AuditEvent)
+  return events.map(({ verb, objectRef, responseStatus }) => ({
+    verb,
+    object: objectRef?.resource
+      ? {
+          group: objectRef.apiGroup ?? '',
+          resource: [objectRef.resource, objectRef.subresource].filter(Boolean).join('/'),
+          namespace: objectRef.namespace ?? null,
+          name: objectRef.name ?? null,
+        }
+      : null,
+    status: responseStatus?.code ?? 0,
+  }))
+}
+
+interface AuditEvent {
+  readonly verb: string
+  readonly objectRef?: {
+    readonly apiGroup?: string
+    readonly resource?: string
+    readonly subresource?: string
+    readonly namespace?: string
+    readonly name?: string
+  }
+  readonly responseStatus?: { readonly code?: number }
+}
+
+const kubeconfigOf = (server: string, token: string): string =>
   JSON.stringify({
     apiVersion: 'v1',
     kind: 'Config',
