@@ -7,11 +7,11 @@ export interface DueTimers {
 }
 
 export interface DueTimersOptions {
-  now(): number
+  readonly now: () => number
   /** Nothing is begun from then on; asked again when the time has come. */
-  endsAtMs(): number
+  readonly endsAtMs: () => number
   /** Something that was due has been dealt with. */
-  onActed(): void
+  readonly onActed: () => void
 }
 
 /** Requests that the schedule has no time for: what a session goes on with, and what a user of a closed loop sends next. */

@@ -26,7 +26,7 @@ export function readMiniMindWeights(packageDirectory: string): ReadonlyMap<strin
     return [`${module}.weight`, { shape: [outputs, inputs], data }] as const
   })
   const embedding = constant('model.embed_tokens.weight_quantized')
-  const norms = [...graph.tensors.values()].filter(({ name }) => /norm\.weight$/.test(name))
+  const norms = [...graph.tensors.values()].filter(({ name }) => name.endsWith('norm.weight'))
   return new Map<string, MiniMindWeight>([
     [
       'model.embed_tokens.weight',
