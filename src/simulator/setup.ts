@@ -16,6 +16,8 @@ export interface SimulationSetup {
   readonly concurrencyMax?: number
   /** Time at which the run is cut off; requests that are open then stay so. */
   readonly endMs?: number
+  /** Autoscalers and the timeline go on until then at least, whatever is left to do. Default 0. */
+  readonly watchMs?: number
   /** The gateway's choice of replica. Default: the production policy. */
   readonly policy?: Policy
   /** Gateway processes; each counts only its own requests. Default 1. */

@@ -259,10 +259,11 @@ class Simulation {
     this.#repeat(this.#setup.sampleMs!, eventKinds.sample, 0)
   }
 
-  /** Once more after a while, unless nothing else is going to happen. */
+  /** Once more after a while, unless nothing else is going to happen and nobody watches any longer. */
   #repeat(afterMs: number, kind: number, subject: number): void {
-    if (this.#queue.size <= this.#periodic && this.#intake.nextMs === Number.POSITIVE_INFINITY)
-      return
+    const isOver =
+      this.#queue.size <= this.#periodic && this.#intake.nextMs === Number.POSITIVE_INFINITY
+    if (isOver && this.#now.ms + afterMs > (this.#setup.watchMs ?? 0)) return
     this.#periodic++
     this.#queue.add(this.#now.ms + afterMs, kind, subject)
   }

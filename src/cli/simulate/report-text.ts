@@ -47,7 +47,10 @@ export function factRows(summary: SimulationSummary): [string, string][] {
           string,
           string,
         ][])),
-    ['replica-hours', `${short(summary.replicaHours)}, starts included`],
+    [
+      'replica-hours',
+      `${short(summary.replicaHours)} in ${formatDurationMs(summary.watchedMs)}, starts included`,
+    ],
   ]
 }
 

@@ -1,6 +1,12 @@
 import type { Scenario } from '../../contract/scenario.ts'
-import { chart } from '../../injector/report/chart.ts'
-import { htmlPage, htmlTable } from '../../injector/report/html-page.ts'
+import { chart, type ChartOptions, escapeHtml } from '../../injector/report/chart.ts'
+import {
+  chartStyle,
+  htmlCards,
+  htmlCharts,
+  htmlPage,
+  htmlTable,
+} from '../../injector/report/html-page.ts'
 import { type SimulationSummary } from '../../simulator/results/summarise.ts'
 import type { SimulationResult } from '../../simulator/simulate.ts'
 import {
@@ -20,17 +26,24 @@ export function timelineHtml(
   result: SimulationResult,
   summary: SimulationSummary,
 ): string {
-  const facts = factRows(summary).map(([name, value]) => `${name}: ${value}`)
   return htmlPage(
     title,
-    `<h1>${title}</h1><p class="soft">${facts.join(' · ')}</p>` +
+    `<h1>${escapeHtml(title)}</h1><p class="soft">seed ${scenario.seed}</p>` +
+      htmlCards(factRows(summary).map(cardOf)) +
       htmlTable(latencyHeader, latencyRows(summary)) +
-      `<h2>Timeline</h2><div class="charts">${charts(scenario, result).join('')}</div>` +
+      `<h2>Timeline</h2>${htmlCharts(charts(scenario, result))}` +
       (summary.scaling.length === 0
         ? ''
         : `<h2>Scaling</h2>${htmlTable(scalingHeader, scalingRows(summary))}`) +
       `<h2>Replicas</h2>${htmlTable(replicaHeader, replicaRows(summary))}`,
   )
+}
+
+/** "2.96 requests/s, and more" → the figure large, the rest small. */
+function cardOf([name, text]: readonly [string, string]) {
+  const [, value = text, unit = '', note = ''] =
+    /^([^ ,]+)(?: ([^,]*))?(?:, (.*))?$/.exec(text) ?? []
+  return { name, value, unit, note }
 }
 
 /** The timeline alone, its charts one below the other. */
@@ -41,16 +54,15 @@ export function timelineSvg(scenario: Scenario, result: SimulationResult): strin
   )
   return (
     `<svg xmlns="http://www.w3.org/2000/svg" width="${width}" height="${height * all.length}" font-family="sans-serif">` +
-    `<style>${style}</style>${placed.join('')}</svg>\n`
+    `<style>${chartStyle}</style><rect width="100%" height="100%" style="fill:var(--card)"/>${placed.join('')}</svg>\n`
   )
 }
 
 const width = 560
-const height = 260
-const style =
-  'text{font-size:11px;fill:#6b7280}.title{font-size:13px;fill:#111827}.grid{stroke:#e5e7eb}.band{fill:#f59e0b;fill-opacity:.22}'
+const height = 280
 
-function charts(scenario: Scenario, { samples, requests, replicas }: SimulationResult): string[] {
+function charts(scenario: Scenario, result: SimulationResult): string[] {
+  const { samples, requests, replicas, scaling } = result
   const bands = scenario.faults.map((fault) => ({
     name: `${fault.kind} of replica ${fault.replica}`,
     from: fault.at / 1000,
@@ -60,6 +72,7 @@ function charts(scenario: Scenario, { samples, requests, replicas }: SimulationR
     title: string,
     yLabel: string,
     lines: Readonly<Record<string, readonly number[]>>,
+    more: Partial<ChartOptions> = {},
   ) =>
     chart({
       title,
@@ -71,6 +84,7 @@ function charts(scenario: Scenario, { samples, requests, replicas }: SimulationR
         name,
         points: values.map((value, at) => [samples.atMs[at]! / 1000, value] as const),
       })),
+      ...more,
     })
   const ids = Array.from({ length: requests.count }, (_, id) => id)
   return [
@@ -97,10 +111,22 @@ function charts(scenario: Scenario, { samples, requests, replicas }: SimulationR
           }),
       })),
     }),
-    over('Replicas', 'replicas', {
-      'that serve': samples.ready,
-      // A run without any start has nothing to draw there.
-      ...(samples.starting.some((count) => count > 0) ? { starting: samples.starting } : {}),
-    }),
+    over(
+      'Replicas',
+      'replicas',
+      {
+        'that serve': samples.ready,
+        // A run without any start has nothing to draw there.
+        ...(samples.starting.some((count) => count > 0) ? { starting: samples.starting } : {}),
+      },
+      { kind: 'steps', bands: [...bands, ...scaling.map(bandOf)] },
+    ),
   ].filter((one) => one !== '')
 }
+
+/** A change of an autoscaler, with its reason where the pointer rests. */
+const bandOf = ({ atMs, pool, from, replicas, reason }: SimulationResult['scaling'][number]) => ({
+  name: `${pool}: ${from} → ${replicas}, ${reason}`,
+  from: atMs / 1000,
+  to: atMs / 1000,
+})

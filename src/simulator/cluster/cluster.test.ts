@@ -115,6 +115,26 @@ test('an autoscaler sees its pool, gets what it asks for after the start, and dr
   expect(events('request-failed')).toHaveLength(0)
 })
 
+test('a pool at zero is woken by the first request, which is held until a replica is ready', () => {
+  const decide = ({ held, running, nowMs }: PoolFrame) => ({
+    replicas: held + running > 0 ? 1 : 0,
+    reason: `${held} held at ${nowMs}`,
+  })
+  const { events, scaling, summary, requests } = run({
+    pools: [pool({ replicas: 0, startMs: 700, autoscaler: { intervalMs: 1000, decide } })],
+    workload: [{ atMs: 1300, promptTokens: 10, answerTokens: 10 }],
+    watchMs: 5000,
+  })
+  expect(scaling).toEqual([
+    { atMs: 1300, pool: 'main', from: 0, replicas: 1, reason: '1 held at 1300' },
+    { atMs: 3000, pool: 'main', from: 1, replicas: 0, reason: '0 held at 3000' },
+  ])
+  expect(events('replica-ready')[0]).toMatchObject({ atMs: 2000 })
+  expect(requests.firstTokenMs[0]).toBe(2010)
+  expect(summary).toMatchObject({ held: 1, watchedMs: 5000, requests: { finished: 1 } })
+  expect(summary.replicaHours).toBeCloseTo(1700 / 3.6e6, 9)
+})
+
 test('a draining replica ends what it has and gets no more', () => {
   const decide = ({ nowMs }: PoolFrame) => ({ replicas: nowMs < 900 ? 2 : 1, reason: '' })
   const { events, summary } = run({

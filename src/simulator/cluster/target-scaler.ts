@@ -63,7 +63,10 @@ export function createTargetScaler(rule: TargetScaling): Autoscaler {
       const most = Math.min(now, Math.max(...since(rule.downAfterMs)))
       return most === now
         ? keep(`${wish.replicas} would do, not yet for ${seconds(rule.downAfterMs)}`)
-        : change(most)
+        : change(
+            most,
+            most > wish.replicas ? `: ${most} wanted within ${seconds(rule.downAfterMs)}` : '',
+          )
     },
   }
 }

@@ -49,6 +49,8 @@ export interface SimulationSummary {
   readonly cachedShare: number
   /** Requests that found no replica ready when they came. */
   readonly held: number
+  /** Until the last thing happened, autoscalers included. */
+  readonly watchedMs: number
   /** From the start of each replica to its end: what is paid for. */
   readonly replicaHours: number
   /** What autoscalers changed, and why. */
@@ -141,6 +143,7 @@ export function summarise(
     preemptions,
     cachedShare: promptTokens > 0 ? cachedTokens / promptTokens : 0,
     held: result.held,
+    watchedMs: result.endMs,
     replicaHours: result.replicas.reduce(
       (sum, { startedMs, stoppedMs }) =>
         sum + ((Number.isNaN(stoppedMs) ? result.endMs : stoppedMs) - startedMs) / 3.6e6,

@@ -161,3 +161,32 @@ test.each([
     expect(Math.abs(tpotMs.mean! / steadyState(deployment).tpotMs - 1)).toBeLessThan(0.12)
   },
 )
+
+describe('autoscaling', () => {
+  const planned = (start: 'warm' | 'cold') =>
+    simulationSetup(
+      read({
+        pools: [
+          {
+            deployment: { model: 'llama-3.1-8b', gpu: 'l40s' },
+            start,
+            scaling: { max: 3, inFlight: 8, every: '10s' },
+          },
+        ],
+        workload: { rate: 1, duration: '90s' },
+      }),
+      engineModels,
+      null,
+    )
+
+  test('a start takes what the planner foresees, longer where the weights come from afar', () => {
+    const [warm, cold] = (['warm', 'cold'] as const).map(
+      (start) => planned(start).pools[0]!.startMs!,
+    )
+    expect(warm).toBeGreaterThan(10_000)
+    expect(cold).toBeGreaterThan(warm!)
+  })
+
+  test('is watched for as long as the workload was to last', () =>
+    expect(simulate(planned('warm')).endMs).toBeGreaterThan(80_000))
+})

@@ -35,6 +35,8 @@ export function simulationSetup(
     faults: scenario.faults.map(faultOf),
     gateways: scenario.gateways,
     holdTimeoutMs: scenario.holdTimeout,
+    // What is paid for when nothing comes any more is part of what an autoscaler costs.
+    watchMs: scenario.pools.some(({ scaling }) => scaling) ? (endMs ?? duration ?? 0) : 0,
     ...(concurrency === undefined ? {} : { concurrencyMax: concurrency }),
     ...(endMs === undefined ? {} : { endMs }),
   }

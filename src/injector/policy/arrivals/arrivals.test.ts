@@ -106,7 +106,7 @@ describe('parsing', () => {
     ['gamma:cv=abc', /cv is a number/],
     ['gamma:cv=', /cv is a number/],
     ['gamma:cv=-1', /cv is a number from 0.01/],
-    ['on-off:on=5', /not a duration/],
+    ['on-off:on=5', /on is a duration like .*, not "5"/],
     ['poisson:count=some', /one of random, exact/],
     ['gamma:cv', /no value/],
   ])('refuses %s', (text, message) => {

@@ -52,11 +52,19 @@ function parseValue(key: string, text: string, parameter: ArrivalParameter): num
     if (parameter.choices?.includes(text)) return text
     throw bad(`${key} is one of ${parameter.choices?.join(', ')}, not "${text}"`)
   }
-  const value = parameter.kind === 'duration' ? parseDurationMs(text) : Number(text)
+  const value = parameter.kind === 'duration' ? durationOf(key, text) : Number(text)
   const { min = -Infinity, max = Infinity } = parameter
   if (text === '' || !Number.isFinite(value) || value < min || value > max)
     throw bad(`${key} is a number from ${min} to ${max}, not "${text}"`)
   return value
+}
+
+function durationOf(key: string, text: string): number {
+  try {
+    return parseDurationMs(text)
+  } catch {
+    throw bad(`${key} is a duration like 500ms, 30s or 10m, not "${text}"`)
+  }
 }
 
 const bad = (message: string, hint?: string): AppError =>
