@@ -27,15 +27,33 @@ describe('baleen plan', () => {
         expect(high).toBeGreaterThan(value)
       }
     expect(Object.keys(best.why)).toEqual(expect.arrayContaining(['engine', 'maxSequences']))
-    expect(report.sensitivity).toHaveLength(8)
+    expect(report.sensitivity).toHaveLength(10)
     expect(best.rehearsed).toMatchObject({ requests: 500, ttft: { p95: expect.any(Number) } })
     expect(best.coldStart.cold).toBeGreaterThan(best.coldStart.warm)
+  })
+
+  it('plays a model that only reads, and has no limit on what it does not write', async () => {
+    const { stdout } = await runCommand(['plan', 'bge-m3', '--gpu', 'l40s', '--json'])
+    const { slo, configurations } = JSON.parse(stdout)
+    expect(slo).toEqual({ 'ttft.p95': expect.any(Number) })
+    expect(configurations[0].rehearsed.ttft.p95).toBeGreaterThan(1)
+    const { code, stderr } = await runCommand([
+      'plan',
+      'bge-m3',
+      '--gpu',
+      'l40s',
+      '--slo',
+      'tpot=9ms',
+    ])
+    expect(code).toBe(2)
+    expect(stderr).toMatch(/writes no tokens/)
   })
 
   it('draws the memory and says why', async () => {
     const { stdout } = await runCommand([...chat, '--explain'])
     expect(stdout).toMatch(/│█+▓*▒+░+·+│/)
     expect(stdout).toMatch(/maxSequences +\d+/)
+    expect(stdout).toMatch(/speculative +(off|[a-z]+\d) /)
     expect(stdout).toMatch(/ttft\.p95 ≤ 500 ms/)
   })
 

@@ -12,14 +12,20 @@ export const predict = defineCommand({
   name: 'predict',
   summary: 'Predict latency and throughput of the runs in a table',
   details:
-    'Reads a CSV file of runs (engine, version, model, gpu, num_gpus, tp, pp, precision, isl, osl, concurrency_or_batch; optional: max_num_seqs, max_num_batched_tokens, gpu_memory_utilization, rate_rps, prefix_share, dp, ep, kv_dtype, speculative, compile, or a whole launch command as command) and writes one JSON line per row: mean TTFT, TPOT and E2E in ms, output tokens per second, KV blocks and the 80 % interval of each, or why the row is unsupported. Columns with results are never read.',
+    'Reads a CSV file of runs (engine, model, gpu, isl, osl, concurrency_or_batch; optional: version, num_gpus, tp, pp, precision, max_num_seqs, max_num_batched_tokens, gpu_memory_utilization, rate_rps, prefix_share, dp, ep, kv_dtype, speculative, compile, or a whole launch command as command) and writes one JSON line per row: mean TTFT, TPOT and E2E in ms, output tokens per second, KV blocks and the 80 % interval of each, or why the row is unsupported. Columns with results are never read. For a single configuration, `baleen plan MODEL --gpu …` with its settings pinned says the same in a table.',
   examples: ['predict --rows runs.csv'],
   positionals: [],
   flags: { rows: { kind: 'text', hint: 'FILE', summary: 'CSV file of runs' }, ...calibrationFlags },
   async run({ flags, io, output }) {
-    if (flags.rows === undefined) throw usageError('--rows FILE is missing')
+    if (flags.rows === undefined)
+      throw usageError(
+        '--rows FILE is missing',
+        'For a single configuration: baleen plan MODEL --gpu l40s:1 --engine vllm --tp 1 --rate 2/s.',
+      )
     const rows = parseCsv(await readTable(flags.rows))
-    const missing = requiredColumns.filter((name) => rows.length > 0 && !(name in (rows[0] ?? {})))
+    const missing = requiredColumns.filter(
+      (name) => rows.length > 0 && !usual.has(name) && !(name in (rows[0] ?? {})),
+    )
     if (missing.length > 0 || rows.length === 0)
       throw new AppError('planner/bad-rows', {
         message:
@@ -34,6 +40,9 @@ export const predict = defineCommand({
       output.line(JSON.stringify(predictRow(index, readRow(cells), engines, playBurst, catalogues)))
   },
 })
+
+/** Columns that may be left out: the published precision, as many devices as it takes, the newest release known. */
+const usual: ReadonlySet<string> = new Set(['version', 'num_gpus', 'tp', 'pp', 'precision'])
 
 async function readTable(path: string): Promise<string> {
   try {

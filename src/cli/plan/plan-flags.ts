@@ -12,8 +12,10 @@ import type { Request } from '../../planner/search/screen.ts'
 import { resolveModel } from '../../planner/models/resolve-model.ts'
 import { parseSpeculation } from '../../planner/speculation/parse-speculation.ts'
 import type { Pinned } from '../../planner/search/settings.ts'
+import type { ModelFacts } from '../../planner/model-facts.ts'
+import { asRead } from '../../planner/workload/as-read.ts'
 import { parseFleet } from '../../planner/workload/fleet.ts'
-import { parseAim, parseRate, parseSlo } from '../../planner/workload/slo.ts'
+import { parseAim, parseRate, parseSlo, type SloTarget } from '../../planner/workload/slo.ts'
 import { type Flags, type FlagValues, usageError } from '../command.ts'
 import { burdenFlags, burdensOf, treated } from './burden-flags.ts'
 import type { NamedModel } from './read-model.ts'
@@ -126,12 +128,12 @@ export function planRequest(
       '--gpu TYPE:COUNT is missing',
       'Write --gpu h100:8, or --gpu local for this machine.',
     )
-  const { workload, burdens = [], ...losses } = treated(given.workload, facts, flags)
+  const { workload, burdens = [], ...losses } = treated(asRead(given.workload, facts), facts, flags)
   return {
     model: facts,
     fleet: parseFleet(flags.gpu, thisMachine),
     workload,
-    slo: flags.slo === undefined ? workload.slo : parseSlo(flags.slo),
+    slo: flags.slo === undefined ? workload.slo : sloOf(flags.slo, facts),
     rateRps: flags.rate === undefined ? null : rateOf(flags.rate, given.rates),
     objective: flags.objective ?? (flags.latency === undefined ? 'cost' : 'latency'),
     ...(flags.latency === undefined ? {} : { aim: parseAim(flags.latency) }),
@@ -144,6 +146,16 @@ export function planRequest(
     tenancy: flags.price ?? 'on-demand',
     ...prices(flags.prices, directory),
   }
+}
+
+function sloOf(text: string, { kind, name }: ModelFacts): SloTarget[] {
+  const targets = parseSlo(text)
+  if (kind === 'encoder' && targets.some(({ figure }) => figure === 'tpot'))
+    throw usageError(
+      `${name} writes no tokens, so that there is no time per token to limit`,
+      'Limit ttft or e2e: both are the time until its answer.',
+    )
+  return targets
 }
 
 const rateOf = (text: string, rates: GivenWorkload['rates']): number => {

@@ -4,6 +4,7 @@ import type { ApartReport } from '../../planner/explain/apart.ts'
 import { drawMemory } from '../../planner/explain/memory-drawing.ts'
 import type { ConfigurationReport, PlanReport } from '../../planner/explain/report.ts'
 import { layoutName } from '../../planner/explain/sensitivity.ts'
+import type { Candidate } from '../../planner/search/candidate.ts'
 import type { Plan } from '../../planner/search/plan.ts'
 import type { Style } from '../io.ts'
 import { formatTable } from '../table.ts'
@@ -17,8 +18,9 @@ export function planText(
 ): string {
   const { configurations, workload } = report
   const [best] = configurations
+  const isReader = plan.request.model.kind === 'encoder'
   const lines = [
-    `${style('bold', report.model)}  ${workload.name}: ${workload.inputTokens} tokens in, ${workload.outputTokens} out${limits(report)}`,
+    `${style('bold', report.model)}  ${workload.name}: ${workload.inputTokens} tokens in, ${isReader ? 'none' : workload.outputTokens} out${limits(report)}`,
     style('dim', workload.source),
     ...report.burdens.map((note) => style('dim', note)),
     ...report.reasons.map((reason) => style('yellow', reason)),
@@ -31,7 +33,7 @@ export function planText(
     '',
     style(
       'dim',
-      '80 % of measured runs lie within ± of a mean; TTFT, TPOT and E2E are mean / p95.',
+      `80 % of measured runs lie within ± of a mean; TTFT, TPOT and E2E are mean / p95.${isReader ? ' Tokens are those that it reads.' : ''}`,
     ),
   ]
   if (best) {
@@ -189,10 +191,25 @@ function alternatives({ unmeasuredQuality, split }: PlanReport): string[] {
     )
   if (unmeasuredQuality)
     lines.push(
-      `with --min-quality 0: ${layoutName(unmeasuredQuality.settings)}, ${unmeasuredQuality.predicted.usdPerMillionTokens?.value ?? '?'} $/M, ${Number(unmeasuredQuality.predicted.mostRps.value.toPrecision(3))} req/s; ${lossText(null)}: ${unmeasuredQuality.quality.source}`,
+      `with --min-quality 0: ${layoutName(unmeasuredQuality.settings)}, ${costText(unmeasuredQuality)} $/M, ${Number(unmeasuredQuality.predicted.mostRps.value.toPrecision(3))} req/s; ${lossText(null)}: ${unmeasuredQuality.quality.source}`,
     )
   return lines
 }
+
+function settingText(settings: Candidate['settings'], knob: string): string {
+  const value: unknown = Object.entries(settings).find(([name]) => name === knob)?.[1]
+  const { speculative } = settings
+  if (knob === 'speculative' && speculative !== 'off')
+    return `${speculative.method}${speculative.tokens}`
+  return value === undefined ? '' : String(value)
+}
+
+const costText = ({ predicted: { usdPerMillionTokens } }: ConfigurationReport): string =>
+  usdPerMillionTokens === null ? '?' : short(usdPerMillionTokens.value)
+
+/** Whoever was played carries a little less than this foresees: the two are not to be compared. */
+const unplayed = (style: Style): string =>
+  style('dim', '  by the formulas alone: only what stands first above was played')
 
 function explanation(
   plan: Plan,
@@ -201,9 +218,6 @@ function explanation(
   style: Style,
 ): string[] {
   const [candidate] = plan.candidates
-  const settings = best.settings as unknown as Readonly<
-    Record<string, string | number | boolean | undefined>
-  >
   const lines = [
     '',
     style('bold', 'Memory of one device'),
@@ -211,13 +225,14 @@ function explanation(
   ]
   lines.push('', style('bold', 'Why'))
   for (const [knob, why] of Object.entries(best.why))
-    lines.push(`  ${knob.padEnd(17)} ${String(settings[knob] ?? '').padEnd(8)} ${why}`)
+    lines.push(`  ${knob.padEnd(17)} ${settingText(best.settings, knob).padEnd(8)} ${why}`)
   lines.push('', style('bold', 'What binds'))
   for (const [part, share] of Object.entries(best.binds.shares))
     lines.push(
       `  ${part.padEnd(17)} ${'■'.repeat(Math.round(share * 40))} ${Math.round(share * 100)} %`,
     )
-  if (report.sensitivity.length > 0) lines.push('', style('bold', 'If a limit moves'))
+  if (report.sensitivity.length > 0)
+    lines.push('', style('bold', 'If a limit moves'), unplayed(style))
   for (const {
     target,
     limitMs,
@@ -230,7 +245,7 @@ function explanation(
       `  ${`${target} ≤ ${limitMs} ms`.padEnd(24)} ${then === null ? 'nothing keeps it' : `${isOther ? layoutName(then) : 'the same'}, ${short(mostRps)} req/s at most, ${usdPerMillionTokens === null ? '?' : short(usdPerMillionTokens)} $/M`}`,
     )
   if (report.pareto.length > 1)
-    lines.push('', style('bold', 'No other is cheaper, faster and truer at once'))
+    lines.push('', style('bold', 'No other is cheaper, faster and truer at once'), unplayed(style))
   for (const { settings: one, predicted } of report.pareto)
     lines.push(
       `  ${layoutName(one).padEnd(34)} ${predicted.usdPerMillionTokens === null ? '?' : short(predicted.usdPerMillionTokens.value)} $/M, E2E p95 ${short(predicted.e2eMs.p95.value / 1e3)} s`,

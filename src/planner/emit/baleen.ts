@@ -15,6 +15,7 @@ export function deploymentOf(emission: Emission) {
     name: plainName(emission),
     model: source,
     engine: isEmbedded ? 'embedded' : settings.engine,
+    ...(model.kind === 'encoder' ? { task: 'embed' } : {}),
     replicas: settings.replicas,
     route: model.name.replace(/[^\w.:@/-]/g, '-'),
     ...(isEmbedded ? {} : { hardware: `${device.name}:${devices}` }),

@@ -28,6 +28,9 @@ export interface Command {
   readonly files: Readonly<Record<string, string>>
 }
 
+/** In a container of its own an engine listens to all; a script asks. */
+export const anyHost = '0.0.0.0'
+
 /** What a checkpoint has to be where the published one is not it. */
 export function checkpointNote({ settings, model, source }: Emission): string[] {
   if (settings.weights === model.nativePrecision || settings.weights === 'bf16') return []

@@ -16,24 +16,25 @@ import { emit, emitApart, type EmitFormat, emitFormats, engineOfFormat } from '.
 
 /** What the engines' own argument parsers know, of those that a plan may write. */
 const known: Readonly<Partial<Record<EmitFormat, readonly string[]>>> = {
-  vllm: `--served-model-name --port --tensor-parallel-size --pipeline-parallel-size --data-parallel-size
+  vllm: `--served-model-name --host --port --tensor-parallel-size --pipeline-parallel-size --data-parallel-size
     --enable-expert-parallel --max-model-len --max-num-seqs --max-num-batched-tokens --gpu-memory-utilization
     --quantization --kv-cache-dtype --no-enable-prefix-caching --no-enable-chunked-prefill --speculative-config
     --kv-transfer-config --enable-lora --max-loras --max-lora-rank --cpu-offload-gb --kv-offloading-size
-    --enforce-eager`.split(/\s+/),
+    --enforce-eager --runner`.split(/\s+/),
   sglang:
     `-m --model-path --served-model-name --host --port --tp-size --pp-size --dp-size --enable-dp-attention
     --ep-size --context-length --max-running-requests --chunked-prefill-size --mem-fraction-static --quantization
     --kv-cache-dtype --disable-radix-cache --enable-metrics --speculative-algorithm --speculative-draft-model-path
     --speculative-num-steps --speculative-eagle-topk --speculative-num-draft-tokens --disaggregation-mode
     --disaggregation-transfer-backend --enable-lora --max-loras-per-batch --max-lora-rank --cpu-offload-gb
-    --enable-hierarchical-cache --disable-cuda-graph --enable-torch-compile`.split(/\s+/),
+    --enable-hierarchical-cache --disable-cuda-graph --enable-torch-compile
+    --is-embedding`.split(/\s+/),
   trtllm:
     `--host --port --tp_size --pp_size --ep_size --max_batch_size --max_num_tokens --max_seq_len
     --free_gpu_memory_fraction --enable_chunked_prefill --config`.split(/\s+/),
   llama:
     `-m -hf --host --port --ctx-size --parallel --ubatch-size --batch-size --split-mode -ngl --n-cpu-moe
-    --spec-type --spec-draft-model --spec-draft-n-max --metrics`.split(/\s+/),
+    --spec-type --spec-draft-model --spec-draft-n-max --metrics --embeddings`.split(/\s+/),
 }
 
 const mtp = parseSpeculation('mtp:tokens=1,acceptance=0.8', resolveModel)
@@ -111,6 +112,32 @@ describe.each(emitFormats)('%s', (format) => {
     if (config !== undefined) expect(parse(config)).toMatchObject({ return_perf_metrics: true })
     const drafts = /--speculative-config '(.*?)'/.exec(text)?.[1]
     if (drafts !== undefined) expect(JSON.parse(drafts).num_speculative_tokens).toBeGreaterThan(0)
+  })
+})
+
+test('a script listens for this machine alone, a container for all', () => {
+  const emission = emissionOf('kubernetes', cases[0]!)
+  expect(emit('vllm', emission)).toContain('--host "${HOST:-127.0.0.1}"')
+  expect(emit('kubernetes', emission)).toContain('0.0.0.0')
+})
+
+describe('a model that embeds', () => {
+  const one = ['bge-m3', 'l40s:1', null, []] as const
+
+  test.each([
+    ['vllm', /--runner pooling/],
+    ['sglang', /--is-embedding/],
+    ['llama', /--embeddings/],
+    ['baleen', /task: embed/],
+    ['kubernetes', /--runner|--embeddings|--is-embedding/],
+  ] as const)('is told so to %s', (format, flag) =>
+    expect(emit(format, emissionOf(format, one))).toMatch(flag),
+  )
+
+  test('reads a prompt in one step, whole', () => {
+    const { settings } = emissionOf('vllm', one)
+    expect(settings.batchedTokens).toBeGreaterThanOrEqual(settings.contextMax)
+    expect(settings).toMatchObject({ chunkedPrefill: false, prefixCaching: false })
   })
 })
 

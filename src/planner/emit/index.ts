@@ -1,5 +1,5 @@
 import { baleenDeployment } from './baleen.ts'
-import { type Command, type Emission, shellWord } from './emission.ts'
+import { anyHost, type Command, type Emission, shellWord } from './emission.ts'
 import { kubernetesManifest } from './kubernetes.ts'
 import { llamaCommand } from './llama.ts'
 import { rayConfig } from './ray.ts'
@@ -52,6 +52,8 @@ const commands: Readonly<Record<string, (emission: Emission) => Command>> = {
 const commandOf = (engine: string, emission: Emission): Command =>
   (commands[engine] ?? vllmCommand)(emission)
 
+const ownHost = '"${HOST:-127.0.0.1}"'
+
 function script(command: Command, { settings }: Emission): string {
   const files = Object.entries(command.files).flatMap(([path, text]) => [
     `cat > ${path} <<'END'`,
@@ -63,7 +65,7 @@ function script(command: Command, { settings }: Emission): string {
     const last = found.at(-1)
     if (last === undefined || (word.startsWith('-') && !/^-\d/.test(word)))
       found.push(shellWord(word))
-    else found[found.length - 1] = `${last} ${shellWord(word)}`
+    else found[found.length - 1] = `${last} ${word === anyHost ? ownHost : shellWord(word)}`
     return found
   }, [])
   const copies =
@@ -74,6 +76,7 @@ function script(command: Command, { settings }: Emission): string {
     '#!/bin/sh',
     ...command.notes.map((note) => `# ${note}`),
     ...copies,
+    '# It listens for this machine alone; HOST=0.0.0.0 lets others in, without a key.',
     ...files,
     `exec ${lines.join(' \\\n  ')}`,
     '',

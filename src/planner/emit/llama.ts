@@ -1,5 +1,5 @@
 import { burdenFlags } from './burden-flags.ts'
-import type { Command, Emission } from './emission.ts'
+import { anyHost, type Command, type Emission } from './emission.ts'
 
 const quantisations: Readonly<Record<string, string>> = {
   bf16: 'BF16',
@@ -20,7 +20,7 @@ export function llamaCommand(emission: Emission): Command {
       'llama-server',
       ...(isFile ? ['-m', source] : ['-hf', `${source}:${wanted}`]),
       '--host',
-      '0.0.0.0',
+      anyHost,
       '--port',
       '8080',
       '--ctx-size',
@@ -44,6 +44,7 @@ export function llamaCommand(emission: Emission): Command {
             '--spec-draft-n-max',
             String(speculative.tokens),
           ]),
+      ...(emission.model.kind === 'encoder' ? ['--embeddings'] : []),
       '--metrics',
     ],
     image: `ghcr.io/ggml-org/llama.cpp:server${device.vendor === 'nvidia' ? '-cuda' : device.vendor === 'amd' ? '-rocm' : ''}`,

@@ -1,5 +1,5 @@
 import { burdenFlags } from './burden-flags.ts'
-import { checkpointNote, type Command, type Emission } from './emission.ts'
+import { anyHost, checkpointNote, type Command, type Emission } from './emission.ts'
 import type { Settings } from '../search/settings.ts'
 import { optional } from './vllm.ts'
 
@@ -35,7 +35,7 @@ export function sglangCommand(emission: Emission): Command {
       '--served-model-name',
       model.name,
       '--host',
-      '0.0.0.0',
+      anyHost,
       '--port',
       '30000',
       '--tp-size',
@@ -55,6 +55,7 @@ export function sglangCommand(emission: Emission): Command {
       String(settings.memoryShare),
       ...(isOnlineFp8 ? ['--quantization', 'fp8'] : []),
       ...(settings.kvPrecision === 'fp8' ? ['--kv-cache-dtype', 'fp8_e4m3'] : []),
+      ...(model.kind === 'encoder' ? ['--is-embedding'] : []),
       ...(settings.prefixCaching ? [] : ['--disable-radix-cache']),
       ...drafts(settings),
       ...(emission.role === undefined

@@ -1,5 +1,5 @@
 import { stringify } from 'yaml'
-import { checkpointNote, type Command, type Emission } from './emission.ts'
+import { anyHost, checkpointNote, type Command, type Emission } from './emission.ts'
 import type { Settings } from '../search/settings.ts'
 import { optional } from './vllm.ts'
 
@@ -35,7 +35,7 @@ export function trtllmCommand(emission: Emission): Command {
       'trtllm-serve',
       source,
       '--host',
-      '0.0.0.0',
+      anyHost,
       '--port',
       '8000',
       '--tp_size',

@@ -1,5 +1,5 @@
 import { burdenFlags } from './burden-flags.ts'
-import { checkpointNote, type Command, type Emission } from './emission.ts'
+import { anyHost, checkpointNote, type Command, type Emission } from './emission.ts'
 
 /** Flags of `vllm serve` as of 0.28. */
 export function vllmCommand(emission: Emission): Command {
@@ -12,6 +12,8 @@ export function vllmCommand(emission: Emission): Command {
       source,
       '--served-model-name',
       model.name,
+      '--host',
+      anyHost,
       '--port',
       '8000',
       '--tensor-parallel-size',
@@ -33,6 +35,7 @@ export function vllmCommand(emission: Emission): Command {
       String(settings.memoryShare),
       ...(isOnlineFp8 ? ['--quantization', 'fp8'] : []),
       ...(settings.kvPrecision === 'fp8' ? ['--kv-cache-dtype', 'fp8'] : []),
+      ...(emission.model.kind === 'encoder' ? ['--runner', 'pooling'] : []),
       ...(settings.prefixCaching ? [] : ['--no-enable-prefix-caching']),
       ...(settings.chunkedPrefill ? [] : ['--no-enable-chunked-prefill']),
       ...vllmDrafts(emission),

@@ -15,7 +15,8 @@ export interface Shift {
   readonly mostRps: number
 }
 
-const factors = [0.5, 0.75, 1.5, 2] as const
+/** 1: what the formulas say of the limit as it is, so that the others can be held against it. */
+const factors = [0.5, 0.75, 1, 1.5, 2] as const
 
 /** Searches again with every limit tightened and loosened in turn; the curves are known already. */
 export function sensitivity(request: Request, best: Candidate, curves: CurveCache): Shift[] {

@@ -25,6 +25,7 @@ export interface Candidate {
   /** The most that they could serve within the limits. */
   readonly mostRps: number
   readonly attainment: number
+  /** Of an encoder, which writes none: those it reads. So with its cost and energy. */
   readonly outputTokensPerSecond: number
   readonly usdPerHour: number | null
   /** For a million tokens of answers, prompts included in the price. */

@@ -7,6 +7,7 @@ import { steadyState } from '../load/steady-state.ts'
 import { weightBytesPerDevice } from '../memory/weights.ts'
 import { modelCatalogue } from '../models/catalogue.ts'
 import { resolveModel } from '../models/resolve-model.ts'
+import { asRead } from '../workload/as-read.ts'
 import { workloadPresets } from '../workload/presets.ts'
 import { parseFleet } from '../workload/fleet.ts'
 import { parseWorkload } from '../workload/parse-workload.ts'
@@ -235,4 +236,29 @@ describe('what can not be', () => {
       { numRuns: 30 },
     )
   }, 120_000)
+})
+
+it.each(['ttft.p95=1ms', 'e2e.mean=1ms', 'tpot.p99=0.01ms', 'ttft=1ms,e2e=2ms'])(
+  'names no floor above what its nearest plan does, for %s',
+  (slo) => {
+    const targets = parseSlo(slo)
+    const { reasons, candidates } = plan(request('llama-3.1-8b', 'l40s:1', { slo: targets }))
+    for (const [at, reason] of reasons.entries()) {
+      const [, floor = ''] = /can do: ([\d.]+) ms/.exec(reason) ?? []
+      const values = candidates.map(({ operating }) => valueOf(operating, targets[at]!))
+      expect(Number(floor)).toBeLessThanOrEqual(Math.min(...values) * 1.005)
+    }
+    expect(reasons).toHaveLength(targets.length)
+  },
+)
+
+describe('a model that only reads', () => {
+  const workload = asRead(parseWorkload('chat'), resolveModel('bge-m3')!)
+  const { candidates } = plan(request('bge-m3', 'l40s:1', { workload, slo: workload.slo }))
+
+  it('is planned by its prompts, and paid for by what it reads', () => {
+    const [best] = candidates
+    expect(best!.meetsSlo).toBe(true)
+    expect(best!.outputTokensPerSecond / best!.servedRps).toBeCloseTo(workload.inputTokens.mean, 6)
+  })
 })

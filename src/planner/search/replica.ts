@@ -62,7 +62,11 @@ export function replicas(
   })
   const found: Replica[] = []
   const seen = new Set<string>()
-  for (const batchedTokens of budgetsOf(ask, defaults.batchedTokens))
+  const budgets = budgetsOf(ask, defaults.batchedTokens)
+  // Each token of an encoder looks at all others: a prompt goes into one step.
+  const isWhole = copy.layout.model.kind === 'encoder'
+  const whole = budgets.filter((budget) => budget > contextMax)
+  for (const batchedTokens of isWhole ? [contextMax, ...whole] : budgets)
     for (const share of ask.only?.shares ?? sharesOf(engine, pinned)) {
       const chunks = Math.ceil(uncached(workload) / batchedTokens)
       const budget = memoryBudget(copy.layout, engine.memory, {
@@ -85,7 +89,7 @@ export function replicas(
         defaultSequences: defaults.maxSequences,
       }
       const curve = (place?: PromptPlace) => engineCurve(engine, device, place, burdens)
-      const { chunkedPrefill } = engine.capabilities
+      const chunkedPrefill = engine.capabilities.chunkedPrefill && !isWhole
       found.push({ ...shared, curve: curve(), chunkedPrefill })
       if (chunks === 1 && engine.scheduling.mixesPrefill && batchedTokens >= longest(workload))
         found.push({ ...shared, curve: curve('apart'), chunkedPrefill: false })

@@ -167,7 +167,10 @@ function served(
   devices: number,
   servedRps: number,
 ) {
-  const tokensPerSecond = servedRps * workload.outputTokens.mean
+  // Of who only reads, what is read is what is paid for.
+  const { inputTokens, outputTokens } = workload
+  const isReader = copy.layout.model.kind === 'encoder'
+  const tokensPerSecond = servedRps * (isReader ? inputTokens : outputTokens).mean
   const usdPerHour = price.usdPerHour === null ? null : price.usdPerHour * devices
   const promptShare = (operating.rateRps / 1e3) * curve.device.alone.total
   const watts = deviceWatts(copy.layout.device, promptShare, 1 - Math.exp(-operating.running))
@@ -251,7 +254,8 @@ function settingsOf(
       demand.pinned.maxSequences ?? Math.min(perRank, Math.max(1, replica.batchedTokens)),
     batchedTokens: replica.batchedTokens,
     memoryShare: budget.share,
-    prefixCaching: engine.capabilities.prefixCaching,
+    // Nothing of an encoder's pass can be kept for the next.
+    prefixCaching: engine.capabilities.prefixCaching && copy.layout.model.kind !== 'encoder',
     chunkedPrefill: replica.chunkedPrefill,
     speculative: draftSettings(replica),
   }

@@ -2,7 +2,7 @@ import { AppError } from '../../core/errors.ts'
 import { parseBytes } from '../../core/units.ts'
 import type { Accelerator } from '../accelerator.ts'
 import { migSlice } from '../accelerators/mig.ts'
-import { resolveAccelerator } from '../accelerators/resolve-accelerator.ts'
+import { resolveAccelerator, suggestAccelerators } from '../accelerators/resolve-accelerator.ts'
 
 /** Devices of one type that may be used. */
 export interface DeviceGroup {
@@ -42,7 +42,8 @@ function deviceOf(name: string): Accelerator {
   const [base = '', profile] = name.split('/mig=')
   const device =
     profile === undefined && name.includes('/') ? customDevice(name) : resolveAccelerator(base)
-  if (!device) throw bad(`no accelerator "${base}" is known`)
+  if (!device)
+    throw bad(`no accelerator "${base}" is known; nearest: ${suggestAccelerators(base).join(', ')}`)
   if (profile === undefined) return device
   const slice = migSlice(device, profile)
   if (!slice) throw bad(`${device.name} has no slice "${profile}"; write it like h100/mig=3g.40gb`)

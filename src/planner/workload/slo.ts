@@ -21,7 +21,10 @@ export function parseAim(text: string): LatencyAim {
   const [figure = '', statistic = 'p95'] = text.trim().toLowerCase().split('.')
   const found = latencyFigures.find((one) => one === figure)
   const of = statistics.find((one) => one === statistic)
-  if (!found || !of) throw bad(`"${text}" is no latency; write it like ttft.p95 or e2e.mean`)
+  if (!found || !of)
+    throw bad(
+      `"${text}" is no latency; write it like ttft.p95 or e2e.mean, of ${latencyFigures.join(', ')} with ${statistics.join(', ')}`,
+    )
   return { figure: found, statistic: of }
 }
 
@@ -29,7 +32,10 @@ export function parseAim(text: string): LatencyAim {
 export function parseSlo(text: string): SloTarget[] {
   const targets = text.split(',').map((part) => {
     const match = /^\s*(ttft|tpot|e2e)(?:\.(mean|p50|p95|p99))?\s*=\s*(\S+)\s*$/i.exec(part)
-    if (!match) throw bad(`"${part.trim()}" is no limit; write it like ttft.p95=500ms`)
+    if (!match)
+      throw bad(
+        `"${part.trim()}" is no limit; write it like ttft.p95=500ms, of ${latencyFigures.join(', ')} with ${statistics.join(', ')}`,
+      )
     const limitMs = durationOf(match[3] ?? '')
     if (!(limitMs > 0)) throw bad(`"${part.trim()}": a limit is longer than nothing`)
     return {

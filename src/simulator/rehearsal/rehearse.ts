@@ -36,14 +36,15 @@ function played({
     // Nobody gives up: a queue shows as latency.
     holdTimeoutMs: 1e12,
   })
-  const { ttftMs, tpotMs, e2eMs, durationMs } = summarise(result)
+  const { ttftMs, tpotMs, e2eMs, durationMs, requests } = summarise(result)
   return {
     rateRps,
     requests: count,
     seconds: durationMs / 1e3,
-    ttft: tailOf(ttftMs),
+    // Where nobody was served, nobody was served in time.
+    ttft: requests.finished > 0 ? tailOf(ttftMs) : never,
     tpot: tailOf(tpotMs),
-    e2e: tailOf(e2eMs),
+    e2e: requests.finished > 0 ? tailOf(e2eMs) : never,
   }
 }
 
@@ -96,6 +97,8 @@ function engineOf({ engine, copy, settings, curve }: Candidate) {
     },
   )
 }
+
+const never: Tail = { mean: Infinity, p50: Infinity, p95: Infinity, p99: Infinity }
 
 /** Nothing was measured where no answer has a second token: then nobody waits for one. */
 const tailOf = ({ mean, p50, p95, p99 }: Distribution): Tail => ({

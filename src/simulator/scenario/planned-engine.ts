@@ -34,9 +34,10 @@ export function plannedEngine(
     ...defaultParameters,
     sequencesMax: limits.maxSequences,
     batchTokens: limits.batchedTokens,
-    kvBlocks: budget.kvBlocks,
+    // An encoder keeps nothing of what it has read.
+    kvBlocks: layout.model.kind === 'encoder' ? boundless : budget.kvBlocks,
     blockTokens: engine.memory.blockTokens,
-    hasPrefixCache: engine.capabilities.prefixCaching,
+    hasPrefixCache: engine.capabilities.prefixCaching && layout.model.kind !== 'encoder',
     hasChunkedPrefill: engine.capabilities.chunkedPrefill,
     mixing: engine.scheduling.mixesPrefill ? 'mixed' : 'prefill-first',
     reserveAnswer: engine.memory.reserves === 'in-advance' ? 1 : 0,
@@ -57,6 +58,9 @@ export function plannedEngine(
     ranks: layout.dp,
   }
 }
+
+/** Blocks that no load fills. */
+const boundless = 2 ** 20
 
 /** Decoding as in the closed form; prompts add what the step takes longer with them. */
 function plannedStepTime(deployment: Deployment): StepTime {
