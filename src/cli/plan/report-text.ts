@@ -196,12 +196,11 @@ function alternatives({ unmeasuredQuality, split }: PlanReport): string[] {
   return lines
 }
 
-function settingText(settings: Candidate['settings'], knob: string): string {
-  const value: unknown = Object.entries(settings).find(([name]) => name === knob)?.[1]
-  const { speculative } = settings
-  if (knob === 'speculative' && speculative !== 'off')
-    return `${speculative.method}${speculative.tokens}`
-  return value === undefined ? '' : String(value)
+function settingText({ speculative, ...settings }: Candidate['settings'], knob: string): string {
+  if (knob === 'speculative')
+    return speculative === 'off' ? 'off' : `${speculative.method}${speculative.tokens}`
+  const found = Object.entries(settings).find(([name]) => name === knob)
+  return found ? String(found[1]) : ''
 }
 
 const costText = ({ predicted: { usdPerMillionTokens } }: ConfigurationReport): string =>
