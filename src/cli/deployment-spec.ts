@@ -83,7 +83,9 @@ export function settingsFrom(assignments: readonly string[]): Record<string, unk
         meant === null ? `There are ${known.join(', ')}.` : `Did you mean ${meant}?`,
       )
     }
-    assign(settings, [name, ...inner], scalar(value.join('=')))
+    const text = value.join('=')
+    // The value of a variable is a text, whatever it looks like.
+    assign(settings, [name, ...inner], name === 'environment' ? text : scalar(text))
   }
   return settings
 }

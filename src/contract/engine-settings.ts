@@ -44,7 +44,9 @@ const secretName = /(TOKEN|SECRET|PASSWORD|PASSWD|CREDENTIALS?|API_?KEY|ACCESS_K
 const environment = z
   .record(
     variableName,
-    z.union([z.string().max(4096), z.strictObject({ secret: secretReference })]),
+    z.union([z.string().max(4096), z.strictObject({ secret: secretReference })], {
+      error: 'write a text, in quotes where it is a number ("4"), or { secret: NAME }',
+    }),
   )
   .superRefine((variables, context) => {
     for (const [name, value] of Object.entries(variables))

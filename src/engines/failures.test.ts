@@ -49,6 +49,36 @@ Based on the available memory, the estimated maximum model length is 810208.`,
   },
   {
     engine: 'vllm',
+    says: 'engine/bad-argument: 32768 tokens, and 40000; contextTokens to 32768',
+    log: "  Value error, User-specified max_model_len (40000) is greater than the derived max_model_len (max_position_embeddings=32768.0 or model_max_length=None in model's config.json). To allow overriding this maximum, set the env var VLLM_ALLOW_LONG_MAX_MODEL_LEN=1.",
+  },
+  {
+    engine: 'vllm',
+    says: 'engine/no-model: not where it was told; ',
+    log: "    raise OSError(f\"{e}\") from e\nOSError: Repo id must be in the form 'repo_name' or 'namespace/repo_name': '/models/nowhere'. Use `repo_type` argument if needed.",
+  },
+  {
+    engine: 'vllm',
+    says: 'engine/no-model: hub can’t be reached; directory',
+    log: "huggingface_hub.errors.LocalEntryNotFoundError: An error happened while trying to locate the file on the Hub and we cannot find the requested files in the local cache.\nOSError: We couldn't connect to 'https://huggingface.co' to load the files, and couldn't find them in the cached files.",
+  },
+  {
+    engine: 'vllm',
+    says: 'engine/out-of-memory: 15.49 of 23.54 GiB; VLLM_CPU_KVCACHE_SPACE',
+    log: '(EngineCore pid=7) ValueError: Available memory on node 0 (15.49/23.54 GiB) on kv cache allocation is less than requested memory for kv (64.0 GiB). Decrease --kv-cache-memory-bytes, VLLM_CPU_KVCACHE_SPACE, or reduce CPU memory used by other processes.',
+  },
+  {
+    engine: 'vllm',
+    says: 'engine/no-kv-room: 0.24 GiB; memoryShare',
+    log: "RuntimeError: Worker failed with error 'Available memory on node 0 (13.99/23.54 GiB) on kv cache allocation is less than requested memory for kv (-0.76/0.24 GiB). Reduce CPU memory used by other processes.', please check the stack trace above for the root cause",
+  },
+  {
+    engine: 'vllm',
+    says: 'engine/bad-argument: no 2 memory nodes; settings.threads',
+    log: 'AssertionError: Not enough allowed NUMA nodes to bind threads of 2 local CPUWorkers. Allowed NUMA nodes are [0]. Please try to bind threads manually or decrease DP/TP/PP.',
+  },
+  {
+    engine: 'vllm',
     says: 'engine/no-access: does not let it; HF_TOKEN',
     log: 'huggingface_hub.errors.GatedRepoError: 401 Client Error. (Request ID: Root=1-6)\nCannot access gated repo for url https://huggingface.co/meta-llama/Llama-3.1-8B/resolve/main/config.json.',
   },

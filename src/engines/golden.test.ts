@@ -53,6 +53,12 @@ const gated: [engine: string, version: string, settings: Settings, wanted?: Want
     { tensorParallel: 8, pipelineParallel: 2, expertParallel: 4 },
     { group: { nodes: 2, isLeader: false }, vendor: 'amd' },
   ],
+  [
+    'vllm',
+    '0.32.0',
+    { gpu: 'off', threads: 4, queueMax: 100, sequencesMax: 8, sleepMode: 'on', compileLevel: 0 },
+  ],
+  ['vllm', '0.32.0', { memoryShare: 0.25, queueMax: 9 }, { vendor: 'cpu' }],
   ['sglang', '0.4.6', { offload: { kvGiB: 8 }, lora: { dynamic: 'on' } }],
   ['sglang', '0.5.20', { offload: { kvGiB: 8 }, lora: { dynamic: 'on' }, dataParallel: 4 }],
   ['sglang', '0.5.20', { speculation: { method: 'mtp', tokens: 4 }, role: 'prefill' }],

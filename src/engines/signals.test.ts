@@ -53,6 +53,59 @@ vllm:time_to_first_token_seconds_sum{engine="0",model_name="qwen"} 2.5
   },
   {
     engine: 'vllm',
+    about: '0.32.0 on a CPU, as it was, cut to what matters',
+    page: `vllm:num_requests_running{engine="0",model_name="mini"} 0.0
+vllm:num_requests_waiting{engine="0",model_name="mini"} 0.0
+vllm:num_requests_waiting_by_reason{engine="0",model_name="mini",reason="capacity"} 0.0
+vllm:num_requests_waiting_by_reason{engine="0",model_name="mini",reason="deferred"} 0.0
+vllm:engine_sleep_state{engine="0",model_name="mini",sleep_state="awake"} 1.0
+vllm:engine_sleep_state{engine="0",model_name="mini",sleep_state="weights_offloaded"} 0.0
+vllm:engine_sleep_state{engine="0",model_name="mini",sleep_state="discard_all"} 0.0
+vllm:kv_cache_usage_perc{engine="0",model_name="mini"} 0.0
+vllm:prefix_cache_queries_total{engine="0",model_name="mini"} 15491.0
+vllm:prefix_cache_queries_created{engine="0",model_name="mini"} 1.7957496881027884e+09
+vllm:prefix_cache_hits_total{engine="0",model_name="mini"} 0.0
+vllm:prefix_cache_hits_created{engine="0",model_name="mini"} 1.7957496881028132e+09
+vllm:num_preemptions_total{engine="0",model_name="mini"} 0.0
+vllm:prompt_tokens_total{engine="0",model_name="mini"} 15491.0
+vllm:prompt_tokens_created{engine="0",model_name="mini"} 1.795749688102958e+09
+vllm:prompt_tokens_by_source_total{engine="0",model_name="mini",source="local_compute"} 15491.0
+vllm:prompt_tokens_by_source_total{engine="0",model_name="mini",source="local_cache_hit"} 0.0
+vllm:prompt_tokens_by_source_total{engine="0",model_name="mini",source="external_kv_transfer"} 0.0
+vllm:generation_tokens_total{engine="0",model_name="mini"} 6859.0
+vllm:request_success_total{engine="0",finished_reason="stop",model_name="mini"} 1.0
+vllm:request_success_total{engine="0",finished_reason="length",model_name="mini"} 117.0
+vllm:request_success_total{engine="0",finished_reason="abort",model_name="mini"} 0.0
+vllm:request_success_total{engine="0",finished_reason="error",model_name="mini"} 0.0
+vllm:request_success_total{engine="0",finished_reason="repetition",model_name="mini"} 0.0
+vllm:admission_rejections_total{model_name="mini",reason="max_num_queued_reqs"} 0.0
+vllm:admission_rejections_total{model_name="mini",reason="max_num_queued_tokens"} 0.0
+vllm:iteration_tokens_total_count{engine="0",model_name="mini"} 3078.0
+vllm:iteration_tokens_total_sum{engine="0",model_name="mini"} 22350.0
+vllm:time_to_first_token_seconds_count{engine="0",model_name="mini"} 118.0
+vllm:time_to_first_token_seconds_sum{engine="0",model_name="mini"} 34.62845325469971
+vllm:request_queue_time_seconds_count{engine="0",model_name="mini"} 118.0
+vllm:request_queue_time_seconds_sum{engine="0",model_name="mini"} 0.002879638035665266
+vllm:cache_config_info{_block_size_resolved="True",block_size="128",cache_dtype="auto",effective_attention_block_size="128",enable_prefix_caching="True",engine="0",gpu_memory_utilization="0.1",kv_cache_memory_bytes="None",kv_cache_size_tokens="356224",num_cpu_blocks="None",num_gpu_blocks="2783",num_gpu_blocks_override="None",prefix_caching_hash_algo="sha256"} 1.0
+`,
+    signals: {
+      running: 0,
+      waiting: 0,
+      kvUsage: 0,
+      kvCapacityTokens: 356_224,
+      promptTokensTotal: 15_491,
+      generationTokensTotal: 6859,
+      prefixHitTokensTotal: 0,
+      prefixQueryTokensTotal: 15_491,
+      finishedTotal: 118,
+      preemptionsTotal: 0,
+      ttftSeconds: { sum: 34.62845325469971, count: 118 },
+      queueSeconds: { sum: 0.002879638035665266, count: 118 },
+      draftTokensTotal: null,
+    },
+  },
+  {
+    engine: 'vllm',
     about: 'before 0.10',
     page: `vllm:gpu_cache_usage_perc{model_name="a \\"}b"} 0.5 1700000000000
 vllm:gpu_prefix_cache_hits_total{model_name="x"} 3
@@ -172,6 +225,18 @@ dynamo_frontend_output_tokens_total{model="qwen"} 99
 ]
 
 describe('metrics pages', () => {
+  it('of several replicas are read for those that are meant', () => {
+    const page = `ray_vllm_num_requests_running{ReplicaId="x",WorkerId="1"} 2.0
+ray_vllm_num_requests_running{ReplicaId="y",WorkerId="2"} 5.0
+ray_vllm_num_requests_running{ReplicaId="",WorkerId="3"} 7.0
+`
+    const ray = findEngine('ray')
+    expect(ray.parseMetrics(page, new Set(['y'])).running).toBe(5)
+    expect(ray.parseMetrics(page, new Set(['x', 'y'])).running).toBe(7)
+    expect(ray.parseMetrics(page, new Set()).running).toBeNull()
+    expect(ray.parseMetrics(page).running).toBe(14)
+  })
+
   it.each(pages)('$engine: $about', ({ engine, page, signals }) => {
     expect(findEngine(engine).parseMetrics(page)).toMatchObject(signals)
   })

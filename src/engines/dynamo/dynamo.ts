@@ -14,6 +14,8 @@ const pair = [
   'wait -n; code=$?; kill -TERM $(jobs -p) 2>/dev/null; wait; exit $code',
 ].join('\n')
 
+const notThroughDynamo: readonly string[] = ['role', 'lora.dynamic', 'queueMax']
+
 /** NVIDIA Dynamo 1.1 and later, with vLLM as its worker. */
 export const dynamoEngine = createEngine({
   name: 'dynamo',
@@ -43,9 +45,7 @@ export const dynamoEngine = createEngine({
     },
   }),
   rules: [
-    ...vllmRules.filter(
-      ({ setting, until }) => !until && setting !== 'role' && setting !== 'lora.dynamic',
-    ),
+    ...vllmRules.filter(({ setting, until }) => !until && !notThroughDynamo.includes(setting)),
     custom('role', [], () => ({})),
     custom('lora.dynamic', [], (value) => (value === 'on' ? cant('not through Dynamo') : {})),
   ],

@@ -2,11 +2,14 @@ import { stringify } from 'yaml'
 import { createEngine } from '../table/create-engine.ts'
 import type { TableContext } from '../table/engine-table.ts'
 import { vllmFailures } from '../vllm/failures.ts'
-import { cacheOnCpu, isOnCpu } from '../vllm/on-cpu.ts'
+import { environmentOnCpu, isOnCpu } from '../vllm/on-cpu.ts'
 import { vllmRules } from '../vllm/rules.ts'
 import { vllmSignals } from '../vllm/signals.ts'
 import { engineArguments } from './engine-arguments.ts'
 import { orElse } from '../settings-said.ts'
+
+/** Its vLLM is an older one. */
+const notThroughRay: readonly string[] = ['lora.adapters', 'queueMax']
 
 /**
  * Ray Serve LLM: an application of Ray Serve that runs vLLM. The same configuration goes to `serve run` on one machine,
@@ -25,7 +28,7 @@ export const rayEngine = createEngine({
     files: { 'serve.yaml': stringify(serveConfig(context, argv, env)) },
   }),
   // Its vLLM is as new as the Ray around it: the newest flags are written.
-  rules: vllmRules.filter(({ setting, until }) => !until && setting !== 'lora.adapters'),
+  rules: vllmRules.filter(({ setting, until }) => !until && !notThroughRay.includes(setting)),
   why: {
     queueMax: 'Ray Serve queues at its proxies; the gateway sheds what waits too long',
     'lora.adapters':
@@ -67,7 +70,7 @@ function serveConfig(
         name: deployment.name,
         route_prefix: '/',
         import_path: 'ray.serve.llm:build_openai_app',
-        runtime_env: { env_vars: { ...cacheOnCpu(context), ...env } },
+        runtime_env: { env_vars: { ...environmentOnCpu(context), ...env } },
         args: {
           llm_configs: [
             {

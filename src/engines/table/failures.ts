@@ -86,8 +86,16 @@ export const commonFailures: readonly FailureRule[] = [
     message: 'the hub does not let it read the model',
   },
   {
+    // The file that it does not find then is only one that was not fetched before.
     pattern:
-      /(?:RepositoryNotFoundError|404 Client Error[^\n]*|is not a local folder and is not a valid model identifier|EntryNotFoundError|No such file or directory: '([^']+)')/,
+      /couldn't connect to '(https?:\/\/[^']+)' to load|cannot find the requested files in the local cache/,
+    code: 'engine/no-model',
+    message: 'the hub can’t be reached, and the model was not fetched before',
+    mend: 'Let the machine reach the hub, or name a directory that holds the model.',
+  },
+  {
+    pattern:
+      /(?:RepositoryNotFoundError|404 Client Error[^\n]*|is not a local folder and is not a valid model identifier|EntryNotFoundError|Repo id must be in the form|No such file or directory: '([^']+)')/,
     code: 'engine/no-model',
     message: 'the model is not where it was told to be',
   },

@@ -45,6 +45,19 @@ export const vllmFailures: readonly FailureRule[] = [
     mend: 'Lower settings.memoryShare (a share of the host’s memory on a CPU), set environment.VLLM_CPU_KVCACHE_SPACE (GiB), or end what else uses memory.',
   },
   {
+    // Until 0.32 it counted below zero.
+    pattern: /less than requested memory for kv \(-[\d.]+\/([\d.]+) GiB\)/,
+    code: 'engine/no-kv-room',
+    message: 'the $1 GiB that it may use do not hold the weights',
+    mend: 'Raise settings.memoryShare; on a CPU it is a share of the host’s memory.',
+  },
+  {
+    pattern: /Not enough allowed NUMA nodes to bind threads of (\d+) local CPUWorkers/,
+    code: 'engine/bad-argument',
+    message: 'the CPU has no $1 memory nodes, one for each of its processes',
+    mend: 'Lower settings.tensorParallel × dataParallel, or set settings.threads, so that no thread is bound.',
+  },
+  {
     pattern:
       /The worker already uses ([\d.]+) GiB[^\n]*?more than the ([\d.]+) GiB of CPU memory reserved for it[\s\S]*?to more than ([\d.]+)/,
     code: 'engine/no-kv-room',

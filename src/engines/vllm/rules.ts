@@ -26,6 +26,8 @@ export const vllmRules: readonly Rule[] = [
   flag('batchTokens', '--max-num-batched-tokens', (tokens, { settings }) =>
     Math.max(tokens, orElse(settings.sequencesMax, 0)),
   ),
+  // Seen in 0.32; what is installed tells by itself.
+  since('0.32.0', flag('queueMax', '--max-num-queued-reqs', countInFlight)),
   custom('threads', [], writeThreads),
   custom('gpu', [], () => ({})),
   flag('memoryShare', '--gpu-memory-utilization'),
@@ -89,6 +91,14 @@ export const vllmRules: readonly Rule[] = [
   flag('loadFormat', '--load-format'),
   flag('trustRemoteCode', '--trust-remote-code', () => true),
 ]
+
+/** It bounds those that wait and those that run together, over all ranks. */
+function countInFlight(waiting: number, { settings }: RuleContext): number | Cant {
+  const running = orElse(settings.sequencesMax, null)
+  return running === null
+    ? cant('vLLM bounds what waits and runs together: set sequencesMax, too')
+    : waiting + running * orElse(settings.dataParallel, 1)
+}
 
 const loraRanks = [1, 8, 16, 32, 64, 128, 256, 320, 512]
 

@@ -3,7 +3,7 @@ import { createEngine } from '../table/create-engine.ts'
 import type { TableContext } from '../table/engine-table.ts'
 import { isAtLeast } from '../table/version.ts'
 import { vllmFailures } from './failures.ts'
-import { cacheOnCpu } from './on-cpu.ts'
+import { environmentOnCpu } from './on-cpu.ts'
 import { vllmRules } from './rules.ts'
 import { vllmSignals } from './signals.ts'
 
@@ -11,7 +11,7 @@ export const vllmEngine = createEngine({
   name: 'vllm',
   about: 'vLLM, V1 engine',
   tasks: ['generate', 'embed'],
-  newestVersion: '0.28.0',
+  newestVersion: '0.32.0',
   inspection: { version: ['--version'], help: ['serve', '--help=all'] },
   images: {
     amd: 'vllm/vllm-openai-rocm:v{version}',
@@ -39,7 +39,7 @@ export const vllmEngine = createEngine({
           : []),
         ...nodes(context),
       ],
-      env: { ...quiet, VLLM_MEDIA_URL_ALLOW_REDIRECTS: '0', ...cacheOnCpu(context) },
+      env: { ...quiet, VLLM_MEDIA_URL_ALLOW_REDIRECTS: '0', ...environmentOnCpu(context) },
       warnings: /\.gguf$/i.test(spec.modelPath)
         ? [
             'model: the image of vLLM reads no GGUF; name a safetensors checkpoint, or install vllm-gguf-plugin',
@@ -50,7 +50,7 @@ export const vllmEngine = createEngine({
   rules: vllmRules,
   spansNodes: true,
   why: {
-    queueMax: 'vLLM bounds no queue; the gateway sheds what waits too long',
+    queueMax: 'older vLLM bounds no queue; the gateway sheds what waits too long',
     'offload.nvmePath': 'vLLM offloads to host memory; for disks use kvTransfer: lmcache',
     'offload.deviceLayers': 'vLLM offloads by size: offload.weightsGiB',
     'offload.cpuExpertLayers': 'vLLM offloads by size: offload.weightsGiB',
@@ -68,7 +68,8 @@ export const vllmEngine = createEngine({
   failures: vllmFailures,
   drain: {
     timeoutS: 60,
-    extraS: 5,
+    // Its processes took 15 s to end once the last answer had gone, on a busy CPU.
+    extraS: 20,
     how: ({ version }) => (isAtLeast(version, '0.18.0') ? 'signal' : 'before'),
     tell: (timeoutS, { version }) =>
       isAtLeast(version, '0.18.0') ? { argv: ['--shutdown-timeout', String(timeoutS)] } : {},

@@ -25,6 +25,7 @@ import { checkSpec } from './check-spec.ts'
 import { applyConfigDeployments } from './config-deployments.ts'
 import { openStore } from './open-store.ts'
 import { createRuntimes } from './runtimes.ts'
+import { createEngineMemory } from './engine-memory.ts'
 import { createInstalledEngines } from './installed-engines.ts'
 import { runsHere } from './runs-here.ts'
 import { createRegistry, type Registry } from './registry.ts'
@@ -84,7 +85,12 @@ export async function startControl(boot: Boot, deps: ControlDeps): Promise<Contr
   const snapshot = createSnapshotFile(join(dataDirectory, 'run', 'snapshot.json'), clock)
   const deployer = createDeployer({
     runtime,
-    engineOf: createInstalledEngines(deps.findEngine, config.engines, deps.environment),
+    engineOf: createInstalledEngines(
+      deps.findEngine,
+      config.engines,
+      deps.environment,
+      createEngineMemory(join(dataDirectory, 'run', 'engines.json')),
+    ),
     createPreparations: (onChange) =>
       createPreparations({ source: deps.createModelSource(log), clock, log, onChange }),
     runsHere: (spec) => runsHere(spec, config.runtimes),

@@ -1,7 +1,11 @@
-import { describe, expect, it } from 'vitest'
+import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { dirname, join } from 'node:path'
+import { describe, expect, it, onTestFinished } from 'vitest'
 import { deploymentSpec } from '../../contract/deployment.ts'
 import { replicaOf } from '../../engines/adapter.fixture.ts'
 import { findEngine } from '../../engines/index.ts'
+import { createEngineMemory } from './engine-memory.ts'
 import { createInstalledEngines, readInstalled } from './installed-engines.ts'
 
 const help = `----- common params -----
@@ -34,6 +38,7 @@ describe('installed engines', () => {
         'llama-server': { program: '/opt/llama-server', environment: { LD_LIBRARY_PATH: '/opt' } },
       },
       {},
+      undefined,
       async (program, argv, env) => {
         calls.push([program, ...argv, env['LD_LIBRARY_PATH'] ?? ''])
         return argv[0] === '--version' ? 'version: 9844' : help
@@ -74,5 +79,25 @@ describe('installed engines', () => {
     expect(plan.env).toMatchObject({ WORKERS: '2', MODEL: 'm', PORT: '8000' })
     const elsewhere = engineOf(deploymentSpec.parse({ ...wish, runtime: 'prod' }))
     expect(() => elsewhere.launch(replicaOf())).toThrow(/does not know what to run/)
+  })
+
+  it('are what they were the last time until they have answered', async () => {
+    const path = join(mkdtempSync(join(tmpdir(), 'baleen-engines-')), 'engines.json')
+    onTestFinished(() => rmSync(dirname(path), { recursive: true }))
+    const config = { vllm: { program: process.execPath, environment: {} } }
+    const answers = ['0.32.0', help]
+    const open = (ask: () => Promise<string>) =>
+      createInstalledEngines(findEngine, config, {}, createEngineMemory(path), ask)
+    const wish = deploymentSpec.parse({ name: 'ant', model: 'm', engine: 'vllm' })
+    const first = open(async () => answers.shift() ?? '')
+    expect(() => first(wish)).toThrow(/looks at which/)
+    await expect.poll(() => existsSync(path)).toBe(true)
+    const second = open(() => new Promise(() => {}))
+    expect(second(wish).launch(replicaOf({ sequencesMax: 2 })).warnings).toContain(
+      'sequencesMax: the vllm installed here has no --max-num-seqs',
+    )
+    writeFileSync(path, '{"broken')
+    const third = open(() => new Promise(() => {}))
+    expect(() => third(wish)).toThrow(/looks at which/)
   })
 })

@@ -3,14 +3,15 @@ import type { EngineConfig } from '../../contract/config.ts'
 import { runtimesOf, type DeploymentSpec } from '../../contract/deployment.ts'
 import { AppError } from '../../core/errors.ts'
 import type { Engine, InstalledEngine } from '../../engines/engine.ts'
+import { forgetfulMemory, type EngineMemory } from './engine-memory.ts'
 
 type Environment = Readonly<Record<string, string | undefined>>
 
 /** Runs a program for its output; whatever it says and however it ends. */
 export type Ask = (program: string, argv: readonly string[], env: Environment) => Promise<string>
 
-/** Python engines load half of themselves before they say their version. */
-const askTimeoutMs = 120_000
+/** Python engines load half of themselves before they say their version, and a busy machine takes minutes for that. */
+const askTimeoutMs = 300_000
 const answerBytesMax = 4 * 2 ** 20
 
 export const askProgram: Ask = (program, argv, env) =>
@@ -28,13 +29,14 @@ export type EngineWish = Pick<DeploymentSpec, 'engine' | 'runtime' | 'placement'
 
 /**
  * Engines as the config says that they are installed on this machine: another program, more variables, and the flags
- * that its own help names, so that versions that no table knows are spoken to in their own words. Elsewhere an engine
- * is what its image or its cluster has.
+ * that its own help names, so that versions that no table knows are spoken to in their own words. What they told the
+ * last time stands until they have told it again. Elsewhere an engine is what its image or its cluster has.
  */
 export function createInstalledEngines(
   find: (name: string) => Engine,
   config: Readonly<Record<string, EngineConfig>>,
   environment: Environment,
+  memory: EngineMemory = forgetfulMemory,
   ask: Ask = askProgram,
 ): (wish: EngineWish) => Engine {
   const known = new Map<string, InstalledEngine>()
@@ -45,7 +47,12 @@ export function createInstalledEngines(
     const [versionText, helpText] = await Promise.all(
       [version, help].map((argv) => (argv ? ask(program, argv, env) : Promise.resolve(''))),
     )
-    known.set(name, readInstalled(versionText!, helpText!))
+    const facts = readInstalled(versionText!, helpText!)
+    const isNothing = facts.version === null && facts.flags === null
+    // One that was too busy to answer is what it was before.
+    if (isNothing && known.has(name)) return
+    known.set(name, facts)
+    if (!isNothing) memory.note(program, facts)
   }
 
   return (wish) => {
@@ -57,6 +64,8 @@ export function createInstalledEngines(
     const env = { ...environment, ...installed.environment }
     if (engine.inspection && program !== undefined && !asked.has(name)) {
       asked.add(name)
+      const before = memory.recall(program)
+      if (before) known.set(name, before)
       void inspect(name, engine, program, env)
     }
     const facts = known.get(name)

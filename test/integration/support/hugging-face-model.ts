@@ -13,7 +13,7 @@ export function writeHuggingFaceModel(directory: string): void {
     JSON.parse(readFileSync(join(from, name), 'utf8')) as object
   write(directory, 'config.json', { ...json('config.json'), dtype: 'float32' })
   // So small a model rambles at the usual 1.0.
-  const sampling = { temperature: 0.3, repetition_penalty: 1.1 }
+  const sampling = { do_sample: true, temperature: 0.3, repetition_penalty: 1.1 }
   write(directory, 'generation_config.json', { ...json('generation_config.json'), ...sampling })
   const header: Record<string, object> = {}
   const bodies: Buffer[] = []

