@@ -48,6 +48,17 @@ describe('specFromFlags', () => {
     })
   })
 
+  it('takes lists as JSON', () => {
+    const set = ['extraArguments=["--seed","7"]', 'lora.adapters=[{"name":"a","path":"a.gguf"}]']
+    expect(specFromFlags('m', { ...flags, set }).settings).toMatchObject({
+      extraArguments: ['--seed', '7'],
+      lora: { adapters: [{ name: 'a', path: 'a.gguf' }] },
+    })
+    expect(() => specFromFlags('m', { ...flags, set: ['extraArguments=[--seed]'] })).toThrow(
+      'extraArguments: [--seed] is no JSON',
+    )
+  })
+
   it('says which flag the name needs where the model gives none', () => {
     expect(() => specFromFlags('…', flags)).toThrow(/name: use lower-case/)
   })

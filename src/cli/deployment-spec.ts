@@ -85,7 +85,7 @@ export function settingsFrom(assignments: readonly string[]): Record<string, unk
     }
     const text = value.join('=')
     // The value of a variable is a text, whatever it looks like.
-    assign(settings, [name, ...inner], name === 'environment' ? text : scalar(text))
+    assign(settings, [name, ...inner], name === 'environment' ? text : valueOf(key, text))
   }
   return settings
 }
@@ -99,5 +99,13 @@ function assign(
   return into
 }
 
-const scalar = (text: string): string | number =>
-  /^-?\d+(\.\d+)?$/.test(text) ? Number(text) : text
+/** A number, a list or an object as JSON, else a word. */
+function valueOf(key: string, text: string): unknown {
+  if (/^-?\d+(\.\d+)?$/.test(text)) return Number(text)
+  if (!/^[[{]/.test(text)) return text
+  try {
+    return JSON.parse(text)
+  } catch {
+    throw usageError(`--set ${key}: ${text} is no JSON`, `Write it like '["--flag"]'.`)
+  }
+}

@@ -100,6 +100,9 @@ export const catalogue = {
   'engine/loading': unavailable('Wait until the model has loaded.'),
   'engine/draining': unavailable('Retry: this engine is ending, another takes over.'),
   'engine/failed': broken('`baleen logs` shows what the engine said.'),
+  'engine/not-installed': bad(
+    'Install it on the machine of control, name its program in the config (`engines: { NAME: { program: … } }`), or take a runtime with containers.',
+  ),
   'engine/unknown': bad('`baleen engine list` shows the engines.'),
   'engine/bad-model': bad('Check the file: `baleen model list --check` verifies what was pulled.'),
 

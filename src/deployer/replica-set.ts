@@ -1,6 +1,7 @@
 import { toAppError } from '../core/errors.ts'
 import { anywhere, type AcceleratorRequest, type Assignment } from '../core/node.ts'
 import type { EndedReplica, RunningReplica, Runtime } from '../runtimes/runtime.ts'
+import { failureText } from './failure-text.ts'
 import type { Launch } from './launch.ts'
 import { createRoster } from './roster.ts'
 import { afterFailure, restartKey, type Restarts } from './policy/back-off.ts'
@@ -138,7 +139,9 @@ export function createReplicaSet(deps: ReplicaSetDeps): ReplicaSet {
       log.info({ replica: id, deployment, pid: running.pid, url: running.url }, 'started')
     } catch (thrown) {
       forget(id)
-      fail(replica, toAppError(thrown).message)
+      const { code, message, hint } = toAppError(thrown)
+      const isExpected = code !== 'internal/unexpected'
+      fail(replica, isExpected ? failureText({ code, message, mend: hint }) : message)
     }
   }
 

@@ -40,13 +40,15 @@ export function createStarts(deps: {
   const noRoom = new Map<string, string>()
 
   /** What each replica holds until it is gone. */
-  const claims = (): Claim[] =>
-    set.all().flatMap(({ id, deployment, node, devices, phase, health, healthSinceMs }) => {
+  const claims = (newest: ReadonlyMap<string, string>): Claim[] =>
+    set.all().flatMap((one) => {
+      const { id, deployment, specHash, node, devices, phase, health, healthSinceMs } = one
       const spec = deps.conditions().specOf(deployment)
       const share = spec ? shareOf(spec) : null
       const isGoing = phase === 'leaving' || phase === 'stopping'
       const priority = spec?.priority ?? 0
-      const claim = { replica: id, deployment, priority, share, isGoing }
+      const isOutdated = (newest.get(deployment) ?? specHash) !== specHash
+      const claim = { replica: id, deployment, priority, share, isGoing, isOutdated }
       if (spec === undefined || spec.placement.nodes === 1)
         return node === null ? [] : [{ ...claim, node, devices }]
       // Its runtime chose the nodes. Until they say themselves what of them is taken, as much is kept free.
@@ -105,7 +107,10 @@ export function createStarts(deps: {
     begin(wishes) {
       noRoom.clear()
       if (wishes.length === 0) return true
-      const taken = claims()
+      const newest = wishes.flatMap(({ known }) =>
+        known.launch ? [[known.wanted.spec.name, known.launch.specHash] as const] : [],
+      )
+      const taken = claims(new Map(newest))
       const held = new Set(taken.flatMap(({ devices }) => devices))
       const places = nodes.places(held)
       const runtimeOf = new Map(places.map(({ name, cluster }) => [name, cluster]))

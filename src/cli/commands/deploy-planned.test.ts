@@ -182,7 +182,7 @@ describe('deploy --slo', () => {
     expect(JSON.parse(stdout).deployments).toHaveLength(2)
     expect(stderr).toContain('both-l4 of the plan before ends')
     expect(
-      control.calls.some(({ method, path }) => method === 'DELETE' && /both-l4$/.test(path)),
+      control.calls.some(({ method, path }) => method === 'DELETE' && path.endsWith('both-l4')),
     ).toBe(true)
     control.routes.set('GET /api/v1/deployments', () => ({ deployments: [] }))
   })

@@ -55,7 +55,12 @@ export const deploy = defineCommand({
       summary: 'Accelerators of one replica; with a plan: all that it may use (what is here)',
     },
     runtime: { kind: 'text', summary: 'Where it runs (process)' },
-    set: { kind: 'text', hint: 'SETTING=VALUE', repeats: true, summary: 'Engine setting' },
+    set: {
+      kind: 'text',
+      hint: 'SETTING=VALUE',
+      repeats: true,
+      summary: 'Engine setting; lists as JSON',
+    },
     slo: {
       kind: 'text',
       hint: 'LIMITS',

@@ -2,6 +2,8 @@ import type { NodeView } from '../../contract/api.ts'
 import { AppError } from '../../core/errors.ts'
 import { defineCommand } from '../command.ts'
 import { connect, connectionFlags } from '../connection.ts'
+import type { ControlClient } from '../control-client.ts'
+import { reasonOf } from '../deployment-table.ts'
 import { poll } from '../poll.ts'
 import { createProgress } from '../progress.ts'
 import { formatTable } from '../table.ts'
@@ -71,7 +73,8 @@ export const drain = defineCommand({
       if (!view)
         throw new AppError('node/not-found', { message: `the node "${node}" is no longer there` })
       if (view.replicas.length === 0) return view
-      progress.update(node, `${node}: ${view.replicas.join(', ')} still there`)
+      const staying = await whyStaying(view, control)
+      progress.update(node, `${node}: ${view.replicas.join(', ')} still there${staying}`)
       return undefined
     }
     const waiting = { everyMs: 500, interrupt: io.interrupt }
@@ -86,3 +89,14 @@ export const drain = defineCommand({
     output.data(empty, () => '')
   },
 })
+
+/** "; chat: one has to move, no room for 2 × h100: …". */
+async function whyStaying({ replicas }: NodeView, control: ControlClient): Promise<string> {
+  const deployments = await control.deployments()
+  const reasons = deployments.flatMap((one) => {
+    const isHere = one.replicas.some(({ id }) => replicas.includes(id))
+    const reason = reasonOf(one)
+    return isHere && reason !== '' ? `; ${one.spec.name}: ${reason}` : []
+  })
+  return reasons.join('')
+}

@@ -177,9 +177,13 @@ describe('drain', () => {
   it('waits until the node is empty', async () => {
     const looks = [node(['ant-1']), node([])]
     answer('POST /api/v1/nodes/gpu-1/drain', node(['ant-1']))
+    const status = '1 of 1 ready: one has to move, no room for 1 × h100'
+    const ant = deploymentOf({ name: 'ant' }, [{ id: 'ant-1' }], status)
+    answer('GET /api/v1/deployments', { deployments: [ant] })
     control.routes.set('GET /api/v1/nodes', () => ({ nodes: [looks.shift() ?? node([])] }))
     const { code, stderr } = await baleen('drain', 'gpu-1', '--why', 'fan')
     expect(code).toBe(0)
+    expect(stderr).toContain('ant-1 still there; ant: one has to move, no room for 1 × h100')
     expect(stderr).toContain('✓ gpu-1: empty')
     expect(control.calls[0]?.body).toEqual({ why: 'fan' })
   })

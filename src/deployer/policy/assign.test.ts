@@ -42,3 +42,15 @@ describe('what plays its hardware', () => {
     ])
   })
 })
+
+it('says how a change may go on where only what it replaces is in its way', () => {
+  const taken = { replica: 'ant-1', deployment: 'ant', priority: 0, node: 'a', share: null }
+  const refusedFor = (isOutdated: boolean) =>
+    assign(
+      [wish(false)],
+      [node('a', 2, false)],
+      [{ ...taken, devices: ['a-0', 'a-1'], isOutdated }],
+    ).refused.get('ant')
+  expect(refusedFor(true)).toContain('rollout.unavailable: 1')
+  expect(refusedFor(false)).not.toContain('rollout.unavailable')
+})

@@ -67,8 +67,8 @@ export function assign<Wish extends StartWish>(
 
 /** A change that finds no room beside what it replaces has to be allowed to go without it for a while. */
 const cureOf = ({ deployment }: Demand, wouldFree: readonly Claim[]): string =>
-  wouldFree.some((claim) => claim.deployment === deployment && !claim.isGoing)
-    ? ': that is one of its own, which may go first with `rollout.unavailable: 1`'
+  wouldFree.some((claim) => claim.deployment === deployment && claim.isOutdated && !claim.isGoing)
+    ? ': that is an older one of its own, which may go first with `rollout.unavailable: 1`'
     : ''
 
 /** What plays hardware claims played devices where a node has such, so that placement is rehearsed, too; else none. */

@@ -39,6 +39,8 @@ export function statusOf(condition: DeploymentCondition): string {
   if (deployment.split && progress !== null) return `${counts}: updating, ${progress}`
   if (updatedOf(condition) < deployment.replicas)
     return `${counts}: updating, ${unreadyReason(condition)}`
+  // All that is wanted runs, but one of them should run elsewhere.
+  if (condition.noRoom !== null) return `${counts}: one has to move, ${condition.noRoom}`
   return leaving > 0 ? `${counts}, ${leaving} leaving` : counts
 }
 

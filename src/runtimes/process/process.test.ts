@@ -139,7 +139,7 @@ describe('process runtime', () => {
     const { runtime, ends } = open()
     const plan = { ...planOf(''), argv: ['/no/such/engine'] }
     const starting = runtime.start(identity('ant-1'), plan, anywhere)
-    await expect(starting).rejects.toMatchObject({ code: 'engine/failed' })
+    await expect(starting).rejects.toMatchObject({ code: 'engine/not-installed' })
     expect(await runtime.list()).toEqual([])
     expect(ends).toEqual([])
   })

@@ -227,7 +227,12 @@ function spawnDetached(
 }
 
 async function startError(child: ChildProcess, argv: LaunchPlan['argv']): Promise<AppError> {
-  const [cause] = (await once(child, 'error')) as [Error]
+  const [cause] = (await once(child, 'error')) as [NodeJS.ErrnoException]
+  if (cause.code === 'ENOENT')
+    return new AppError('engine/not-installed', {
+      message: `there is no program ${argv[0]} on this machine`,
+      cause,
+    })
   return new AppError('engine/failed', {
     message: `can't start ${argv[0]}: ${cause.message}`,
     cause,

@@ -37,6 +37,8 @@ export interface Claim {
   readonly share: Share | null
   /** It was told to end: what it holds will be free, whoever asks. */
   readonly isGoing?: boolean
+  /** What it runs is being replaced by a newer revision. */
+  readonly isOutdated?: boolean
 }
 
 /** How much it matters that it stays. */
