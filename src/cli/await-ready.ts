@@ -21,6 +21,7 @@ export async function awaitReady(
   timeoutMs: number,
 ): Promise<DeploymentView> {
   let failure: string | null = null
+  let status = ''
   let [seenBytes, doneBytes] = [0, 0]
   const hasMoved = (): boolean => {
     const isMore = doneBytes > seenBytes
@@ -30,6 +31,7 @@ export async function awaitReady(
   const look = async () => {
     const view = await control.deployment(name)
     const state = stateOf(view)
+    status = view.status
     doneBytes = view.preparation?.doneBytes ?? doneBytes
     const missing = view.preparation?.error
     if (missing?.isLasting) {
@@ -63,11 +65,16 @@ export async function awaitReady(
     hasMoved,
   }).catch((thrown: unknown) => {
     progress.clear()
-    throw thrown
+    if (!(thrown instanceof AppError) || thrown.code !== 'cli/timeout') throw thrown
+    const message = `${thrown.message}: ${status}`
+    throw new AppError('cli/timeout', { message, hint: waitHint, cause: thrown })
   })
   progress.done(name, `${name}: ${view.status}`)
   return view
 }
+
+const waitHint =
+  'Control goes on trying: `baleen ps` shows how it is. --ready-timeout waits longer.'
 
 /** Control names what ended an engine while it waits to try again. */
 const failureIn = (view: DeploymentView): string | null =>

@@ -49,9 +49,12 @@ describe('specFromFlags', () => {
   })
 
   it('takes lists as JSON', () => {
-    const set = ['extraArguments=["--seed","7"]', 'lora.adapters=[{"name":"a","path":"a.gguf"}]']
+    const set = [
+      'extraArguments=["--seed=7","--swa-full"]',
+      'lora.adapters=[{"name":"a","path":"a.gguf"}]',
+    ]
     expect(specFromFlags('m', { ...flags, set }).settings).toMatchObject({
-      extraArguments: ['--seed', '7'],
+      extraArguments: ['--seed=7', '--swa-full'],
       lora: { adapters: [{ name: 'a', path: 'a.gguf' }] },
     })
     expect(() => specFromFlags('m', { ...flags, set: ['extraArguments=[--seed]'] })).toThrow(

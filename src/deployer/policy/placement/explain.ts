@@ -90,7 +90,7 @@ function leastToFree(demand: Demand, occupancy: Occupancy): readonly Claim[] {
 
 function freeOn(demand: Demand, use: NodeUse, occupancy: Occupancy): readonly Claim[] | null {
   const order = [...use.claims]
-    .filter(({ devices }) => devices.length > 0)
+    .filter((claim) => claim.devices.length > 0 && !isInVain(demand, claim))
     .toSorted((a, b) => compare(weightOf(a), weightOf(b)) || a.devices.length - b.devices.length)
   const freed: Claim[] = []
   for (const claim of order) {
@@ -108,6 +108,10 @@ function freeOn(demand: Demand, use: NodeUse, occupancy: Occupancy): readonly Cl
     return fits
   })
 }
+
+/** Its own replicas would want another place in turn, but for those that newer ones replace. */
+const isInVain = ({ deployment }: Demand, claim: Claim): boolean =>
+  claim.deployment === deployment && claim.isOutdated !== true && claim.isGoing !== true
 
 /** Some that ended first may not have been in the way. */
 function needed(

@@ -59,7 +59,7 @@ export function judge(
     const least = lowerShare(...check.next, chance)
     const most = check.prev[1] === 0 ? 0 : upperShare(...check.prev, chance)
     if (least > Math.max(check.floor, most + check.margin))
-      return `${check.name}: ${told(check.next)}, at least ${percent(least)}; before ${told(check.prev)}, at most ${percent(most)} (${percent(gate.confidence)} certain)`
+      return `${check.name}: ${told(check.next)}, at least ${percent(least)}; ${against(check, most)} (${percent(gate.confidence)} certain)`
   }
   return null
 }
@@ -110,6 +110,12 @@ function over(next: Tally, prev: Tally, figure: LatencyFigure, limitMs: number) 
   }
   return { next: pair(next), prev: pair(prev), margin: 0 }
 }
+
+/** What it was held against: the old revision, or where nothing was seen of it what is promised. */
+const against = ({ prev, floor }: Check, most: number): string =>
+  prev[1] === 0
+    ? `${percent(floor)} are promised, and of what ran before nothing was seen`
+    : `before ${told(prev)}, at most ${percent(most)}`
 
 const told = ([hits, total]: readonly [number, number]): string => `${hits} of ${total}`
 const percent = (share: number): string => `${Number((share * 100).toFixed(1))} %`
