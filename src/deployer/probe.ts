@@ -33,7 +33,7 @@ export const warmOverHttp: Warm = async (url, spec) => {
       })
       const text = await response.text()
       // An engine without this endpoint can't be warmed up like that; that it is ready has to do.
-      if (response.status === 404 || response.status === 405) return null
+      if (response.status === 405 || (response.status === 404 && !isAboutModel(text))) return null
       if (!response.ok) return `status ${response.status}: ${text.slice(0, 200)}`
     }
     return null
@@ -41,6 +41,9 @@ export const warmOverHttp: Warm = async (url, spec) => {
     return (thrown as Error).message
   }
 }
+
+/** "The model `x` does not exist": there is an endpoint, and clients would be told the same. */
+const isAboutModel = (text: string): boolean => /"message"\s*:\s*"[^"]*\bmodel\b/i.test(text)
 
 const answerBytesMax = 65_536
 /** RFC 7240: engines that know it answer when they have loaded, others at once. */

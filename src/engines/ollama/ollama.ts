@@ -2,6 +2,9 @@ import type { Said } from '../table/flat-settings.ts'
 import { createEngine } from '../table/create-engine.ts'
 import { cant, type Rule, spelling, toggle, variable } from '../table/rule.ts'
 
+/** A directory that Ollama has filled; a file is one model. */
+const isStore = (path: string): boolean => path.startsWith('/') && !/\.gguf$/i.test(path)
+
 /** Ollama 0.33: everything is a variable (envconfig/config.go), models come from its own store by name. */
 const rules: readonly Rule[] = [
   variable('contextTokens', 'OLLAMA_CONTEXT_LENGTH'),
@@ -21,6 +24,27 @@ const rules: readonly Rule[] = [
   toggle('chunkedPrefill', null, cant('Ollama always takes prompts in pieces')),
 ]
 
+/**
+ * A server that then makes the model, under the name that clients write: of a GGUF file, or of what its store has, fetched
+ * where it has not. The program is `$0`, so that the config can name another one.
+ */
+const serveAndMake = `
+"$0" serve & server=$!
+trap 'kill -TERM $server 2>/dev/null' TERM INT
+until "$0" list >/dev/null 2>&1; do
+  kill -0 $server 2>/dev/null || { wait $server; exit $?; }
+  sleep 0.2
+done
+case "$1" in
+  *.gguf) "$0" create "$2" -f "$3" ;;
+  *)
+    { "$0" show "$1" >/dev/null 2>&1 || "$0" pull "$1"; } &&
+      { [ "$1" = "$2" ] || "$0" cp "$1" "$2"; } ;;
+esac || { kill -TERM $server; wait $server; exit 1; }
+while kill -0 $server 2>/dev/null; do wait $server; code=$?; done
+exit $code
+`.trim()
+
 export const ollamaEngine = createEngine({
   name: 'ollama',
   about: 'Ollama',
@@ -28,7 +52,16 @@ export const ollamaEngine = createEngine({
   newestVersion: '0.33.0',
   images: { amd: 'ollama/ollama:{version}-rocm', any: 'ollama/ollama:{version}' },
   command: ({ spec, servedName, settings }) => ({
-    argv: ['ollama', 'serve'],
+    argv: [
+      'sh',
+      '-c',
+      serveAndMake,
+      'ollama',
+      isStore(spec.modelPath) ? servedName : spec.modelPath,
+      servedName,
+      '{files}/Modelfile',
+    ],
+    files: { Modelfile: `FROM ${spec.modelPath}\n` },
     isWhole: true,
     env: {
       OLLAMA_HOST: `${spec.host}:${spec.port}`,
@@ -37,11 +70,11 @@ export const ollamaEngine = createEngine({
       OLLAMA_KEEP_ALIVE: '-1',
       OLLAMA_NO_CLOUD: '1',
       ...(settings.kvPrecision === 'auto' ? {} : { OLLAMA_FLASH_ATTENTION: '1' }),
-      ...(spec.modelPath.startsWith('/') ? { OLLAMA_MODELS: spec.modelPath } : {}),
+      ...(isStore(spec.modelPath) ? { OLLAMA_MODELS: spec.modelPath } : {}),
     },
-    warnings: [
-      `model: Ollama serves what \`ollama pull\` has put into its store; clients have to name it as it is called there (here: ${servedName})`,
-    ],
+    warnings: isStore(spec.modelPath)
+      ? [`model: the store ${spec.modelPath} has to hold ${servedName}`]
+      : [],
   }),
   rules,
   dividesItself: true,
@@ -52,7 +85,8 @@ export const ollamaEngine = createEngine({
     memoryShare: 'Ollama leaves a margin: environment OLLAMA_GPU_OVERHEAD',
   },
   takesArguments: false,
-  health: { path: '/', loading: [503] },
+  // It serves before the model is there.
+  health: { path: ({ servedName }) => `/v1/models/${servedName}`, loading: [404, 503] },
   // It has no metrics: the gateway's own count.
   metricsPath: null,
   signals: {},

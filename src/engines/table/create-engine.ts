@@ -51,7 +51,9 @@ function launch(table: EngineTable, spec: ReplicaSpec): LaunchPlan {
   const drainS = orElse(settings.drainTimeoutS, table.drain.timeoutS)
   const isCutOff = table.drain.how(context) === 'before'
   const told = table.drain.tell?.(drainS, context)
-  const { path, livenessPath } = table.health
+  const { livenessPath } = table.health
+  const path =
+    typeof table.health.path === 'string' ? table.health.path : table.health.path(context)
   const devices = table.devices?.(context) ?? devicesOf(context)
   return launchPlan({
     argv: command.isWhole

@@ -66,7 +66,7 @@ export interface Command {
 }
 
 export interface HealthTable {
-  readonly path: string
+  readonly path: string | ((context: TableContext) => string)
   /** Asks whether the model itself still moves; seldom, since it costs a token. */
   readonly livenessPath?: string
   /** Statuses that mean "not yet". */

@@ -5,6 +5,7 @@ import type { EngineView } from '../../contract/api.ts'
 import type { EngineConfig } from '../../contract/config.ts'
 import { deploymentSpec } from '../../contract/deployment.ts'
 import type { Engine } from '../../engines/engine.ts'
+import { isScript } from './installed-engines.ts'
 
 type Environment = Readonly<Record<string, string | undefined>>
 
@@ -36,7 +37,9 @@ function argvOf(engine: Engine): readonly string[] {
     const some = { name: 'a', model: 'm', engine: engine.name, hardware: 'h100' }
     const deployment = deploymentSpec.parse(some)
     const at = { host: '127.0.0.1', port: 0 }
-    return engine.launch({ id: 'a', deployment, modelPath: '/m', ...at }).argv
+    const { argv } = engine.launch({ id: 'a', deployment, modelPath: '/m', ...at })
+    // What a script runs is what it calls itself.
+    return isScript(argv) ? argv.slice(3) : argv
   } catch {
     return []
   }

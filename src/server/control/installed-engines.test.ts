@@ -81,6 +81,20 @@ describe('installed engines', () => {
     expect(() => elsewhere.launch(replicaOf())).toThrow(/does not know what to run/)
   })
 
+  it('are what a script runs, where that is how an engine starts', () => {
+    const config = { ollama: { program: '/opt/ollama', environment: {} } }
+    const engineOf = createInstalledEngines(findEngine, config, {})
+    const wish = deploymentSpec.parse({ name: 'ant', model: 'm', engine: 'ollama' })
+    const { argv } = engineOf(wish).launch(replicaOf({}, { modelPath: '/m.gguf' }))
+    expect([argv[0], ...argv.slice(3)]).toEqual([
+      'sh',
+      '/opt/ollama',
+      '/m.gguf',
+      'qwen',
+      '{files}/Modelfile',
+    ])
+  })
+
   it('are what they were the last time until they have answered', async () => {
     const path = join(mkdtempSync(join(tmpdir(), 'baleen-engines-')), 'engines.json')
     onTestFinished(() => rmSync(dirname(path), { recursive: true }))

@@ -76,17 +76,23 @@ export function createInstalledEngines(
       ...engine,
       launch(spec) {
         const plan = engine.launch(installedAs ? { ...spec, installed: installedAs } : spec)
-        const [first, ...rest] = plan.argv
-        const command = plan.url === null ? (program ?? first) : undefined
         return {
           ...plan,
-          argv: command === undefined ? [] : [command, ...rest],
+          argv: program === undefined || plan.url !== null ? plan.argv : run(program, plan.argv),
           env: { ...installed.environment, ...plan.env },
         }
       },
     }
   }
 }
+
+/** The same with another program: in place of the first word, or of what a script calls itself. */
+const run = (program: string, argv: readonly string[]): readonly string[] =>
+  isScript(argv) ? [...argv.slice(0, 3), program, ...argv.slice(4)] : [program, ...argv.slice(1)]
+
+/** `sh -c SCRIPT PROGRAM …`. */
+export const isScript = ([shell = '', flag]: readonly string[]): boolean =>
+  flag === '-c' && /^(ba)?sh$/.test(shell)
 
 /** It is there, and can't be asked. */
 const unasked: InstalledEngine = { version: null, flags: null }
