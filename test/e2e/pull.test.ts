@@ -9,6 +9,8 @@ import { modelsDirectory, serve, until, type Serving } from './serving.ts'
 
 const settings = { threads: 1, contextTokens: 512 }
 const slowly = { type: 'slow', pieceBytes: 1 << 20, pauseMs: 100 } as const
+/** A part at once, and then time enough to look on a busy machine. */
+const haltingly = { type: 'slow', pieceBytes: 5 << 20, pauseMs: 10_000 } as const
 
 describe('a deployment whose model is not here yet', { timeout: 180_000 }, () => {
   let serving: Serving
@@ -62,7 +64,7 @@ describe('a deployment whose model is not here yet', { timeout: 180_000 }, () =>
   const files = (): string[] => readdirSync(directory).filter((name) => name.endsWith('.gguf'))
 
   it('fetches it, through a kill of control in the middle, and answers', async () => {
-    hub.faults.push(slowly)
+    hub.faults.push(haltingly)
     const put1 = await put('ant', { model: 'hf:org/first' })
     expect(put1.status).toBe(201)
     await until('some of it has come', () => isHalfWay('ant'))

@@ -21,6 +21,7 @@ async function rehearsed(endpoint: Endpoint, isStreaming: boolean): Promise<Requ
     target: nowhere,
     now: createRunClock(),
     requests: 40,
+    lengthMsMax: 20_000,
     onRecord: (record) => records.push(record),
   })
   return records

@@ -12,13 +12,14 @@ export interface RehearsalOptions {
   readonly now: () => number
   /** How many requests the run will have: no more are rehearsed. */
   readonly requests: number
+  /** No longer than a person does not notice, unless told. */
+  readonly lengthMsMax?: number
   /** What the driver does with a record; what comes of it is thrown away. */
   onRecord(record: RequestRecord): void
 }
 
-/** As many as it takes until the code is compiled, and no longer than a person does not notice. */
+/** As many as it takes until the code is compiled. */
 const requestsMax = 3000
-const lengthMsMax = 300
 const atOnce = 16
 
 /**
@@ -26,7 +27,7 @@ const atOnce = 16
  * run would measure that. Nothing reaches the target.
  */
 export async function rehearse(options: RehearsalOptions): Promise<void> {
-  const { spec, now } = options
+  const { spec, now, lengthMsMax = 300 } = options
   const isStreaming = spec.request.isStreaming && spec.endpoint !== 'embeddings'
   const pieces = cannedAnswer(spec.endpoint, isStreaming).map((text) => Buffer.from(text))
   const server = createServer({ noDelay: true }, (socket) => {
