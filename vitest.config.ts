@@ -2,8 +2,9 @@ import { defineConfig } from 'vitest/config'
 
 export default defineConfig({
   test: {
-    testTimeout: 30_000,
-    hookTimeout: 60_000,
+    // A machine may be busy; what must be quick has its own limit.
+    testTimeout: 120_000,
+    hookTimeout: 120_000,
     maxWorkers: 3,
     projects: [
       {
