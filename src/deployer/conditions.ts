@@ -3,6 +3,7 @@ import type { Clock } from '../core/clock.ts'
 import { toAppError } from '../core/errors.ts'
 import type { Engine } from '../engines/engine.ts'
 import type { Activities } from './activities.ts'
+import { artefactsOf, withPaths } from './artefacts.ts'
 import { launchOf, referenceOf, type Launch } from './launch.ts'
 import { restartKey } from './policy/back-off.ts'
 import { replicasOf } from './policy/idle.ts'
@@ -77,19 +78,25 @@ export interface ConditionsDeps {
   readonly clock: Clock
 }
 
+const noPaths: ReadonlyMap<string, string> = new Map()
+
 export function createConditions(deps: ConditionsDeps): Conditions {
   const { set, clock, preparations } = deps
   let wanted: readonly Wanted[] = []
   let byName = new Map<string, Wanted>()
   const progress = new Map<string, string>()
-  /** Launches by spec and path: an engine is asked once, not at every look. */
-  const launches = new WeakMap<DeploymentSpec, { readonly path: string; readonly launch: Launch }>()
+  /** Launches by spec and files: an engine is asked once, not at every look. */
+  const launches = new WeakMap<
+    DeploymentSpec,
+    { readonly files: string; readonly launch: Launch }
+  >()
 
-  const launchAt = (spec: DeploymentSpec, path: string): Launch => {
+  const launchAt = (spec: DeploymentSpec, path: string, others = noPaths): Launch => {
     const known = launches.get(spec)
-    if (known?.path === path) return known.launch
-    const launch = launchOf(deps.engineOf(spec), spec, path)
-    launches.set(spec, { path, launch })
+    const files = [path, ...others.values()].join('\n')
+    if (known?.files === files) return known.launch
+    const launch = launchOf(deps.engineOf(spec), withPaths(spec, others), path)
+    launches.set(spec, { files, launch })
     return launch
   }
 
@@ -97,11 +104,18 @@ export function createConditions(deps: ConditionsDeps): Conditions {
     try {
       if (deps.engineOf(spec).takes === 'reference' || !deps.runsHere(spec))
         return { launch: launchAt(spec, referenceOf(spec.model)), preparation: null }
-      const found = preparations.of(spec.model)
-      if (found.state !== 'ready')
-        return { launch: null, preparation: preparationViewOf(found, clock.monotonicMs()) }
-      checkTask(spec, found.task)
-      return { launch: launchAt(spec, found.path), preparation: null }
+      const model = preparations.of(spec.model)
+      const others = artefactsOf(spec).map((name) => ({ name, found: preparations.of(name) }))
+      const paths = new Map<string, string>()
+      for (const { name, found } of others) {
+        if (found.state !== 'ready')
+          return { launch: null, preparation: preparationViewOf(found, clock.monotonicMs()) }
+        paths.set(name, found.path)
+      }
+      if (model.state !== 'ready')
+        return { launch: null, preparation: preparationViewOf(model, clock.monotonicMs()) }
+      checkTask(spec, model.task)
+      return { launch: launchAt(spec, model.path, paths), preparation: null }
     } catch (thrown) {
       return { launch: null, preparation: refusedView(toAppError(thrown)) }
     }
@@ -160,7 +174,7 @@ export function createConditions(deps: ConditionsDeps): Conditions {
         spec,
         ...(rollout?.from ? [rollout.from.spec] : []),
       ])
-      preparations.keepOnly(specs.map(({ model }) => model))
+      preparations.keepOnly(specs.flatMap((spec) => [spec.model, ...artefactsOf(spec)]))
     },
     wanted: () => wanted,
     look,

@@ -351,6 +351,39 @@ describe('deployer', () => {
     await expect.poll(() => asked, wait).toEqual(['large', 'wrong', 'wrong'])
   })
 
+  it('starts nothing before draft models and adapters are there, too', async () => {
+    const { settings } = wantedOf('ant').spec
+    const speculation = { method: 'draft' as const, model: 'hf:org/draft', tokens: 3 }
+    const gate = Promise.withResolvers<void>()
+    const source: ModelSource = async (model, { onProgress }) => {
+      onProgress(`fetching ${model}`, null)
+      if (model === 'hf:org/draft') await gate.promise
+      return { path: `/models/${model}`, task: 'generate' }
+    }
+    const wanted = [wantedOf('ant', { settings: { ...settings, speculation } })]
+    const { deployer, readyIds } = open(wanted, { source })
+    await deployer.start()
+    const status = () => deployer.deployments()[0]?.status
+    await expect.poll(status, wait).toBe('0 of 1 ready: fetching hf:org/draft')
+    gate.resolve()
+    await expect.poll(() => readyIds(), wait).toHaveLength(1)
+  })
+
+  it('sends clients to no engine that only takes prompts in, and says that nobody pairs them', async () => {
+    const { settings } = wantedOf('ant').spec
+    const role = (name: string, of: 'prefill' | 'decode') =>
+      wantedOf(name, { route: 'apart', settings: { ...settings, role: of } })
+    const { deployer, readyIds } = open([role('first', 'prefill'), role('then', 'decode')])
+    await deployer.start()
+    await expect
+      .poll(() => deployer.replicas().map(({ state }) => state), wait)
+      .toEqual(['ready', 'ready'])
+    expect(readyIds('apart')).toEqual([expect.stringMatching(/^then-/)])
+    expect(deployer.deployments()[0]?.warnings).toEqual([
+      expect.stringContaining('the gateway pairs no engines and sends this one nothing'),
+    ])
+  })
+
   it('does not give text to be written to a model that makes embeddings', async () => {
     const source: ModelSource = async () => ({ path: '/models/e.gguf', task: 'embed' })
     const { deployer, readyIds } = open([wantedOf('ant'), wantedOf('bee', { task: 'embed' })], {

@@ -7,6 +7,7 @@ import type { Node } from '../core/node.ts'
 import type { Engine } from '../engines/engine.ts'
 import type { Runtime } from '../runtimes/runtime.ts'
 import { createActivities } from './activities.ts'
+import { artefactsOf } from './artefacts.ts'
 import { createConditions, type Wanted } from './conditions.ts'
 import { createNodes } from './nodes.ts'
 import { restartKey } from './policy/back-off.ts'
@@ -122,7 +123,10 @@ export function createDeployer(deps: DeployerDeps): Deployer {
     createSuffix: () => deps.createSuffix(),
     ...questions,
     drainMsOf: (name) => conditions.launchOf(name)?.drainMs ?? drainMsUnknown,
-    onFailure: (name) => preparations.recheck(conditions.specOf(name)?.model ?? ''),
+    onFailure(name) {
+      const spec = conditions.specOf(name)
+      for (const file of spec ? [spec.model, ...artefactsOf(spec)] : []) preparations.recheck(file)
+    },
     onChange: wake,
   })
   const readings = createReadings({ ...deps, all: () => set.all(), engineOf: questions.engineOf })
@@ -179,7 +183,7 @@ export function createDeployer(deps: DeployerDeps): Deployer {
     retry(name) {
       const spec = conditions.specOf(name)
       if (!spec) return
-      preparations.retry(spec.model)
+      for (const name of [spec.model, ...artefactsOf(spec)]) preparations.retry(name)
       set.forgive(name)
       wake()
     },

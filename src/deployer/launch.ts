@@ -32,6 +32,14 @@ const anyPlacement = placementSpec.parse({})
 /** What engines that fetch models themselves call a model: `hf:ORG/REPO` is `ORG/REPO` to them. */
 export const referenceOf = (model: string): string => model.replace(/^hf:/, '')
 
+/** Engines that work apart need somebody who hands requests and caches from one to the other. */
+const aboutRole = ({ engine, settings: { role } }: DeploymentSpec): string[] =>
+  role === 'both' || engine === 'dynamo' || engine === 'ray'
+    ? []
+    : [
+        `role: the gateway pairs no engines${role === 'prefill' ? ' and sends this one nothing' : ''}; put the router of ${engine} in front, or use the engine dynamo`,
+      ]
+
 /**
  * Asks the engine. The hash is of what it would start, so that exactly the changes that need a new process cause one:
  * how many replicas run and their share of the traffic don't. Other devices or other places need one, too.
@@ -53,7 +61,7 @@ export function launchOf(engine: Engine, spec: DeploymentSpec, modelPath: string
     drainMs: drain.graceMs,
     probePath: probes.readiness.path,
     usesDevices: devices.count !== 0,
-    warnings,
+    warnings: [...warnings, ...aboutRole(spec)],
     plan,
   }
 }

@@ -51,7 +51,8 @@ const wakeOf = (all: readonly RoutedDeployment[]): { wakeMs?: number } => {
 /** One, or two while a step gives the new revision its share. */
 function targetsOf({ spec, condition }: RoutedDeployment): SnapshotTarget[] {
   const { deployment } = condition
-  const ready = condition.replicas.filter(isReady)
+  // What only takes prompts in has no answers for clients: its router asks it.
+  const ready = spec.settings.role === 'prefill' ? [] : condition.replicas.filter(isReady)
   const reason = unreadyReason(condition)
   const target = (replicas: readonly Replica[], weight: number): SnapshotTarget => ({
     deployment: spec.name,

@@ -2,6 +2,7 @@ import type { DeploymentSpec } from '../../contract/deployment.ts'
 import { systemClock } from '../../core/clock.ts'
 import { AppError } from '../../core/errors.ts'
 import type { Log } from '../../core/log.ts'
+import { artefactsOf } from '../../deployer/artefacts.ts'
 import { checkTask } from '../../deployer/preparation-view.ts'
 import type { ModelSource } from '../../deployer/preparation.ts'
 import { bundledModel } from '../../models/bundled/catalogue.ts'
@@ -60,6 +61,7 @@ const canBeFetched = (model: string, thrown: unknown): boolean =>
  * fetches nothing. Errors: `model/…`, `request/invalid`.
  */
 export async function checkModel(spec: DeploymentSpec, directory: string): Promise<void> {
+  for (const name of artefactsOf(spec)) parseReference(name)
   const reference = parseReference(spec.model)
   const found: Pick<ResolvedModel, 'task'> | null =
     reference.kind === 'bundled'
