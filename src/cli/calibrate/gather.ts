@@ -13,7 +13,8 @@ import {
   resultColumns,
 } from '../../planner/calibrate/read-observation.ts'
 import { type Served, windowsOf } from '../../planner/calibrate/windows.ts'
-import { requiredColumns, type RowInput } from '../../planner/predict/row.ts'
+import type { RowInput } from '../../planner/predict/row.ts'
+import { missingColumns } from '../plan/run-columns.ts'
 import type { FlagValues } from '../command.ts'
 import { cataloguesWith } from '../plan/catalogues.ts'
 import { type subjectFlags, subjectRow } from './subject-flags.ts'
@@ -41,7 +42,7 @@ async function fromTable(
 ): Promise<Observation[]> {
   const rows = parseCsv(read(path))
   const [first] = rows
-  const missing = requiredColumns.filter((name) => !(name in (first ?? {})))
+  const missing = missingColumns(first ?? {})
   if (!first || missing.length > 0)
     throw bad(first ? `${path} lacks ${missing.join(', ')}` : `${path} has no rows`)
   if (!Object.values(resultColumns).some((name) => name in first))

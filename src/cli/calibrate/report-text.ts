@@ -48,7 +48,7 @@ export function calibrationText(
       'dim',
       `"not shown to it": each condition foreseen by a calibration of the others; ${Math.round(evidence.heldOutInside * 100)} % of those lie within their 80 % interval`,
     ),
-    ...(moved.length > 0 ? [`moved most: ${moved.join(', ')}`] : []),
+    ...(moved.length > 0 ? [`moved most: ${moved.join('; ')}`] : []),
     ...evidence.notes.map((note) => style('yellow', note)),
   ].join('\n')
 }

@@ -13,7 +13,7 @@ import { groupName } from '../../planner/workload/fleet.ts'
 import { sloName } from '../../planner/workload/slo.ts'
 import { type FlagValues, usageError } from '../command.ts'
 import type { Io, Output } from '../io.ts'
-import { type planFlags, planRequest } from '../plan/plan-flags.ts'
+import { loadsGguf, type planFlags, planRequest } from '../plan/plan-flags.ts'
 import { plannerEngines } from '../plan/planner-engines.ts'
 import { type NamedModel, readModel } from '../plan/read-model.ts'
 import { readWorkload } from '../plan/read-workload.ts'
@@ -84,6 +84,11 @@ export async function chooseModels(asked: Asked, io: Io, output: Output): Promis
     qualityMin: share(asked.quality),
     ranking: asked.rank ?? 'value',
     request,
+    engines: new Map(
+      models.flatMap(({ facts: { name }, isGguf }) =>
+        isGguf ? [[name, request.pinned.engines.filter(loadsGguf)] as const] : [],
+      ),
+    ),
   }
   return {
     ...choose(

@@ -92,7 +92,10 @@ export function chosenText(report: ChosenReport, style: Style): string {
 
 function trafficText({ workload, slo, rateRps }: ChosenReport): string {
   const limits = Object.entries(slo).map(([name, ms]) => `${name} ≤ ${ms} ms`)
-  const load = rateRps === null ? 'as many requests as the devices take' : `${rateRps} requests/s`
+  const load =
+    rateRps === null
+      ? 'as many requests as the devices take'
+      : `${Number(rateRps.toPrecision(3))} requests/s`
   return `${workload} traffic, ${[...limits, load].join(', ')}`
 }
 

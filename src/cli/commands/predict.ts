@@ -2,9 +2,10 @@ import { readFile } from 'node:fs/promises'
 import { AppError } from '../../core/errors.ts'
 import { parseCsv } from '../../core/csv.ts'
 import { predictRow } from '../../planner/predict/predict-row.ts'
-import { readRow, requiredColumns } from '../../planner/predict/row.ts'
+import { readRow } from '../../planner/predict/row.ts'
 import { playBurst } from '../../simulator/rehearsal/play-burst.ts'
 import { defineCommand, usageError } from '../command.ts'
+import { missingColumns } from '../plan/run-columns.ts'
 import { cataloguesWith } from '../plan/catalogues.ts'
 import { calibrationFlags, plannerEngines } from '../plan/planner-engines.ts'
 
@@ -23,9 +24,7 @@ export const predict = defineCommand({
         'For a single configuration: baleen plan MODEL --gpu l40s:1 --engine vllm --tp 1 --rate 2/s.',
       )
     const rows = parseCsv(await readTable(flags.rows))
-    const missing = requiredColumns.filter(
-      (name) => rows.length > 0 && !usual.has(name) && !(name in (rows[0] ?? {})),
-    )
+    const missing = rows[0] ? missingColumns(rows[0]) : []
     if (missing.length > 0 || rows.length === 0)
       throw new AppError('planner/bad-rows', {
         message:
@@ -40,9 +39,6 @@ export const predict = defineCommand({
       output.line(JSON.stringify(predictRow(index, readRow(cells), engines, playBurst, catalogues)))
   },
 })
-
-/** Columns that may be left out: the published precision, as many devices as it takes, the newest release known. */
-const usual: ReadonlySet<string> = new Set(['version', 'num_gpus', 'tp', 'pp', 'precision'])
 
 async function readTable(path: string): Promise<string> {
   try {

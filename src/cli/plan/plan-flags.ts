@@ -3,7 +3,7 @@ import { resolve } from 'node:path'
 import { AppError } from '../../core/errors.ts'
 import type { EngineModel } from '../../core/engine-model.ts'
 import { readSites, type Sites } from '../../planner/cost/site.ts'
-import { type PriceBook, readPrices, tenancies } from '../../planner/cost/prices.ts'
+import { type PriceBook, priceFileHint, readPrices, tenancies } from '../../planner/cost/prices.ts'
 import { emitFormats, engineOfFormat } from '../../planner/emit/index.ts'
 import { findEngineModel } from '../../planner/predict/read-scenario.ts'
 import { objectives } from '../../planner/search/candidate.ts'
@@ -113,7 +113,7 @@ export const noPlanFlags = Object.fromEntries(
 ) as FlagValues<typeof planFlags>
 
 /** Whoever names a GGUF file means to run that file. */
-const loadsGguf = ({ capabilities }: EngineModel): boolean => capabilities.loadsGguf ?? false
+export const loadsGguf = ({ capabilities }: EngineModel): boolean => capabilities.loadsGguf ?? false
 
 /** The request that the flags describe. */
 export function planRequest(
@@ -203,7 +203,12 @@ function prices(
   try {
     json = JSON.parse(readFileSync(resolve(directory, file), 'utf8'))
   } catch (cause) {
-    throw new AppError('planner/bad-request', { message: `can't read prices from ${file}`, cause })
+    const why = cause instanceof SyntaxError ? `, it is no JSON: ${cause.message}` : ''
+    throw new AppError('planner/bad-request', {
+      message: `can't read prices from ${file}${why}`,
+      hint: priceFileHint,
+      cause,
+    })
   }
   const { clusters } = (json ?? {}) as { readonly clusters?: unknown }
   return { prices: readPrices(json), sites: readSites(clusters) }

@@ -38,6 +38,11 @@ export async function readModel(
   const entry = pulled === null ? undefined : await pulledModel(name, pulled)
   // A deployment is told the name of a pulled model.
   if (entry) return { facts: await readGgufFile(entry.path), source: entry.name, isGguf: true }
+  if (isPath(name))
+    throw new AppError('planner/bad-model', {
+      message: `there is no file ${path}`,
+      hint: 'Name a built-in model, or a directory, config.json, GGUF or safetensors file of any other.',
+    })
   const facts = resolveModel(name)
   // Whoever names a repository means those weights, whatever model they were made from.
   if (facts) return { facts, source: isHubId(name) ? name : (facts.repo ?? name), isGguf: false }
@@ -46,6 +51,9 @@ export async function readModel(
     hint: 'Name a built-in model, or a directory, config.json, GGUF or safetensors file of any other.',
   })
 }
+
+/** Nobody names a model of a hub so. */
+const isPath = (name: string): boolean => /^(\.{0,2}|~)\/|\.(gguf|safetensors|json)$/i.test(name)
 
 const isHubId = (name: string): boolean => /^[\w.-]+\/[\w.-]+$/.test(name)
 

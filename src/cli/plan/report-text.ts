@@ -156,7 +156,7 @@ function played({ rehearsed }: ConfigurationReport): string[] {
 
 function limits({ slo, rateRps, objective }: PlanReport): string {
   const told = Object.entries(slo).map(([name, limitMs]) => `${name} ≤ ${limitMs} ms`)
-  if (rateRps !== null) told.push(`${rateRps} requests/s`)
+  if (rateRps !== null) told.push(`${short(rateRps)} requests/s`)
   return ` · ${[...told, `for ${objective}`].join(' · ')}`
 }
 

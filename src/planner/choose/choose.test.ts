@@ -49,6 +49,16 @@ const row = (model: string, score: string, more: object = {}) => ({
 })
 
 describe('choose', () => {
+  it('plans each model with the engines that take it', () => {
+    const llama = engineModels.filter(({ name }) => name === 'llama')
+    const engines = new Map([['Qwen3-8B', llama]])
+    const { choices } = choose(models, wish([], { engines }))
+    const engineOf = (name: string) =>
+      choices.find(({ model }) => model.name === name)!.candidate.settings.engine
+    expect(engineOf('Qwen3-8B')).toBe('llama')
+    expect(engineOf('Llama-3.1-8B-Instruct')).toBe('vllm')
+  })
+
   it('ranks by cost and latency where no score is known, and says so', () => {
     const { choices, isScored, passedOver } = choose(models, wish([]))
     expect(isScored).toBe(false)

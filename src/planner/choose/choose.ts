@@ -1,3 +1,4 @@
+import type { EngineModel } from '../../core/engine-model.ts'
 import { countParameters, type ModelFacts } from '../model-facts.ts'
 import type { Candidate } from '../search/candidate.ts'
 import { plan } from '../search/plan.ts'
@@ -18,6 +19,8 @@ export interface Wish extends Omit<Question, 'thinking'> {
   readonly ranking: Ranking
   /** Everything of a plan but the model. */
   readonly request: Omit<Request, 'model'>
+  /** By name of a model: the engines that take it, where not all do. */
+  readonly engines?: ReadonlyMap<string, readonly EngineModel[]>
 }
 
 /** A model with the best way to run it on these devices. */
@@ -64,7 +67,9 @@ export function choose(models: readonly ModelFacts[], wish: Wish): Chosen {
       passedOver.push({ model: model.name, reason })
       continue
     }
-    const found = plan({ ...withThoughts(request, standing, thinkingTokens), model })
+    const asked = withThoughts(request, standing, thinkingTokens)
+    const engines = wish.engines?.get(model.name) ?? asked.pinned.engines
+    const found = plan({ ...asked, model, pinned: { ...asked.pinned, engines } })
     const [candidate] = found.candidates
     if (candidate && found.status === 'meets') choices.push(choiceOf(model, candidate, standing))
     else

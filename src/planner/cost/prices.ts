@@ -97,4 +97,8 @@ export function readPrices(json: unknown): PriceBook {
   return book
 }
 
-const bad = (message: string) => new AppError('planner/bad-request', { message })
+export const priceFileHint =
+  'A price file is like { "h100": { "on-demand": 2.1, "owned": { "priceUsd": 28000, "years": 4 } } }.'
+
+const bad = (message: string) =>
+  new AppError('planner/bad-request', { message, hint: priceFileHint })

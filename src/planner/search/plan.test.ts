@@ -108,6 +108,17 @@ describe('plan', () => {
     expect(losses(0)).toContain(null)
   })
 
+  it('lets a named precision pass, and that one alone', () => {
+    const kinds = (pins: Omit<Pinned, 'engines'>) =>
+      new Set(
+        plan(request('llama-3.1-8b', 'l40s:1', { pinned: pinned(pins) })).candidates.map(
+          ({ settings: { weights, kvPrecision } }) => `${weights} ${kvPrecision}`,
+        ),
+      )
+    expect(kinds({ weights: 'int4' })).toEqual(new Set(['int4 bf16']))
+    expect(kinds({ kvPrecision: 'fp8' })).toEqual(new Set(['bf16 fp8', 'fp8 fp8']))
+  })
+
   it('takes the prices of the user', () => {
     const prices = readPrices({ h100: { 'on-demand': 1, spot: 0.5 } })
     const usd = (change: Partial<Request>) =>

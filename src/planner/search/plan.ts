@@ -109,6 +109,11 @@ function shortfall(request: Request, candidates: readonly Candidate[], best: Can
     const floor = Math.min(...candidates.map((candidate) => least(candidate, workload, target)))
     return floor > target.limitMs ? [below(target, floor)] : []
   })
+  const carried = Math.max(...candidates.map(({ servedRps }) => servedRps))
+  if (rateRps !== null && carried < rateRps * 0.999)
+    floors.push(
+      `${rate(rateRps)} is more than these devices carry at any latency: ${rate(carried)}, so about ${Math.ceil(rateRps / (carried / best.settings.devices))} × ${best.settings.device} at the least`,
+    )
   return floors.length > 0
     ? floors
     : ['no configuration keeps all limits at once; this one misses them least']

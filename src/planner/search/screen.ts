@@ -62,8 +62,13 @@ export function screen(request: Request, curves: CurveCache = new Map()): Screen
     if (devices === 0) continue
     for (const copy of copies(model, { ...group, count: devices }, pinned)) {
       const quality = qualityOf(model, copy.weights, copy.kvPrecision)
-      // Whoever names a precision has settled the question.
-      if (pinned.weights === undefined && !isGoodEnough(quality, request.minQuality)) continue
+      // Whoever names a precision has settled the question of that one.
+      const open = qualityOf(
+        model,
+        pinned.weights === undefined ? copy.weights : model.nativePrecision,
+        pinned.kvPrecision === undefined ? copy.kvPrecision : 'bf16',
+      )
+      if (!isGoodEnough(open, request.minQuality)) continue
       const demand = {
         workload,
         slo: slo.map((target) => nearer(target, site)),
