@@ -1,3 +1,4 @@
+import { inferencexLaunch } from '../../src/planner/predict/inferencex.ts'
 import { readLaunchCommand } from '../../src/planner/predict/launch-command.ts'
 import type { CsvRow } from './csv.ts'
 
@@ -47,7 +48,10 @@ export function liftInputs(row: CsvRow): CsvRow {
     !/B200/.test(row.gpu ?? '')
   )
     put('precision', 'fp8')
-  if (isMultiToken(row)) put('speculative', 'mtp:tokens=3,acceptance=0.68')
+  const drafts = draftsUntold({ ...row, ...lifted })
+  if (drafts !== null) put('speculative', `mtp:tokens=${drafts},acceptance=${draftAcceptance}`)
+  const launch = inferencexLaunch(row) ?? {}
+  for (const [column, value] of Object.entries(launch)) put(column, value)
   const shared = sharedPrefixWorkload(notes)
   if (shared) {
     put('rate_rps', shared.rate?.toString())
@@ -58,14 +62,46 @@ export function liftInputs(row: CsvRow): CsvRow {
 }
 
 /**
- * DeepSeek under these releases of TensorRT-LLM is 30 to 55 % faster at every concurrency than under the releases before and
- * between them, at the same layout: drafts of its own layer were on. How many is not said; three at a time that bring 2.4 tokens
- * a step are assumed, as is usual, and were not fitted to the rows.
+ * Guesses a step by layers of the model's own that InferenceX's scripts ask for (github.com/SemiAnalysisAI/InferenceX,
+ * benchmarks/single_node/*_mtp.sh and the search spaces of .github/configs, January to April 2026), which no column says. Null: none.
+ * TensorRT-LLM guesses three, one where attention is data-parallel; under SGLang the search space of the drafted runs tells
+ * them from the others by their ranks, or by how many users they go up to.
  */
-export const isMultiToken = (cells: CsvRow): boolean =>
-  /deepseek/i.test(cells.model ?? '') &&
-  (cells.version === '1.2.0rc6.post3' ||
-    (cells.version === '1.1.0rc2.post2' && /measured 2026-/.test(cells.notes ?? '')))
+export function draftsUntold(cells: CsvRow): number | null {
+  const { engine, model = '', version = '', gpu = '', tp, isl, notes = '' } = cells
+  const users = Number(cells.concurrency_or_batch)
+  if (engine === 'trtllm' && /deepseek/i.test(model)) {
+    const isDrafted =
+      version === '1.2.0rc6.post3' || (version === '1.1.0rc2.post2' && /measured 2026-/.test(notes))
+    return isDrafted ? (Number(cells.dp ?? 1) > 1 ? 1 : 3) : null
+  }
+  const isWhole = /moe_ep1\b/.test(notes)
+  if (engine !== 'sglang' || version !== '0.5.9' || !cells.precision?.startsWith('fp8')) return null
+  if (/Qwen3\.5-397B/.test(model) && /^b[23]00/.test(gpu)) return tp === '4' && isWhole ? 3 : null
+  if (!model.endsWith('DeepSeek-R1') || gpu !== 'b200_sxm' || tp !== '8' || !isWhole) return null
+  return users > 64 || (isl === '8192' && users > 4) ? 2 : null
+}
+
+/** Guesses that are right, as is usual; not said anywhere and not fitted. */
+const draftAcceptance = 0.68
+
+/** The same machine and layout was run with drafts and without, and nothing tells the rows apart. */
+export const mayBeDrafted = ({
+  engine,
+  model,
+  version,
+  gpu,
+  tp,
+  precision,
+  notes,
+}: CsvRow): boolean =>
+  engine === 'sglang' &&
+  version === '0.5.9' &&
+  (model ?? '').endsWith('DeepSeek-R1') &&
+  gpu === 'b200_sxm' &&
+  tp === '8' &&
+  (precision ?? '').startsWith('fp8') &&
+  /moe_ep1\b/.test(notes ?? '')
 
 /** Whether prefill and decoding run on engines of their own, which one row of 16 columns can't describe. */
 export const isDisaggregated = (row: CsvRow): boolean => /^disagg\b/.test(row.notes ?? '')

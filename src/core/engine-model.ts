@@ -114,8 +114,10 @@ export interface FirstTokenCoefficients {
   readonly layerMs: number
   readonly prefill: number
   readonly prefillAttention: number
-  /** Steps until the first token is sent: several, where an engine sends tokens in batches. */
+  /** Steps until the first token is sent, beyond those of `unseen`. */
   readonly step: number
+  /** What a request waits to be seen, over half of the steps after which the engine looks. */
+  readonly unseen: number
   /** The same where requests come at random instead of as others leave. */
   readonly openStep: number
   /** Share of the other sequences' prefill that a new one waits for. */
@@ -123,7 +125,7 @@ export interface FirstTokenCoefficients {
   readonly cohortAttention: number
   /** The same, where answers are short and sequences stay in step. */
   readonly cohortShort: number
-  /** Share of their prefill that requests wait for which come together, because they left together. */
+  /** Share of the prompts read before its own that a request waits for, of those that come with it. */
   readonly companions: number
   readonly queue: number
   readonly wait: number

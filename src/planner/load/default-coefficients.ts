@@ -20,16 +20,17 @@ export const defaultStep: StepCoefficients = {
 }
 
 export const defaultFirstToken: FirstTokenCoefficients = {
-  requestMs: 8,
+  requestMs: 20,
   layerMs: 0.1,
   prefill: 1.1,
   prefillAttention: 1.1,
-  step: 8,
+  step: 3,
+  unseen: 1,
   openStep: 1.5,
   cohort: 0.05,
   cohortAttention: 0.05,
   cohortShort: 0.05,
-  companions: 0.5,
+  companions: 1,
   queue: 0.5,
   wait: 0.9,
   sequenceMs: 0.2,

@@ -8,10 +8,11 @@ import { tokensPerStep } from '../speculation/acceptance.ts'
 import { drafter, type Speculation } from '../speculation/speculation.ts'
 
 /**
- * Host cost of one draft pass over that of a whole step: it is scheduled with the step, but launched and sampled by
- * itself. Chosen once, for the six speed-ups that AngelSlim publishes (bench/planner/README.md).
+ * Host cost of one draft pass over that of a whole step: it is scheduled with the step, but prepared, launched and sampled by
+ * itself. The median over six measured speed-ups of what makes each right; fitted to five the sixth comes out within 5 %
+ * (bench/planner/search-drafts.ts).
  */
-const draftHostShare = 0.35
+export const draftHostShare = 0.67
 
 /**
  * A decoding step with drafts, for one token of the answer: one pass of the model over all guesses, and the passes that

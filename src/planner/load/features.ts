@@ -116,8 +116,10 @@ export interface Arrival {
   readonly isOpen: boolean
   /** `stepMs` is for one token: a step brings this many. Default 1. */
   readonly tokensPerStep?: number
-  /** Others that come with it, because they left with it. */
+  /** Prompts that are read before its first token beside its own, because they came with it. */
   readonly companions?: number
+  /** Steps after which the engine looks for requests. Default 1. */
+  readonly recvInterval?: number
 }
 
 /** The time to the first token of a request whose prompt costs `alone` by itself. */
@@ -125,8 +127,10 @@ export function firstTokenFeatures(
   layout: Layout,
   alone: PrefillCost,
   osl: number,
-  { running, stepMs, waitMs, isOpen, tokensPerStep = 1, companions = 0 }: Arrival,
+  arrival: Arrival,
 ): FirstTokenFeatures {
+  const { running, stepMs, waitMs, isOpen, tokensPerStep = 1, companions = 0 } = arrival
+  const { recvInterval = 1 } = arrival
   const own = alone.total - alone.attention
   const cycleMs = stepMs * osl + alone.total
   const busy = Math.min(0.95, (running / cycleMs) * alone.total)
@@ -139,6 +143,7 @@ export function firstTokenFeatures(
     prefillAttention: alone.attention,
     step: isOpen ? 0 : stepMs * tokensPerStep,
     openStep: isOpen ? stepMs * tokensPerStep : 0,
+    unseen: (stepMs * tokensPerStep * (recvInterval - 1)) / 2,
     cohort: cohort * own,
     cohortAttention: cohort * alone.attention,
     cohortShort: cohort * alone.total * Math.min(1, 128 / osl),

@@ -20,6 +20,10 @@ export interface Scenario {
   readonly maxSequences: number | null
   readonly batchedTokens: number | null
   readonly memoryShare: number | null
+  /** Steps after which the engine looks for new requests. Default 1. */
+  readonly recvInterval?: number
+  /** Mean of both lengths over `isl` and `osl`. Default 1. */
+  readonly lengthShare?: number
   /** Default: none. */
   readonly speculation?: Speculation | null
   /** What each replica bears beside the model. Default: nothing. */

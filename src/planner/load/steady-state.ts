@@ -43,6 +43,14 @@ const longestAnswers = 1.7
 
 /** Continuous batching in closed form: good until the engine is nearly saturated by an open loop. */
 export function steadyState(scenario: Scenario): SteadyState {
+  const { isl, osl, lengthShare = 1 } = scenario
+  if (lengthShare === 1) return stateOf(scenario)
+  const state = stateOf({ ...scenario, isl: isl * lengthShare, osl: osl * lengthShare })
+  // A row's E2E is told for the length that it names.
+  return { ...state, e2eMs: state.ttftMs + state.tpotMs * (osl - 1) }
+}
+
+function stateOf(scenario: Scenario): SteadyState {
   const point = createPoint(scenario)
   const { load } = scenario
   switch (load.kind) {
@@ -60,6 +68,8 @@ type Point = ReturnType<typeof createPoint>
 /** Times at a number of decoding sequences. */
 function createPoint(scenario: Scenario) {
   const { layout, engine, isl, osl, prefixShare, speculation = null, burdens = [] } = scenario
+  const { recvInterval = 1, areLengthsDrawn = true, lengthShare = 1 } = scenario
+  const spread = answerSpread[areLengthsDrawn || lengthShare < 1 ? 'drawn' : 'alike']
   const limits = limitsOf(scenario)
   const budget = memoryBudget(layout, engine.memory, {
     share: scenario.memoryShare,
@@ -106,20 +116,32 @@ function createPoint(scenario: Scenario) {
       stepMs,
       waitMs,
       isOpen,
-      companions,
+      companions: promptsBefore(companions + seenTogether(running)),
       tokensPerStep: speculation ? tokensPerStep(speculation) : 1,
+      recvInterval,
     })
     return { features, ms: weigh(features, known.firstToken) * known.firstTokenFactor }
   }
+
+  const fits = Math.max(1, limits.batchedTokens / Math.max(1, isl * (1 - prefixShare)))
+
+  /** Prompts that are read before a first token where so many others come with it: its own step reads all that fit. */
+  const promptsBefore = (others: number): number => {
+    const count = 1 + others
+    return (count <= fits ? count : (count + fits) / 2) - 1
+  }
+
+  /** Others that came since the engine last looked for requests, as often as one leaves. */
+  const seenTogether = (running: number): number =>
+    Math.min(running - 1, ((recvInterval - 1) * running) / osl)
 
   /**
    * Those whose prompts are taken in one go decode side by side, end together and come again together, unless answers
    * differ by more than prefilling all of them takes. An engine that prefills before it decodes takes whoever waits.
    */
   function companions(running: number, decodeMs: number): number {
-    const fits = limits.batchedTokens / Math.max(1, isl * (1 - prefixShare))
     const group = engine.scheduling.mixesPrefill ? Math.max(1, Math.min(running, fits)) : running
-    const ratio = (group * alone.total) / (decodeMs * answerSpread)
+    const ratio = (group * alone.total) / (decodeMs * spread)
     return (group - 1) * (ratio / (ratio + 0.5))
   }
   return { budget, maxRunning, alone, step, firstToken, companions }
@@ -154,8 +176,8 @@ function closedLoop(scenario: Scenario, point: Point, concurrency: number): Stea
 /** Share of the prefill of those who come together that is over when a sequence has its first token. */
 const overBefore = (engine: EngineModel): number => (engine.scheduling.mixesPrefill ? 1 : 0.5)
 
-/** How far apart answers of one length end, as a share of what they take. */
-const answerSpread = 0.2
+/** How far apart those end who began together, in answers: lengths that were drawn leave little in step after a few rounds. */
+const answerSpread = { drawn: 3, alike: 0.1 } as const
 
 function saturated(scenario: Scenario, point: Point, prompts: number | null): SteadyState {
   const { osl } = scenario

@@ -28,6 +28,10 @@ test.each([
     'trtllm-serve m --tp_size 8 --max_num_tokens=16384',
     { tp: '8', max_num_batched_tokens: '16384' },
   ],
+  [
+    'sglang --scheduler-recv-interval 10 --chunked-prefill-size 16384',
+    { recv_interval: '10', max_num_batched_tokens: '16384' },
+  ],
   ['vllm serve m --kv-cache-dtype auto', {}],
 ])('%s', (command, expected) => expect(readLaunchCommand(command)).toEqual(expected))
 

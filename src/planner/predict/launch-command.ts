@@ -9,6 +9,8 @@ export type CommandColumns = Partial<
     | 'max_num_batched_tokens'
     | 'gpu_memory_utilization'
     | 'kv_dtype'
+    | 'recv_interval'
+    | 'length_share'
     | 'speculative'
     | 'compile'
     | 'scheduling',
@@ -18,7 +20,10 @@ export type CommandColumns = Partial<
 
 /** Flags by column: vLLM, SGLang, TensorRT-LLM, llama-server. */
 const flags: Readonly<
-  Record<Exclude<keyof CommandColumns, 'speculative' | 'compile' | 'scheduling'>, RegExp>
+  Record<
+    Exclude<keyof CommandColumns, 'speculative' | 'compile' | 'scheduling' | 'length_share'>,
+    RegExp
+  >
 > = {
   tp: /(?:--tensor-parallel-size|-tp|--tp-size|--tp_size|--tp)[= ](\d+)/,
   pp: /(?:--pipeline-parallel-size|-pp|--pp-size|--pp_size)[= ](\d+)/,
@@ -30,6 +35,7 @@ const flags: Readonly<
   gpu_memory_utilization:
     /(?:--gpu-memory-utilization|--mem-fraction-static|--free_gpu_memory_fraction|--kv_cache_free_gpu_mem_fraction)[= ]([\d.]+)/,
   kv_dtype: /--kv-cache-dtype[= ]([\w-]+)/,
+  recv_interval: /--scheduler-recv-interval[= ](\d+)/,
 }
 
 /** What a launch command says of the columns; flags that change nothing that is modelled are left alone. */

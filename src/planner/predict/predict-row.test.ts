@@ -60,6 +60,20 @@ describe('predictRow', () => {
     expect(many.outputTokensPerSecond).toBeGreaterThan(few.outputTokensPerSecond)
   })
 
+  it('sends its first token later where requests are looked for rarely, and takes as long for the next', () => {
+    const often = predicted({ engine: 'sglang' })
+    const rarely = predicted({ engine: 'sglang', recv_interval: '30' })
+    expect(rarely.ttftMsMean).toBeGreaterThan(often.ttftMsMean + 5 * often.tpotMsMean)
+    expect(rarely.tpotMsMean).toBe(often.tpotMsMean)
+  })
+
+  it('reads prompts as short as they were drawn, and adds up E2E for the length that is named', () => {
+    const full = predicted({})
+    const drawn = predicted({ length_share: '0.9' })
+    expect(drawn.ttftMsMean).toBeLessThan(full.ttftMsMean)
+    expect(drawn.e2eMsMean).toBeCloseTo(drawn.ttftMsMean + drawn.tpotMsMean * 255, -1)
+  })
+
   it('cannot beat reading the weights', () => {
     const weightsMs = ((2 * 8.03e9) / 3350e9) * 1e3
     expect(predicted({ concurrency_or_batch: '1' }).tpotMsMean).toBeGreaterThan(weightsMs * 0.9)

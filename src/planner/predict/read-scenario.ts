@@ -85,6 +85,8 @@ export function readScenario(
     maxSequences: row.maxSequences,
     batchedTokens: row.batchedTokens,
     memoryShare: row.memoryShare,
+    recvInterval: row.recvInterval ?? 1,
+    lengthShare: Math.min(Math.max(row.lengthShare ?? 1, 0.01), 1),
     speculation: draftsOf(row.speculative, model),
     burdens: [
       ...compileBurden(levelOf(row.compile)),

@@ -1,4 +1,5 @@
-import { readLaunchCommand } from './launch-command.ts'
+import { inferencexLaunch } from './inferencex.ts'
+import { type CommandColumns, readLaunchCommand } from './launch-command.ts'
 
 /** One line of a table of runs: the inputs only. Cells are text as they stand in the file. */
 export interface RowInput {
@@ -23,6 +24,10 @@ export interface RowInput {
   readonly batchedTokens: number | null
   readonly memoryShare: number | null
   readonly kvDtype: string
+  /** Steps after which the engine looks for new requests. */
+  readonly recvInterval: number | null
+  /** Mean of the lengths over what the row names: below 1 where they were drawn up to it. */
+  readonly lengthShare: number | null
   /** Drafts, as `--speculative` takes them; the acceptance may be left out. */
   readonly speculative: string
   /** `eager`, `graphs` or `full`. */
@@ -53,7 +58,8 @@ export const requiredColumns = [
  * behind the input's own column.
  */
 export function readRow(given: Readonly<Record<string, string | undefined>>): RowInput {
-  const cells = given.command ? withCommand(given, given.command) : given
+  const told = given.command ? readLaunchCommand(given.command) : inferencexLaunch(given)
+  const cells = told ? behind(given, told) : given
   const text = (name: string) => (cells[name] ?? '').trim()
   // "294 (mean)" is a number with a remark.
   const number = (name: string): number | null => {
@@ -87,6 +93,8 @@ export function readRow(given: Readonly<Record<string, string | undefined>>): Ro
     batchedTokens: count('max_num_batched_tokens'),
     memoryShare: number('gpu_memory_utilization'),
     kvDtype: text('kv_dtype'),
+    recvInterval: count('recv_interval'),
+    lengthShare: number('length_share'),
     speculative: text('speculative'),
     compile: text('compile'),
     scheduling: text('scheduling'),
@@ -107,6 +115,8 @@ const numeric = [
   'max_num_seqs',
   'max_num_batched_tokens',
   'gpu_memory_utilization',
+  'recv_interval',
+  'length_share',
 ] as const
 
 /** Neither empty, nor a word for "not known", nor a number. */
@@ -116,9 +126,9 @@ const isOdd = (cell: string): boolean =>
 
 type Cells = Readonly<Record<string, string | undefined>>
 
-function withCommand(cells: Cells, command: string): Cells {
+function behind(cells: Cells, told: CommandColumns): Cells {
   const named = Object.fromEntries(
     Object.entries(cells).filter(([, cell]) => (cell ?? '').trim() !== ''),
   )
-  return { ...cells, ...readLaunchCommand(command), ...named }
+  return { ...cells, ...told, ...named }
 }

@@ -65,6 +65,7 @@ export const measuredQuality: readonly MeasuredQuality[] = [
   ),
   of('Llama-3.3-70B-Instruct', 'int8', 0.006, 'RedHatAI, model card: recovery 99.4 % on average'),
   card('Llama-3.2-1B-Instruct', 'fp8', [51.7, 50.88]),
+  card('Llama-2-7b-hf', 'fp8', [53.43, 53.28], 'neuralmagic, chat'),
   card('Meta-Llama-3-8B', 'fp8', [68.71, 68.22]),
   card('Meta-Llama-3-70B', 'fp8', [79.51, 79.16]),
   card('DeepSeek-R1-Distill-Llama-70B', 'fp8', [76.49, 76.52]),

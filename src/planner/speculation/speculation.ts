@@ -31,6 +31,10 @@ export const chain = (depth: number): Pick<Speculation, 'depth' | 'width' | 'ver
 /** EAGLE-3 drafts from the 32,000 most frequent tokens (arXiv 2503.01840, the published draft heads). */
 const eagleVocabulary = 32_000
 
+/** Weights of EAGLE-3 beside those of a layer, by unit of width, in each of `depth` passes (arXiv 2503.01840, §3.1). */
+const eagleInputs = ({ hidden, heads, kvHeads, headDim }: ModelFacts, depth: number): number =>
+  headDim * (heads + 2 * kvHeads) + (3 * hidden) / depth
+
 /** A model that does what drafting does, and how often it runs in a step; null where nothing is computed. */
 export function drafter(
   target: ModelFacts,
@@ -45,11 +49,13 @@ export function drafter(
     case 'draft':
       return model && { facts: model, passes: depth }
     case 'eagle':
-      // One dense layer and a small head on the model's own features, one token after another.
+      // One dense layer and a small head on the model's own features, one token after another. EAGLE-3 joins features of three
+      // layers once a step, and its attention reads them beside the token: counted as a wider feed-forward.
       return {
         facts: {
           ...target,
           ...single,
+          intermediate: target.intermediate + eagleInputs(target, depth) / target.mlpMatrices,
           moe: null,
           mla: null,
           sparse: null,

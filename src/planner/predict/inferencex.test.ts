@@ -1,0 +1,51 @@
+import { expect, test } from 'vitest'
+import { inferencexLaunch } from './inferencex.ts'
+import { readRow } from './row.ts'
+
+const row = {
+  source: 'aiconfigurator silicon_sample.csv (InferenceX dump / NVIDIA internal)',
+  engine: 'sglang',
+  version: '0.5.9',
+  model: 'deepseek-ai/DeepSeek-R1',
+  gpu: 'b200_sxm',
+  num_gpus: '8',
+  tp: '8',
+  pp: '1',
+  precision: 'fp8 (gemm fp8, moe fp8_block)',
+  isl: '1024',
+  osl: '1024',
+  concurrency_or_batch: '64',
+}
+
+test('a row of InferenceX is started as its scripts start it', () => {
+  expect(readRow(row)).toMatchObject({
+    kvDtype: 'fp8',
+    recvInterval: 30,
+    lengthShare: 0.9,
+    batchedTokens: 32_768,
+  })
+  expect(readRow({ ...row, concurrency_or_batch: '8' }).recvInterval).toBe(10)
+})
+
+test('columns that are filled win', () =>
+  expect(readRow({ ...row, kv_dtype: 'bf16', length_share: '1' })).toMatchObject({
+    kvDtype: 'bf16',
+    lengthShare: 1,
+    recvInterval: 30,
+  }))
+
+test.each([
+  { source: '' },
+  { source: 'InferenceX experimental/token_position_decode_slo' },
+  { model: 'Qwen/Qwen3-32B' },
+  { engine: 'llama' },
+  { concurrency_or_batch: 'max-load' },
+])('nothing is said of %j', (change) => expect(inferencexLaunch({ ...row, ...change })).toBeNull())
+
+test('TensorRT-LLM has room for one prompt beside those that decode', () => {
+  const tokens = (version: string, isl: string) =>
+    inferencexLaunch({ ...row, engine: 'trtllm', version, isl })?.max_num_batched_tokens
+  expect(tokens('1.1.0rc2.post2', '1024')).toBe('1152')
+  expect(tokens('1.2.0rc6.post2', '1024')).toBe('8192')
+  expect(tokens('1.2.0rc6.post2', '8192')).toBe('8320')
+})
