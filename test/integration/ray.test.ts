@@ -86,7 +86,7 @@ describe.skipIf('missing' in program)(
           if (tries === 1) throw thrown
         }
       // Something of somebody else, which has to stay as it is.
-      await connectDashboard(address(), null).putServe({
+      const config = {
         http_options: { host: '127.0.0.1', port: servePort },
         applications: [
           {
@@ -96,7 +96,11 @@ describe.skipIf('missing' in program)(
             args: { model: 'other' },
           },
         ],
-      })
+      }
+      const dashboard = connectDashboard(address(), null)
+      // Serve itself is started by the first one, which a busy machine may take too long for.
+      const declare = () => dashboard.putServe(config).then(() => true)
+      await until('a declared application', declare, [], 240_000)
       await until(
         'the other application',
         async () => (await applications())['other']?.status === 'RUNNING',
