@@ -78,4 +78,7 @@ test.each([
 test('a file that is not there, and a chart of no known kind, are told', async () => {
   expect((await simulate(at('none.yaml'))).stderr).toContain("can't read")
   expect((await simulate(at('small.yaml'), '--chart', 'x.png')).code).toBe(2)
+  const { code, stderr } = await simulate(at('small.yaml'), '--chart', at('no such/x.svg'))
+  expect(code).toBe(2)
+  expect(stderr).toMatch(/can't write .*: its folder is not there/)
 })

@@ -1,8 +1,9 @@
-import { readFileSync, writeFileSync } from 'node:fs'
+import { readFileSync } from 'node:fs'
 import { dirname, resolve } from 'node:path'
 import { scenario as scenarioSchema, type Scenario } from '../../contract/scenario.ts'
 import { AppError } from '../../core/errors.ts'
 import { defineCommand, usageError } from '../command.ts'
+import { writeAskedFile } from '../write-file.ts'
 import { calibrationFlags } from '../plan/planner-engines.ts'
 
 export const simulate = defineCommand({
@@ -60,7 +61,7 @@ export const simulate = defineCommand({
     const summary = summarise(result, { ttftMs: ttft, tpotMs: tpot, e2eMs: e2e })
 
     const write = (file: string, text: string) =>
-      writeFileSync(resolve(io.workingDirectory, file), text)
+      writeAskedFile(resolve(io.workingDirectory, file), text)
     if (flags.events !== undefined) write(flags.events, `${lines.join('\n')}\n`)
     if (flags.chart !== undefined) {
       const { timelineHtml, timelineSvg } = await import('../simulate/timeline.ts')
