@@ -9,34 +9,13 @@ import type { Asking } from './choose-models.ts'
 export type ChosenReport = ReturnType<typeof chosenReport>
 
 /** A ranking as JSON. */
-export function chosenReport(asking: Asking, top: number) {
-  const {
-    task,
-    languages,
-    workload,
-    devices,
-    slo,
-    rateRps,
-    choices,
-    passedOver,
-    isScored,
-    thinkingTokens,
-    ranking,
-    notes,
-  } = asking
+export function chosenReport({ choices, ranking, ...asking }: Asking, top: number) {
   return {
-    task,
-    languages,
-    workload,
-    devices,
-    slo,
-    rateRps,
-    isScored,
-    thinkingTokens,
+    ...asking,
     rankedBy:
       ranking !== 'value'
         ? ranking
-        : isScored
+        : asking.isScored
           ? `quality^${qualityExponent} / (cost × E2E p95)`
           : '1 / (cost × E2E p95)',
     choices: choices.slice(0, top).map((choice) => {
@@ -59,9 +38,7 @@ export function chosenReport(asking: Asking, top: number) {
       }
     }),
     fits: choices.length,
-    passedOver,
     licenceSource,
-    notes,
   }
 }
 
