@@ -43,7 +43,7 @@ const vllm = (): string => {
   })
   const flags = simulatedFlags.write(simulationOf({ deployment, host: '0.0.0.0', port: 8000 }))
   return `#!/bin/sh
-case "$*" in *--headless*) exec sleep 1000000 ;; esac
+case "$*" in *--headless*) trap "exit 0" TERM; sleep 1000000 & wait $!; exit $? ;; esac
 exec node /app/src/server/simulated/process.ts ${flags.join(' ')}
 `
 }
@@ -60,14 +60,18 @@ describe.skipIf(trouble !== null)(
       cluster = await startCluster(3, vllm())
       const { plane, nodes, folder } = cluster
       groups = await startLws(plane, join(folder, 'lws'), 'path' in lws ? lws.path : '')
-      // As a device plugin would say it.
-      for (const node of nodes)
-        await plane.call(
-          'PATCH',
-          `/api/v1/nodes/${node.name}/status`,
-          { status: { capacity: { 'nvidia.com/gpu': '1' } } },
-          'application/merge-patch+json',
-        )
+      // As a device plugin and feature discovery would say it.
+      const labels = {
+        'nvidia.com/gpu.product': 'NVIDIA-H100-80GB-HBM3',
+        'nvidia.com/gpu.memory': '81559',
+      }
+      for (const { name: node } of nodes) {
+        const path = `/api/v1/nodes/${node}`
+        const type = 'application/merge-patch+json'
+        await plane.call('PATCH', path, { metadata: { labels } }, type)
+        const status = { capacity: { 'nvidia.com/gpu': '1' } }
+        await plane.call('PATCH', `${path}/status`, { status }, type)
+      }
       const { kubeconfig } = await makeAccount(plane, namespace)
       serving = await serve({
         config: {
@@ -160,7 +164,7 @@ describe.skipIf(trouble !== null)(
 
     it('leave nothing behind', async () => {
       await clients!.stop()
-      const { code, stdout, stderr } = await serving.baleen('stop', name, '--yes')
+      const { code, stdout, stderr } = await serving.baleen('stop', name)
       expect(code, stdout + stderr).toBe(0)
       await until('no pod', async () => (await cluster.pods(namespace)).length === 0, [], withinMs)
     })

@@ -1,6 +1,7 @@
-import { execFileSync } from 'node:child_process'
+import { execFile } from 'node:child_process'
 import { chownSync, mkdirSync } from 'node:fs'
 import { join } from 'node:path'
+import { promisify } from 'node:util'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { stringify } from 'yaml'
 import { render, whyNotRendered } from '../deploy/rendered.ts'
@@ -31,13 +32,14 @@ describe.skipIf(trouble !== null)(
     }, 600_000)
     afterAll(() => cluster?.stop())
 
-    const kubectl = (argv: readonly string[], input = ''): string =>
-      execFileSync('kubectl', [`--kubeconfig=${cluster.plane.kubeconfig}`, ...argv], {
-        encoding: 'utf8',
-        input,
-        timeout: withinMs,
-      })
-    const baleen = (argv: readonly string[], input = ''): string =>
+    // Not the synchronous form: the cluster's DNS is this process.
+    const kubectl = async (argv: readonly string[], input = ''): Promise<string> => {
+      const words = [`--kubeconfig=${cluster.plane.kubeconfig}`, ...argv]
+      const running = promisify(execFile)('kubectl', words, { timeout: withinMs })
+      running.child.stdin?.end(input)
+      return (await running).stdout
+    }
+    const baleen = (argv: readonly string[], input = ''): Promise<string> =>
       kubectl(['-n', namespace, 'exec', '-i', 'baleen-0', '--', 'baleen', ...argv], input)
     const own = async (): Promise<PodObject | undefined> =>
       (await cluster.pods(namespace)).find(({ metadata }) => metadata.name === 'baleen-0')
@@ -75,7 +77,7 @@ describe.skipIf(trouble !== null)(
         },
       })
       const objects = JSON.stringify({ apiVersion: 'v1', kind: 'List', items: render('base') })
-      kubectl(
+      await kubectl(
         ['apply', '-f', '-'],
         objects.replaceAll('registry.example.com/baleen:0.1.0', baleenImage),
       )
@@ -84,7 +86,7 @@ describe.skipIf(trouble !== null)(
         return pod !== undefined && isReady(pod)
       }
       const startMs = await timed(() => until('a ready pod', isUp, [], withinMs))
-      const key = /bln_[\w-]{16,}/.exec(baleen(['key', 'create', 'me']))?.[0] ?? ''
+      const key = /bln_[\w-]{16,}/.exec(await baleen(['key', 'create', 'me']))?.[0] ?? ''
       const spec = {
         name: 'sim',
         model: 'llama-3.1-8b',
@@ -93,7 +95,7 @@ describe.skipIf(trouble !== null)(
         hardware: 'h100:1',
         settings: { image: baleenImage },
       }
-      const deployMs = await timed(async () => baleen(['deploy', '-f', '-'], stringify(spec)))
+      const deployMs = await timed(() => baleen(['deploy', '-f', '-'], stringify(spec)))
       expect(await chat(key)).toBe(true)
       const before = await engines()
       expect(before).toHaveLength(2)
@@ -106,7 +108,7 @@ describe.skipIf(trouble !== null)(
       expect((await own())!.metadata.uid).not.toBe(metadata.uid)
       const others = before.filter((uid) => uid !== metadata.uid)
       expect(await engines()).toEqual(expect.arrayContaining(others))
-      expect(baleen(['ps'])).toContain('ready')
+      expect(await baleen(['ps'])).toContain('ready')
       say(
         `Baleen in the cluster: ready after ${seconds(startMs)}, a model after ${seconds(deployMs)} more; replaced, nobody answered for ${seconds(goneMs)}`,
       )

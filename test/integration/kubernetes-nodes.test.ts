@@ -3,7 +3,8 @@ import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { stringify } from 'yaml'
 import type { DeploymentView, ReplicaView } from '../../src/contract/deployment.ts'
-import { serve, type Serving } from '../e2e/serving.ts'
+import { prepareBundled } from '../../src/models/bundled/prepare.ts'
+import { modelsDirectory, serve, type Serving } from '../e2e/serving.ts'
 import { startClients, type Clients } from '../support/clients.ts'
 import { makeAccount } from './support/account.ts'
 import { baleenImage } from './support/image.ts'
@@ -37,7 +38,17 @@ describe.skipIf(whyNoCluster !== null)(
       serving = await serve({
         config: {
           deployments: [],
-          runtimes: { prod: { kind: 'kubernetes', kubeconfig, namespace, address: 'pod' } },
+          runtimes: {
+            prod: { kind: 'kubernetes', kubeconfig, namespace, address: 'pod' },
+            ports: {
+              kind: 'kubernetes',
+              kubeconfig,
+              namespace,
+              owner: 'ports',
+              address: 'node',
+              models: { hostPath: modelsDirectory },
+            },
+          },
         },
       })
     }, 600_000)
@@ -102,7 +113,7 @@ describe.skipIf(whyNoCluster !== null)(
         expect(code, stdout + stderr).toBe(0)
         await allReady(2)
       })
-      expect((await pods()).every(isReady)).toBe(true)
+      await until('pods that are ready', async () => (await pods()).every(isReady))
       clients = startClients(serving, name, 4)
       await until('metrics', async () =>
         (await ready()).every(({ load }) => load !== null && load.running !== null),
@@ -112,6 +123,37 @@ describe.skipIf(whyNoCluster !== null)(
       expect(stdout).toContain('llama-3.1-8b')
       await until('answers', async () => (clients!.take().ok > 0 ? true : false))
       unharmed('deployed', tookMs)
+    })
+
+    it('runs the embedded engine on a file of the node, reached by a port of the node', async () => {
+      const file = join(cluster.folder, 'small.yaml')
+      const small = {
+        name: 'small',
+        model: await prepareBundled('minimind2-small', modelsDirectory),
+        engine: 'embedded',
+        runtime: 'ports',
+        settings: { image: baleenImage, contextTokens: 512 },
+      }
+      writeFileSync(file, stringify(small))
+      const tookMs = await timed(async () => {
+        const { code, stdout, stderr } = await serving.baleen('deploy', '-f', file)
+        expect(code, stdout + stderr).toBe(0)
+      })
+      const { choices } = await serving.openai().chat.completions.create({
+        model: 'small',
+        max_tokens: 8,
+        messages: [{ role: 'user', content: 'Hello' }],
+      })
+      expect(choices[0]?.message.content).toMatch(/\w/)
+      say(`embedded engine deployed: ${seconds(tookMs)}`)
+      expect((await serving.baleen('stop', 'small')).code).toBe(0)
+      await until(
+        'its end',
+        async () =>
+          !(await pods()).some(({ metadata }) => metadata.labels['baleen.dev/owner'] === 'ports'),
+        [],
+        withinMs,
+      )
     })
 
     it('replaces an engine that was killed', async () => {

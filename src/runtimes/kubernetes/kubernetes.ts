@@ -10,7 +10,7 @@ import { collectionOf, type KubernetesApi } from './api.ts'
 import { openCluster, type Cluster } from './cluster.ts'
 import { manifestsOf } from './manifests.ts'
 import { containerName, identityAnnotation, labelKeys, objectName, serviceName } from './names.ts'
-import { ending, observe, type Ending, type Observation } from './observe.ts'
+import { ending, endOfMember, observe, type Ending, type Observation } from './observe.ts'
 import type { Pod, WorkloadObject } from './objects.ts'
 import { budgetNameOf, replicaWorkload } from './replica-workload.ts'
 
@@ -279,9 +279,10 @@ const logQuery = { container: containerName, tailLines, follow: false }
 function lastEnd({ endedPod }: Observation): Ending {
   const status = endedPod?.status?.containerStatuses?.find((one) => one.name === containerName)
   const terminated = status?.lastState?.terminated
-  return terminated
+  const end = terminated
     ? ending(terminated)
     : { exitCode: null, signal: null, reason: 'the cluster started it anew', lastWords: '' }
+  return endedPod ? endOfMember(endedPod, end) : end
 }
 
 function carriedBy({ metadata }: WorkloadObject): CarriedIdentity | null {

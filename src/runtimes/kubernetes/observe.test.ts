@@ -147,7 +147,10 @@ describe('what a cluster says of a replica', () => {
       metadata: at('1'),
       status: engine({ state: { terminated: { exitCode: 9 } } }),
     })
-    expect(observe(workload, [leader, dead]).end).toMatchObject({ exitCode: 9 })
+    expect(observe(workload, [leader, dead]).end).toMatchObject({
+      exitCode: 9,
+      reason: 'worker 1 ended',
+    })
     const going = pod({ metadata: { ...at('1'), deletionTimestamp: 'now' } })
     expect(observe(workload, [leader, going])).toMatchObject({ waiting: null, end: null })
   })

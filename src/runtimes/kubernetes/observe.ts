@@ -32,7 +32,10 @@ export function observe(workload: WorkloadObject, pods: readonly Pod[]): Observa
     return { node: null, waiting, restarts: 0, end: null, pod: null, endedPod: null }
   }
   const members = [pod, ...workersOf(pods)]
-  const ends = members.map((one) => endOf(one, engineOf(one)))
+  const ends = members.map((one) => {
+    const end = endOf(one, engineOf(one))
+    return end && endOfMember(one, end)
+  })
   const ended = ends.findIndex((end) => end !== null)
   return {
     node: pod.spec.nodeName ?? null,
@@ -46,7 +49,7 @@ export function observe(workload: WorkloadObject, pods: readonly Pod[]): Observa
 }
 
 /** Its place in a group; the leader's is 0, and that of a pod that is no part of one. */
-export const placeOf = ({ metadata }: Pod): number =>
+const placeOf = ({ metadata }: Pod): number =>
   Number(metadata.labels?.['leaderworkerset.sigs.k8s.io/worker-index'] ?? 0)
 
 const workersOf = (pods: readonly Pod[]): readonly Pod[] =>
@@ -130,6 +133,16 @@ function endOf(pod: Pod, status: ContainerStatus | undefined): Ending | null {
     signal: null,
     reason: message === undefined ? reason : `${reason}: ${message}`,
     lastWords: '',
+  }
+}
+
+/** In a group it is also said which of its pods it was. */
+export function endOfMember(pod: Pod, end: Ending): Ending {
+  const place = placeOf(pod)
+  if (place === 0) return end
+  return {
+    ...end,
+    reason: end.reason === '' ? `worker ${place} ended` : `worker ${place}: ${end.reason}`,
   }
 }
 
