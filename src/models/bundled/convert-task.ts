@@ -1,5 +1,5 @@
-import type { ErrorCode } from '../../core/errors.ts'
 import type { Written } from '../durable-file.ts'
+import type { ThreadFailure } from '../thread-failure.ts'
 
 /** What the converting thread is given. */
 export interface ConvertTask {
@@ -13,9 +13,4 @@ export interface ConvertTask {
 export type ConvertMessage =
   | { readonly type: 'progress'; readonly doneBytes: number }
   | { readonly type: 'done'; readonly written: Written }
-  | {
-      readonly type: 'failed'
-      readonly code: ErrorCode
-      readonly message: string
-      readonly hint: string
-    }
+  | ThreadFailure

@@ -1,6 +1,7 @@
 import { parentPort, workerData } from 'node:worker_threads'
-import { invariant, toAppError } from '../../core/errors.ts'
+import { invariant } from '../../core/errors.ts'
 import { writeSynced } from '../durable-file.ts'
+import { toThreadFailure } from '../thread-failure.ts'
 import { encodeGguf } from '../gguf/encode.ts'
 import { convertMiniLm } from './all-minilm-l6-v2.ts'
 import type { Conversion } from './conversion.ts'
@@ -26,8 +27,7 @@ try {
   const written = await writeSynced(task.path, counted(encodeGguf(fields, tensors)))
   tell({ type: 'done', written })
 } catch (thrown) {
-  const { code, message, hint } = toAppError(thrown)
-  tell({ type: 'failed', code, message, hint })
+  tell(toThreadFailure(thrown))
 }
 
 function* counted(chunks: Iterable<Uint8Array>): Generator<Uint8Array> {

@@ -13,6 +13,7 @@ import {
 import type { OnProgress } from '../progress.ts'
 import { readRecord, writeRecord } from '../record.ts'
 import { type BundledModel, bundledModel, packageDirectory } from './catalogue.ts'
+import { fromThreadFailure } from '../thread-failure.ts'
 import type { ConvertMessage, ConvertTask } from './convert-task.ts'
 
 export interface PrepareOptions {
@@ -90,7 +91,7 @@ async function runConverter(
   const { promise, resolve, reject } = Promise.withResolvers<Written>()
   worker.on('message', (message: ConvertMessage) => {
     if (message.type === 'done') resolve(message.written)
-    else if (message.type === 'failed') reject(new AppError(message.code, message))
+    else if (message.type === 'failed') reject(fromThreadFailure(message))
     else
       onProgress?.({
         step: 'convert',

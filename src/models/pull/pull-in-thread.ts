@@ -1,7 +1,8 @@
 import { Worker } from 'node:worker_threads'
-import { AppError, toAppError } from '../../core/errors.ts'
+import { toAppError } from '../../core/errors.ts'
 import type { ModelEntry } from '../entry.ts'
 import type { OnProgress } from '../progress.ts'
+import { fromThreadFailure } from '../thread-failure.ts'
 import type { PullMessage, PullSettings, PullTask } from './pull-task.ts'
 
 /** For a thread to close its files before it is ended. */
@@ -34,7 +35,7 @@ export async function pullInThread(
     if (said.type === 'progress') on.progress(said.progress)
     else if (said.type === 'pruned') on.pruned(said.name)
     else if (said.type === 'done') resolve(said.entry)
-    else reject(failureOf(said))
+    else reject(fromThreadFailure(said))
   })
   worker.on('error', (thrown) => reject(toAppError(thrown)))
   worker.on('exit', (code) => reject(toAppError(new Error(`the thread ended with code ${code}`))))
@@ -52,13 +53,4 @@ export async function pullInThread(
     signal.removeEventListener('abort', onAbort)
     await worker.terminate()
   }
-}
-
-function failureOf(said: Extract<PullMessage, { type: 'failed' }>): AppError {
-  const { code, message, hint, retryAfterS } = said
-  return new AppError(code, {
-    message,
-    hint,
-    ...(retryAfterS === null ? {} : { retryAfterS }),
-  })
 }

@@ -1,6 +1,6 @@
-import type { ErrorCode } from '../../core/errors.ts'
 import type { ModelEntry } from '../entry.ts'
 import type { ModelProgress } from '../progress.ts'
+import type { ThreadFailure } from '../thread-failure.ts'
 import type { PullOptions } from './pull.ts'
 
 /** What of the options a thread can be given. */
@@ -21,10 +21,4 @@ export type PullMessage =
   | { readonly type: 'progress'; readonly progress: ModelProgress }
   | { readonly type: 'pruned'; readonly name: string }
   | { readonly type: 'done'; readonly entry: ModelEntry }
-  | {
-      readonly type: 'failed'
-      readonly code: ErrorCode
-      readonly message: string
-      readonly hint: string
-      readonly retryAfterS: number | null
-    }
+  | ThreadFailure

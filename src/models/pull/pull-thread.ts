@@ -1,6 +1,7 @@
 import { parentPort, workerData } from 'node:worker_threads'
-import { invariant, toAppError } from '../../core/errors.ts'
+import { invariant } from '../../core/errors.ts'
 import type { ModelProgress } from '../progress.ts'
+import { toThreadFailure } from '../thread-failure.ts'
 import { pullModel } from './pull.ts'
 import type { PullMessage, PullTask } from './pull-task.ts'
 
@@ -30,8 +31,7 @@ try {
   })
   tell({ type: 'done', entry })
 } catch (thrown) {
-  const { code, message, hint, retryAfterS = null } = toAppError(thrown)
-  tell({ type: 'failed', code, message, hint, retryAfterS })
+  tell(toThreadFailure(thrown))
 } finally {
   port.close()
 }
