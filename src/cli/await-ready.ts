@@ -1,10 +1,20 @@
 import type { DeploymentView } from '../contract/deployment.ts'
 import { AppError } from '../core/errors.ts'
+import type { Flags } from './command.ts'
 import type { ControlClient } from './control-client.ts'
 import { reasonOf, stateOf } from './deployment-table.ts'
 import type { Io } from './io.ts'
 import { poll } from './poll.ts'
 import type { Progress } from './progress.ts'
+
+/** Loading a large model from a slow disk takes its time. */
+export const readyTimeoutMs = 600_000
+
+/** Of commands that wait for it. */
+export const readyFlags = {
+  'no-wait': { kind: 'boolean', summary: 'Return once it is recorded' },
+  'ready-timeout': { kind: 'duration', hint: '10m', summary: 'Longest wait until it is ready' },
+} as const satisfies Flags
 
 /** Ends in a row after which a deployment is called failed; control itself goes on trying. */
 const attemptsMax = 2

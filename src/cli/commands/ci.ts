@@ -1,13 +1,12 @@
 import type { DeploymentSpec } from '../../contract/deployment.ts'
 import { AppError } from '../../core/errors.ts'
-import { awaitReady } from '../await-ready.ts'
+import { awaitReady, readyTimeoutMs } from '../await-ready.ts'
 import { defineCommand, type FlagValues } from '../command.ts'
 import { connect, connectionFlags } from '../connection.ts'
 import { exitCodes } from '../exit-code.ts'
 import type { Io, Output } from '../io.ts'
 import { createProgress } from '../progress.ts'
 
-const readyTimeoutMs = 600_000
 const rolloutTimeoutMs = 3_600_000
 /** Of one replica, a second. */
 const rateDefault = '2'

@@ -1,14 +1,11 @@
 import type { DeploymentSpec, DeploymentView } from '../../contract/deployment.ts'
-import { awaitReady } from '../await-ready.ts'
+import { awaitReady, readyFlags, readyTimeoutMs } from '../await-ready.ts'
 import { defineCommand, usageError } from '../command.ts'
 import { confirm } from '../confirm.ts'
 import { connect, connectionFlags } from '../connection.ts'
 import type { Planned } from '../deploy/plan-deployment.ts'
 import { exitCodes } from '../exit-code.ts'
 import { createProgress } from '../progress.ts'
-
-/** Loading a large model from a slow disk takes its time. */
-const readyTimeoutMs = 600_000
 
 export const deploy = defineCommand({
   name: 'deploy',
@@ -79,8 +76,7 @@ export const deploy = defineCommand({
     },
     quick: { kind: 'boolean', summary: 'Plan without playing the best configurations' },
     yes: { kind: 'boolean', short: 'y', summary: 'Deploy the plan without asking' },
-    'no-wait': { kind: 'boolean', summary: 'Return once it is recorded' },
-    'ready-timeout': { kind: 'duration', hint: '10m', summary: 'Longest wait until it is ready' },
+    ...readyFlags,
     ...connectionFlags,
   },
   async run({ flags, positionals, io, output }) {

@@ -2,13 +2,14 @@ import type { RevisionView } from '../../contract/api.ts'
 import { formatDurationMs } from '../../core/units.ts'
 import { defineCommand } from '../command.ts'
 import { connect, connectionFlags } from '../connection.ts'
+import { deploymentName } from '../deployment-name.ts'
 import { formatTable } from '../table.ts'
 
 export const history = defineCommand({
   name: 'history',
   summary: 'Show the revisions of a deployment: who, why and what became of each',
   examples: ['history minimind2-small', "history chat --json | jq '.[0].outcome'"],
-  positionals: [{ name: 'deployment', summary: 'Its name', completes: 'deployment' }],
+  positionals: [deploymentName],
   flags: connectionFlags,
   async run({ flags, positionals, io, output }) {
     const control = await connect(flags, io)

@@ -1,9 +1,8 @@
-import { awaitReady } from '../await-ready.ts'
+import { awaitReady, readyFlags, readyTimeoutMs } from '../await-ready.ts'
 import { defineCommand, usageError } from '../command.ts'
 import { connect, connectionFlags } from '../connection.ts'
+import { deploymentName } from '../deployment-name.ts'
 import { createProgress } from '../progress.ts'
-
-const readyTimeoutMs = 600_000
 
 export const rollback = defineCommand({
   name: 'rollback',
@@ -12,13 +11,12 @@ export const rollback = defineCommand({
     'Without a revision: to what serves while a change takes over, or else to what served before the last change. How many replicas run stays as it is. It takes over like any other change.',
   examples: ['rollback chat', 'rollback chat 7 --why "answers got worse"'],
   positionals: [
-    { name: 'deployment', summary: 'Its name', completes: 'deployment' },
+    deploymentName,
     { name: 'revision', summary: 'A number of `baleen history`', isOptional: true },
   ],
   flags: {
     why: { kind: 'text', hint: 'TEXT', summary: 'Why, for the history' },
-    'no-wait': { kind: 'boolean', summary: 'Return once it is recorded' },
-    'ready-timeout': { kind: 'duration', hint: '10m', summary: 'Longest wait until it is ready' },
+    ...readyFlags,
     ...connectionFlags,
   },
   async run({ flags, positionals: { deployment, revision }, io, output }) {

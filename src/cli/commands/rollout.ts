@@ -1,5 +1,6 @@
 import { defineCommand, usageError } from '../command.ts'
 import { connect, connectionFlags } from '../connection.ts'
+import { deploymentName } from '../deployment-name.ts'
 
 const actions = ['promote', 'pause', 'resume'] as const
 const isAction = (text: string): text is (typeof actions)[number] =>
@@ -11,10 +12,7 @@ export const rollout = defineCommand({
   details:
     '`promote` leaves out the steps that are left. `pause` takes the traffic off the new revision and keeps it for a look. `baleen rollback` gives it up.',
   examples: ['rollout chat promote', 'rollout chat pause'],
-  positionals: [
-    { name: 'deployment', summary: 'Its name', completes: 'deployment' },
-    { name: 'action', summary: 'promote, pause or resume' },
-  ],
+  positionals: [deploymentName, { name: 'action', summary: 'promote, pause or resume' }],
   flags: connectionFlags,
   async run({ flags, positionals: { deployment, action }, io, output }) {
     if (!isAction(action))

@@ -1,5 +1,6 @@
 import { defineCommand, usageError } from '../command.ts'
 import { connect, connectionFlags } from '../connection.ts'
+import { deploymentName } from '../deployment-name.ts'
 
 export const scale = defineCommand({
   name: 'scale',
@@ -7,7 +8,7 @@ export const scale = defineCommand({
   details: 'Returns as soon as the wish is recorded; `baleen ps --watch` shows it come true.',
   examples: ['scale minimind2-small 2', 'scale minimind2-small 0'],
   positionals: [
-    { name: 'deployment', summary: 'Name of the deployment', completes: 'deployment' },
+    deploymentName,
     { name: 'replicas', summary: 'How many; 0 stops its engines and keeps the deployment' },
   ],
   flags: connectionFlags,
