@@ -86,7 +86,12 @@ describe('a deployment whose model is not here yet', { timeout: 180_000 }, () =>
     await until('some of it has come', () => isHalfWay('ant'))
     expect((await view('ant')).status).toMatch(/^1 of 1 ready: updating, fetching second\.gguf/)
     // One that ends meanwhile is made up for by another of the old revision.
-    for (const pid of serving.pids('replica')) process.kill(pid, 'SIGKILL')
+    const killed = serving.pids('replica')
+    for (const pid of killed) process.kill(pid, 'SIGKILL')
+    await until('another is there', () =>
+      serving.pids('replica').some((pid) => !killed.includes(pid)),
+    )
+    expect((await view('ant')).replicas.map(({ revision }) => revision)).toEqual([1])
     expect(await ask('ant')).not.toBe('')
     await until('the new revision has taken over', async () => {
       const { rollout, updated } = await view('ant')
