@@ -73,7 +73,7 @@ function trafficText({ workload, slo, rateRps }: ChosenReport): string {
     rateRps === null
       ? 'as many requests as the devices take'
       : `${Number(rateRps.toPrecision(3))} requests/s`
-  return `${workload} traffic, ${[...limits, load].join(', ')}`
+  return `${workload} traffic, ${[...limits, load].join(', ')}; figures by the formulas alone, \`plan\` plays them`
 }
 
 const table = (choices: readonly Row[], style: Style): string =>

@@ -100,7 +100,7 @@ function row(report: ConfigurationReport, at: number, outputTokens: number): str
       ? 'unknown'
       : quality.loss === 0
         ? '100 %'
-        : `≥ ${Math.round((1 - quality.loss) * 100)} %`
+        : `≥ ${(Math.floor((1 - quality.loss) * 1000) / 10).toFixed(quality.loss < 0.01 ? 1 : 0)} %`
   return [
     report.meetsSlo ? String(at + 1) : '✗',
     layoutName(settings),

@@ -119,6 +119,15 @@ describe('plan', () => {
     expect(kinds({ kvPrecision: 'fp8' })).toEqual(new Set(['bf16 fp8', 'fp8 fp8']))
   })
 
+  it('does not take what was measured of other formats for what a GGUF file loses', () => {
+    const rounded = (minQuality: number) =>
+      plan(request('gemma-2-9b-it', 'l40s:1', { minQuality }))
+        .candidates.filter(({ settings }) => settings.weights === 'int8')
+        .map(({ settings, quality }) => [settings.engine, quality.loss !== null])
+    expect(Object.fromEntries(rounded(0.99))).toEqual({ vllm: true, trtllm: true, sglang: true })
+    expect(Object.fromEntries(rounded(0))).toMatchObject({ llama: false, vllm: true })
+  })
+
   it('takes the prices of the user', () => {
     const prices = readPrices({ h100: { 'on-demand': 1, spot: 0.5 } })
     const usd = (change: Partial<Request>) =>

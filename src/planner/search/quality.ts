@@ -8,11 +8,15 @@ export interface Quality {
   readonly source: string
 }
 
+/** `isGguf`: in the formats of llama.cpp, which round otherwise than what the sources measured. */
 export function qualityOf(
   model: ModelFacts,
   weights: Kernel,
   kvPrecision: 'bf16' | 'fp8',
+  isGguf = false,
 ): Quality {
+  if (isGguf && (kvPrecision === 'fp8' || !isLossless(model, weights)))
+    return { loss: null, source: `no published measurement of ${model.name} as GGUF` }
   const ofWeights = qualityOfWeights(model, weights)
   if (kvPrecision === 'bf16') return ofWeights
   if (!/^(Llama-3|Qwen3-)/.test(model.name))
@@ -23,6 +27,9 @@ export function qualityOf(
       'FP8 cache: vLLM blog, The State of FP8 KV-Cache, 2026-04-22: Llama, Qwen3 and mixtures of experts keep 94-99 %',
   })
 }
+
+const isLossless = ({ nativePrecision }: ModelFacts, weights: Kernel): boolean =>
+  weights === nativePrecision || weights === 'bf16'
 
 function qualityOfWeights(model: ModelFacts, weights: Kernel): Quality {
   const { nativePrecision } = model

@@ -61,14 +61,6 @@ export function screen(request: Request, curves: CurveCache = new Map()): Screen
     const devices = affordable(request, group)
     if (devices === 0) continue
     for (const copy of copies(model, { ...group, count: devices }, pinned)) {
-      const quality = qualityOf(model, copy.weights, copy.kvPrecision)
-      // Whoever names a precision has settled the question of that one.
-      const open = qualityOf(
-        model,
-        pinned.weights === undefined ? copy.weights : model.nativePrecision,
-        pinned.kvPrecision === undefined ? copy.kvPrecision : 'bf16',
-      )
-      if (!isGoodEnough(open, request.minQuality)) continue
       const demand = {
         workload,
         slo: slo.map((target) => nearer(target, site)),
@@ -78,18 +70,38 @@ export function screen(request: Request, curves: CurveCache = new Map()): Screen
         site,
         device: groupName(group),
         price,
-        quality: request.lossBeside ? together(quality, request.lossBeside) : quality,
         pinned,
       }
       for (const engine of pinned.engines) {
         if (!canRun(engine, copy) || !burdens.every((burden) => bears(engine, burden))) continue
-        const found = bestSettings(engine, copy, request, demand, curves)
+        const quality = qualityWith(engine, copy, request)
+        if (quality === null) continue
+        const found = bestSettings(engine, copy, request, { ...demand, quality }, curves)
         points += found.points
         if (found.best) best.push(found.best)
       }
     }
   }
   return { candidates: ranked(best, objective, slo, request.aim), points }
+}
+
+/** Null: worse than was asked for. */
+function qualityWith(
+  { capabilities }: EngineModel,
+  { weights, kvPrecision }: Copy,
+  { model, pinned, minQuality, lossBeside }: Request,
+): Quality | null {
+  const isGguf = capabilities.loadsGguf ?? false
+  // Whoever names a precision has settled the question of that one.
+  const open = qualityOf(
+    model,
+    pinned.weights === undefined ? weights : model.nativePrecision,
+    pinned.kvPrecision === undefined ? kvPrecision : 'bf16',
+    isGguf,
+  )
+  if (!isGoodEnough(open, minQuality)) return null
+  const quality = qualityOf(model, weights, kvPrecision, isGguf)
+  return lossBeside ? together(quality, lossBeside) : quality
 }
 
 /** As many of the devices as the budget of their site pays for. */
