@@ -81,7 +81,8 @@ describe('a deployment whose model is not here yet', { timeout: 180_000 }, () =>
   })
 
   it('goes on serving the old one while that of a new revision comes', async () => {
-    hub.faults.push(slowly)
+    // Long enough for an engine to be found dead and started again meanwhile.
+    hub.faults.push({ ...slowly, pauseMs: 600 })
     await put('ant', { model: 'hf:org/second' })
     await until('some of it has come', () => isHalfWay('ant'))
     expect((await view('ant')).status).toMatch(/^1 of 1 ready: updating, fetching second\.gguf/)
