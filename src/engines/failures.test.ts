@@ -78,6 +78,11 @@ Based on the available memory, the estimated maximum model length is 810208.`,
     log: 'AssertionError: Not enough allowed NUMA nodes to bind threads of 2 local CPUWorkers. Allowed NUMA nodes are [0]. Please try to bind threads manually or decrease DP/TP/PP.',
   },
   {
+    engine: 'ollama',
+    says: 'engine/no-model: no such host; GGUF file',
+    log: 'pulling manifest \nError: pull model manifest: Get "https://registry.ollama.ai/v2/library/llama3.2/manifests/1b": dial tcp: lookup registry.ollama.ai: no such host',
+  },
+  {
     engine: 'vllm',
     says: 'engine/no-access: does not let it; HF_TOKEN',
     log: 'huggingface_hub.errors.GatedRepoError: 401 Client Error. (Request ID: Root=1-6)\nCannot access gated repo for url https://huggingface.co/meta-llama/Llama-3.1-8B/resolve/main/config.json.',

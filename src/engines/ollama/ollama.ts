@@ -86,7 +86,12 @@ export const ollamaEngine = createEngine({
   },
   takesArguments: false,
   // It serves before the model is there.
-  health: { path: ({ servedName }) => `/v1/models/${servedName}`, loading: [404, 503] },
+  health: {
+    path: ({ servedName }) => `/v1/models/${servedName}`,
+    loading: [404, 503],
+    read: (status) =>
+      status === 404 ? { state: 'loading', reason: 'the model is being made' } : null,
+  },
   // It has no metrics: the gateway's own count.
   metricsPath: null,
   signals: {},
@@ -96,6 +101,12 @@ export const ollamaEngine = createEngine({
       code: 'engine/out-of-memory',
       message: 'the model needs $1, and $2 are free',
       mend: 'Lower settings.contextTokens, or take a smaller model or quantisation.',
+    },
+    {
+      pattern: /pull model manifest: ([^\n]+)/,
+      code: 'engine/no-model',
+      message: 'it can’t fetch the model: $1',
+      mend: 'Name it as Ollama’s library does and let the machine reach that, or name a GGUF file.',
     },
     {
       pattern: /model (?:'|")?([^'"\n]+?)(?:'|")? not found/,

@@ -71,7 +71,8 @@ export interface HealthTable {
   readonly livenessPath?: string
   /** Statuses that mean "not yet". */
   readonly loading: readonly number[]
-  read?(status: number, body: string): EngineHealth
+  /** Null: as the statuses say. */
+  read?(status: number, body: string): EngineHealth | null
 }
 
 export interface DrainTable {
