@@ -136,7 +136,8 @@ export function meantEntries(
   entries: readonly ModelEntry[],
 ): readonly ModelEntry[] {
   const meant = references.flatMap((text) => {
-    const reference = parseReference(text)
+    const reference = referenceIn(text)
+    if (reference === null) return []
     if (reference.kind === 'path') {
       const path = resolve(reference.path)
       return entries.find((entry) => resolve(entry.path) === path) ?? []
@@ -144,6 +145,15 @@ export function meantEntries(
     return entryFor(reference, entries) ?? []
   })
   return [...new Set(meant)]
+}
+
+/** Null: a name of some engine's own, such as `llama3:8b`. */
+function referenceIn(text: string): ModelReference | null {
+  try {
+    return parseReference(text)
+  } catch {
+    return null
+  }
 }
 
 async function findEntry(

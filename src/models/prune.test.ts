@@ -70,7 +70,10 @@ describe('a directory of models', () => {
     await noteUse(directory, 'ant', 9000)
 
     const entries = await listModels(directory)
-    const used = meantEntries(['hf:org/bee', join(directory, 'by-hand.gguf'), 'gone'], entries)
+    const used = meantEntries(
+      ['hf:org/bee', join(directory, 'by-hand.gguf'), 'gone', 'llama3:8b'],
+      entries,
+    )
     expect(used.map(({ name }) => name)).toEqual(['bee', 'by-hand'])
     const models = await cachedModels(directory)
     const plan = planPrune(models, new Set(used.map(({ name }) => name)), content.length * 2)

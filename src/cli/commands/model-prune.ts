@@ -1,6 +1,7 @@
 import { AppError } from '../../core/errors.ts'
 import { formatBytes, parseBytes } from '../../core/units.ts'
 import type { PrunePlan } from '../../models/prune.ts'
+import { artefactsOf } from '../../contract/artefacts.ts'
 import { defineCommand, type FlagValues } from '../command.ts'
 import { connect, connectionFlags } from '../connection.ts'
 import type { Io } from '../io.ts'
@@ -84,10 +85,10 @@ export async function referencesInUse(flags: PlaceFlags, io: Io): Promise<readon
   const client = await connect(flags as never, io)
   const models: string[] = []
   for (const { spec, rollout } of await client.deployments()) {
-    models.push(spec.model)
+    models.push(spec.model, ...artefactsOf(spec))
     if (rollout === null) continue
     const before = (await client.history(spec.name)).find((one) => one.revision === rollout.from)
-    if (before?.spec) models.push(before.spec.model)
+    if (before?.spec) models.push(before.spec.model, ...artefactsOf(before.spec))
   }
   return models
 }

@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest'
-import { deploymentSpec } from '../contract/deployment.ts'
+import { deploymentSpec } from './deployment.ts'
 import { artefactsOf, withPaths } from './artefacts.ts'
 
 const spec = deploymentSpec.parse({

@@ -1,4 +1,4 @@
-import type { DeploymentSpec } from '../contract/deployment.ts'
+import type { DeploymentSpec } from './deployment.ts'
 
 /** What a deployment needs beside its model, draft models and adapters, where that is to be fetched or made, too. */
 export function artefactsOf({ settings: { speculation, lora } }: DeploymentSpec): string[] {
