@@ -49,6 +49,28 @@ const row = (model: string, score: string, more: object = {}) => ({
 })
 
 describe('choose', () => {
+  it('judges each facet by itself, and takes the mean of the others where one is not known', () => {
+    const reading = (model: string, score: number) => published(model, 'reading', score)
+    const faithful = (model: string, score: number) => ({
+      ...published(model, 'faithfulness', score),
+      facet: 'faithfulness',
+    })
+    const scores = [
+      reading('Llama-3.1-8B-Instruct', 80),
+      reading('Qwen3-8B', 60),
+      reading('Other', 70),
+      faithful('Llama-3.1-8B-Instruct', 50),
+      faithful('Other', 90),
+      faithful('Another', 70),
+    ]
+    const { choices } = choose(models, wish([], { languages: ['en'], published: scores }))
+    const of = (name: string) => choices.find(({ model }) => model.name === name)!.standing
+    const [llama, qwen] = [of('Llama-3.1-8B-Instruct'), of('Qwen3-8B')]
+    expect(llama.quality!).toBeLessThan(0.95)
+    expect(qwen.quality!).toBeLessThan(llama.quality!)
+    expect(qwen.error!).toBeGreaterThan(0.03)
+  })
+
   it('plans each model with the engines that take it', () => {
     const llama = engineModels.filter(({ name }) => name === 'llama')
     const engines = new Map([['Qwen3-8B', llama]])

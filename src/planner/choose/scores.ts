@@ -10,6 +10,8 @@ export interface Score {
   readonly task: Task
   /** ISO code; null: the benchmark is not of one language. */
   readonly language: string | null
+  /** The side of the task that it shows; absent: the usual one. */
+  readonly facet?: string
   readonly benchmark: string
   /** Higher is better. */
   readonly score: number

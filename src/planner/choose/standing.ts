@@ -29,7 +29,7 @@ export interface Question {
 /**
  * Where each model stands. Own scores win: a model that has some is judged by them alone, as the mean over benchmarks of
  * its share of the best own score there. Any other is judged by published ones: the ability of whoever took them, in
- * each language by itself, then the mean of the languages.
+ * each facet of the task and each language by itself, then the mean of the facets and of the languages.
  */
 export function standings(
   models: readonly string[],
@@ -46,7 +46,7 @@ export function standings(
   const wanted = asked.length === 0 ? ['en'] : asked
   const groups = [...Map.groupBy(published, ({ language }) => language)]
     .filter(([language]) => language === null || wanted.includes(language))
-    .map(([language, scores]) => ({ language, scores, qualities: qualities(scores) }))
+    .map(([, scores]) => ({ scores, qualities: qualities(scores) }))
   return new Map(
     models.map((model) => {
       const mine = relevantOwn.filter((score) => score.model === model)
@@ -83,14 +83,34 @@ const missing = (scores: readonly Score[], asked: readonly string[]): string[] =
   asked.filter((code) => !scores.some(({ language }) => language === code))
 
 interface Group {
-  readonly language: string | null
   readonly scores: readonly Score[]
-  readonly qualities: ReadonlyMap<string, { readonly quality: number; readonly error: number }>
+  readonly qualities: ReadonlyMap<string, Placed>
 }
 
 const subjectOf = (model: string, thinks: boolean): string => (thinks ? `${model} thinking` : model)
 
+interface Placed {
+  readonly quality: number
+  readonly error: number
+}
+
+/** Where a facet is not known of somebody, the mean of those of whom it is stands in, as unsure as they differ. */
 function qualities(scores: readonly Score[]): Group['qualities'] {
+  const facets = [...Map.groupBy(scores, ({ facet }) => facet).values()].map(inFacet)
+  const subjects = new Set(facets.flatMap((facet) => [...facet.keys()]))
+  const usual = facets.map(usualOf)
+  return new Map(
+    [...subjects].map((subject) => {
+      const all = facets.map((facet, at) => facet.get(subject) ?? usual[at]!)
+      const mean = (pick: (one: Placed) => number) =>
+        all.reduce((sum, one) => sum + pick(one), 0) / all.length
+      const error = Math.sqrt(mean((one) => one.error ** 2) / all.length)
+      return [subject, { quality: mean(({ quality }) => quality), error }]
+    }),
+  )
+}
+
+function inFacet(scores: readonly Score[]): ReadonlyMap<string, Placed> {
   const found = abilities(
     scores.map(({ model, thinks = false, benchmark, score }) => ({
       subject: subjectOf(model, thinks),
@@ -107,6 +127,13 @@ function qualities(scores: readonly Score[]): Group['qualities'] {
   )
 }
 
+function usualOf(facet: ReadonlyMap<string, Placed>): Placed {
+  const all = [...facet.values()].map(({ quality }) => quality)
+  const quality = all.reduce((sum, one) => sum + one, 0) / all.length
+  const variance = all.reduce((sum, one) => sum + (one - quality) ** 2, 0) / all.length
+  return { quality, error: Math.sqrt(variance) }
+}
+
 function byPublished(
   model: string,
   groups: readonly Group[],
@@ -114,12 +141,12 @@ function byPublished(
   thinking: boolean,
 ): Standing {
   const of = (thinks: boolean) =>
-    groups.flatMap(({ language, scores, qualities: found }) => {
+    groups.flatMap(({ scores, qualities: found }) => {
       const quality = found.get(subjectOf(model, thinks))
       const mine = scores.filter(
         (score) => score.model === model && (score.thinks ?? false) === thinks,
       )
-      return quality ? [{ language, mine, ...quality }] : []
+      return quality ? [{ mine, ...quality }] : []
     })
   const first = of(thinking)
   const thinks = first.length > 0 ? thinking : !thinking

@@ -14,6 +14,8 @@ export interface Board {
     readonly name: string
     readonly task: Task
     readonly language: string | null
+    /** Another side of the task than the rest: who is good at one need not be at the other. */
+    readonly facet?: string
   }[]
   readonly rows: readonly {
     readonly model: string
@@ -42,6 +44,7 @@ export const scoresOf = (board: Board, task: Task): Score[] =>
                   model,
                   task,
                   language: benchmark.language,
+                  ...(benchmark.facet === undefined ? {} : { facet: benchmark.facet }),
                   benchmark: benchmark.name,
                   score,
                   source: sourceOf(board),
