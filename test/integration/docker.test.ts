@@ -10,13 +10,18 @@ import {
 } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { afterAll, beforeAll, describe } from 'vitest'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { deploymentSpec } from '../../src/contract/deployment.ts'
 import { runtimesConfig } from '../../src/contract/runtimes.ts'
 import { anywhere } from '../../src/core/node.ts'
 import { createGeneric } from '../../src/devices/generic/generic.ts'
+import { embeddedEngine } from '../../src/engines/embedded/embedded.ts'
 import { launchPlan } from '../../src/engines/launch-plan.ts'
+import { prepareBundled } from '../../src/models/bundled/prepare.ts'
 import { createDockerRuntime } from '../../src/runtimes/docker/docker.ts'
 import { runtimeContract } from '../../src/runtimes/runtime.contract.ts'
+import { modelsDirectory } from '../e2e/serving.ts'
+import { baleenImage, makeImages } from './support/image.ts'
 import { freePort, need, startDaemon, until, type Daemon } from './support/tools.ts'
 
 const missing =
@@ -117,13 +122,17 @@ describe.skipIf(missing !== null)(
       rmSync(folder, { recursive: true, force: true })
     })
 
-    runtimeContract('docker', async () => {
-      const owner = `test-${++owners}`
-      const commands = mkdtempSync(join(folder, 'commands-'))
+    const config = () => {
       const { here } = runtimesConfig.parse({
         here: { kind: 'docker', host: socket, network: 'host' },
       })
       if (here?.kind !== 'docker') throw new Error('not docker')
+      return here
+    }
+
+    runtimeContract('docker', async () => {
+      const owner = `test-${++owners}`
+      const commands = mkdtempSync(join(folder, 'commands-'))
       const played = createGeneric({
         name: 'played',
         devices: ['a', 'b'].map((id) => ({ id, model: 'Played', memoryBytes: 2 ** 30 })),
@@ -139,7 +148,7 @@ describe.skipIf(missing !== null)(
           createDockerRuntime({
             name: 'here',
             owner,
-            config: here,
+            config: config(),
             vendors: [played],
             models: commands,
             freePort,
@@ -158,6 +167,40 @@ describe.skipIf(missing !== null)(
         bringBack: startDocker,
         destroy: async () => {},
       }
+    })
+
+    it("runs an engine of Baleen's own from its image, on a model of this machine", async () => {
+      docker('load', '--input', await makeImages(folder, '#!/bin/sh\n'))
+      const model = await prepareBundled('minimind2-small', modelsDirectory)
+      const deployment = deploymentSpec.parse({
+        name: 'small',
+        model,
+        settings: { image: baleenImage, contextTokens: 512 },
+      })
+      const runtime = createDockerRuntime({
+        name: 'here',
+        owner: 'own',
+        config: config(),
+        vendors: [],
+        models: modelsDirectory,
+        freePort,
+        secretsOf: () => ({}),
+      })
+      const { host, port } = await runtime.endpoint(anywhere)
+      const id = 'small-1'
+      const identity = { id, deployment: 'small', revision: 1, specHash: 'a', port }
+      const plan = embeddedEngine.launch({ id, deployment, modelPath: model, host, port })
+      const { url } = await runtime.start(identity, plan, anywhere)
+      await until('a loaded model', async () => (await fetch(`${url}/health`)).ok)
+      const response = await fetch(`${url}/v1/completions`, {
+        method: 'POST',
+        headers: { 'content-type': 'application/json' },
+        body: JSON.stringify({ model: 'small', prompt: 'Hello', max_tokens: 4 }),
+      })
+      expect(response.status).toBe(200)
+      await runtime.stop(id, 5000)
+      expect(await runtime.list()).toEqual([])
+      await runtime.close()
     })
   },
 )

@@ -197,16 +197,36 @@ describe.skipIf(whyNoCluster !== null)(
       unharmed('pod deleted', tookMs)
     })
 
+    const evict = (pod: PodObject) =>
+      cluster.plane.call('POST', `${podPath(pod)}/eviction`, {
+        apiVersion: 'policy/v1',
+        kind: 'Eviction',
+        metadata: { name: pod.metadata.name, namespace },
+      })
+
+    it('moves to another node where its own is drained by the cluster', async () => {
+      const [victim] = await ready()
+      const cordon = (unschedulable: boolean) =>
+        cluster.plane.call(
+          'PATCH',
+          `/api/v1/nodes/${nodeOf(victim!).name}`,
+          { spec: { unschedulable } },
+          'application/merge-patch+json',
+        )
+      const tookMs = await timed(async () => {
+        await cordon(true)
+        await evict(await podOf(victim!.id))
+        await allReady(2, [victim!.id])
+      })
+      expect((await ready()).map(({ node }) => node)).not.toContain(victim!.node)
+      await cordon(false)
+      unharmed('node drained', tookMs)
+    })
+
     it('is evicted one at a time', async () => {
       const [first, second] = await Promise.all((await ready()).map(({ id }) => podOf(id)))
-      const evict = (pod: PodObject) =>
-        cluster.plane.call('POST', `${podPath(pod)}/eviction`, {
-          apiVersion: 'policy/v1',
-          kind: 'Eviction',
-          metadata: { name: pod.metadata.name, namespace },
-        })
       const tookMs = await timed(async () => {
-        await evict(first!)
+        await until('one may go', async () => Boolean(await evict(first!)))
         await expect(evict(second!)).rejects.toThrow(/429 .*disruption budget/)
         await until('the other may go', async () => Boolean(await evict(second!)), [], withinMs)
         await until('both are new', async () => {

@@ -152,6 +152,9 @@ export function openCluster(deps: ClusterDeps, events: ClusterEvents) {
         .flatMap((one) => one.metadata.labels?.[labelKeys.replica] ?? []),
     pods: podsOf,
     podPath,
+    /** It takes no pod that is not there yet. */
+    isClosed: (node: string): boolean =>
+      nodes.objects.get(node)?.spec?.unschedulable ?? !nodes.objects.has(node),
     /** Replicas of several nodes that have a pod there. */
     groupsOn: (node: string): readonly string[] =>
       [...pods.objects.values()].flatMap(({ spec, metadata }) => {

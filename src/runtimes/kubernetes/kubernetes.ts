@@ -76,6 +76,12 @@ export function createKubernetesRuntime(deps: KubernetesRuntimeDeps): Runtime {
       return
     }
     const observation = observe(workload, cluster.pods(id))
+    const home = homeOf(observation)
+    if (home !== null && cluster.isClosed(home)) {
+      seen.delete(id)
+      lose(id, `its node ${home} takes it no more`)
+      return
+    }
     const uid = observation.pod?.metadata.uid ?? ''
     const before = seen.get(id)
     const isNewPod = before !== undefined && before.uid !== uid && before.uid !== ''
@@ -273,6 +279,10 @@ export function createKubernetesRuntime(deps: KubernetesRuntimeDeps): Runtime {
     },
   }
 }
+
+/** The only node that a pod may go to which is on none yet, as after an eviction. Null: it may go to others, or is there. */
+const homeOf = ({ pod, node }: Observation): string | null =>
+  (node === null ? pod?.spec.nodeSelector?.['kubernetes.io/hostname'] : undefined) ?? null
 
 const logQuery = { container: containerName, tailLines, follow: false }
 

@@ -18,6 +18,7 @@ interface Condition {
 export interface Pod extends ApiObject {
   readonly spec: {
     readonly nodeName?: string
+    readonly nodeSelector?: Readonly<Record<string, string>>
     readonly schedulingGates?: readonly { readonly name: string }[]
     readonly containers: readonly {
       readonly name: string
