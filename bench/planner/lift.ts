@@ -50,7 +50,7 @@ export function liftInputs(row: CsvRow): CsvRow {
     put('precision', 'fp8')
   const drafts = draftsUntold({ ...row, ...lifted })
   if (drafts !== null) put('speculative', `mtp:tokens=${drafts},acceptance=${draftAcceptance}`)
-  const launch = inferencexLaunch(row) ?? {}
+  const launch = inferencexLaunch({ ...row, ...lifted }) ?? {}
   for (const [column, value] of Object.entries(launch)) put(column, value)
   const shared = sharedPrefixWorkload(notes)
   if (shared) {

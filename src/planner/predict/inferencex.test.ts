@@ -49,3 +49,14 @@ test('TensorRT-LLM has room for one prompt beside those that decode', () => {
   expect(tokens('1.2.0rc6.post2', '1024')).toBe('8192')
   expect(tokens('1.2.0rc6.post2', '8192')).toBe('8320')
 })
+
+test('where attention is data-parallel prompts wait for one another, for 60 steps at the longest', () => {
+  const interval = (concurrency: string, speculative = '') => {
+    const balanced = { ...row, engine: 'trtllm', version: '1.2.0rc6.post2', dp: '8', speculative }
+    return readRow({ ...balanced, concurrency_or_batch: concurrency }).recvInterval
+  }
+  // 0.25 requests a step: 8 ranks have one each after 32.
+  expect(interval('256')).toBe(32)
+  expect(interval('256', 'mtp:tokens=1,acceptance=0.5')).toBe(21)
+  expect(interval('64')).toBe(60)
+})

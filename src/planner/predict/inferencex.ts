@@ -13,6 +13,9 @@ interface Run {
   readonly osl: number
   readonly concurrency: number
   readonly tp: number
+  /** Ranks with requests of their own. */
+  readonly dp: number
+  readonly tokensPerStep: number
 }
 
 interface Recipe {
@@ -41,6 +44,8 @@ export function inferencexLaunch(cells: Cells): CommandColumns | null {
     osl: Number(cells.osl),
     concurrency: Number(cells.concurrency_or_batch),
     tp: Number(cells.tp),
+    dp: Number(cells.dp || 1),
+    tokensPerStep: tokensPerStep(cells.speculative ?? ''),
   }
   const recipe = recipes.find(
     (one) =>
@@ -79,6 +84,25 @@ const onePrompt = ({ concurrency, isl, version }: Run): string =>
 /** Prompts are held back so many steps, until a step is full of them: as if the engine looked for them that rarely. */
 const heldBack = (steps: number, run: Run, isSo: boolean): CommandColumns =>
   isSo && run.isl === 1024 && run.osl === 1024 ? { recv_interval: String(steps) } : {}
+
+/**
+ * Where attention is data-parallel TensorRT-LLM is told to keep its ranks in balance: prompts wait until every rank has one, and
+ * every so many steps at the latest it takes those that came, whether they had waited or not (`attention_dp_config`).
+ */
+function balanced(longest: number, run: Run): CommandColumns {
+  if (!(run.dp > 1)) return {}
+  const requestsPerStep = (run.concurrency * run.tokensPerStep) / run.osl
+  const steps = Math.min(longest, run.dp / requestsPerStep)
+  return { recv_interval: String(Math.max(1, Math.round(steps))) }
+}
+
+function tokensPerStep(speculative: string): number {
+  const [, tokens, acceptance] = /tokens=(\d+),acceptance=([\d.]+)/.exec(speculative) ?? []
+  if (tokens === undefined) return 1
+  return Array.from({ length: Number(tokens) + 1 }, (_, at) => Number(acceptance) ** at).reduce(
+    (sum, share) => sum + share,
+  )
+}
 
 const recipes: readonly Recipe[] = [
   {
@@ -177,16 +201,18 @@ const recipes: readonly Recipe[] = [
       gpu_memory_utilization: /^h/i.test(run.gpu) ? '0.75' : '0.8',
       kv_dtype: 'fp8',
       ...heldBack(40, run, run.isFp8 && run.version === '1.2.0rc6.post2' && run.concurrency >= 64),
+      ...balanced(60, run),
     }),
   },
   {
     engine: 'trtllm',
     model: gptOss,
     gpu: /^b200/i,
-    command: () => ({
+    command: (run) => ({
       max_num_batched_tokens: '20000',
       gpu_memory_utilization: '0.85',
       kv_dtype: 'fp8',
+      ...balanced(50, run),
     }),
   },
   {
