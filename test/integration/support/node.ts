@@ -1,5 +1,5 @@
 import { execFileSync } from 'node:child_process'
-import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { existsSync, globSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import type { ControlPlane } from './control-plane.ts'
 import { pauseImage } from './image.ts'
@@ -70,7 +70,12 @@ export function openNetwork(): void {
   run('ip', 'link', 'set', bridge, 'up')
 }
 
-export const closeNetwork = (): void => tryTo('ip', 'link', 'del', bridge)
+export function closeNetwork(): void {
+  tryTo('ip', 'link', 'del', bridge)
+  // Control groups of containers that are gone; those in use stay.
+  for (const groups of globSync('/sys/fs/cgroup/*/k8s.io'))
+    tryTo('find', groups, '-depth', '-type', 'd', '-exec', 'rmdir', '{}', '+')
+}
 
 export async function startNode(
   plane: ControlPlane,
