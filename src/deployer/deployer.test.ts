@@ -345,8 +345,10 @@ describe('deployer', () => {
     deployer.setWanted(wanted.slice(1))
     await expect.poll(() => stopped, wait).toEqual(['large'])
     const bee = () => deployer.deployments()[0]
-    expect(bee()?.preparation?.error).toMatchObject({ code: 'model/not-found', isLasting: true })
-    expect(bee()?.status).toContain('next try in 5m')
+    await expect
+      .poll(() => bee()?.preparation?.error, wait)
+      .toMatchObject({ code: 'model/not-found', isLasting: true })
+    await expect.poll(() => bee()?.status, wait).toContain('next try in 5m')
     deployer.retry('bee')
     await expect.poll(() => asked, wait).toEqual(['large', 'wrong', 'wrong'])
   })
@@ -378,7 +380,7 @@ describe('deployer', () => {
     await expect
       .poll(() => deployer.replicas().map(({ state }) => state), wait)
       .toEqual(['ready', 'ready'])
-    expect(readyIds('apart')).toEqual([expect.stringMatching(/^then-/)])
+    await expect.poll(() => readyIds('apart'), wait).toEqual([expect.stringMatching(/^then-/)])
     expect(deployer.deployments()[0]?.warnings).toEqual([
       expect.stringContaining('the gateway pairs no engines and sends this one nothing'),
     ])
