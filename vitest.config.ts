@@ -21,8 +21,9 @@ export default defineConfig({
         test: {
           name: 'e2e',
           include: ['test/e2e/**/*.test.ts'],
-          // Each starts the whole program: after the rest.
+          // Each starts the whole program: after the rest. They wait more than they compute, so all run together.
           sequence: { groupOrder: 1 },
+          maxWorkers: 8,
         },
       },
     ],
