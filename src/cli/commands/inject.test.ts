@@ -100,9 +100,11 @@ describe('inject', () => {
       '--json',
     ])
     const comparison = JSON.parse(stdout) as InjectionComparison
-    expect(comparison.pairs).toBe(2)
-    expect(comparison.objections.join()).toMatch(/2 pairs of runs/)
-    expect(comparison.metrics.map(({ name }) => name)).toContain('TTFT p50')
+    // A busy machine sends late, and a pair that was is left out by name.
+    expect(comparison.pairs + comparison.leftOut.length).toBe(2)
+    expect(comparison.objections.join()).toMatch(/pairs? of runs/)
+    if (comparison.pairs > 0)
+      expect(comparison.metrics.map(({ name }) => name)).toContain('TTFT p50')
   })
 
   it('sweeps up to the rate allowed', async () => {

@@ -3,7 +3,7 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import fc from 'fast-check'
-import { afterEach, describe, expect, it, vi } from 'vitest'
+import { afterAll, afterEach, describe, expect, it, vi } from 'vitest'
 import { chatStream } from '../../../test/golden-server/golden-script.ts'
 import { startGoldenServer, type GoldenServer } from '../../../test/golden-server/golden-server.ts'
 import { faultSpec } from '../../contract/fault.ts'
@@ -258,9 +258,9 @@ describe.skipIf(process.platform !== 'linux')('faults of processes', () => {
 
 describe('a plan', () => {
   const folder = mkdtempSync(join(tmpdir(), 'baleen-plan-'))
-  afterEach(() => rmSync(folder, { recursive: true, force: true }))
+  afterAll(() => rmSync(folder, { recursive: true, force: true }))
   const read = (text: string) => {
-    const path = join(mkdtempSync(join(tmpdir(), 'baleen-plan-')), 'plan.yaml')
+    const path = join(folder, 'plan.yaml')
     writeFileSync(path, text)
     return readFaultPlan(path)
   }
