@@ -1,16 +1,23 @@
 /**
  * Reads CSV text with a header line into records; quoted cells may hold commas, quotes and line breaks. A short line
- * leaves its last columns empty.
+ * leaves its last columns empty. Semicolons or tabs part the cells where the header has them and no comma, as
+ * spreadsheets write them in many countries.
  */
 export function parseCsv(text: string): Record<string, string>[] {
-  const [header, ...lines] = cellsOf(text.startsWith('\uFEFF') ? text.slice(1) : text)
+  const plain = text.startsWith('\uFEFF') ? text.slice(1) : text
+  const [header, ...lines] = cellsOf(plain, delimiterOf(plain))
   if (!header) return []
   return lines
     .filter((cells) => cells.length > 1 || cells[0] !== '')
     .map((cells) => Object.fromEntries(header.map((name, at) => [name.trim(), cells[at] ?? ''])))
 }
 
-function cellsOf(text: string): string[][] {
+function delimiterOf(text: string): string {
+  const [header = ''] = text.replaceAll(/"[^"]*"/g, '').split('\n', 1)
+  return [',', ';', '\t'].find((one) => header.includes(one)) ?? ','
+}
+
+function cellsOf(text: string, delimiter: string): string[][] {
   const rows: string[][] = []
   let row: string[] = []
   let cell = ''
@@ -29,8 +36,8 @@ function cellsOf(text: string): string[][] {
         at++
       } else if (char === '"') isQuoted = false
       else cell += char
-    } else if (char === '"') isQuoted = true
-    else if (char === ',') {
+    } else if (char === '"' && cell === '') isQuoted = true
+    else if (char === delimiter) {
       row.push(cell)
       cell = ''
     } else if (char === '\n') endRow()

@@ -3,7 +3,7 @@ import { resolve } from 'node:path'
 import { parseCsv } from '../../core/csv.ts'
 import { AppError } from '../../core/errors.ts'
 import { choose, type Chosen } from '../../planner/choose/choose.ts'
-import { isCommercial, licenceOf } from '../../planner/choose/licence.ts'
+import { licenceOf } from '../../planner/choose/licence.ts'
 import { publishedScores } from '../../planner/choose/published/boards.ts'
 import type { Ranking } from '../../planner/choose/ranking.ts'
 import { readScores, type Task } from '../../planner/choose/scores.ts'
@@ -140,7 +140,7 @@ async function modelsOf(asked: Asked, io: Io): Promise<Pick<NamedModel, 'facts' 
       facts.kind === 'decoder' &&
       billions >= (asked['min-size'] ?? 0) &&
       billions <= (asked['max-size'] ?? Number.POSITIVE_INFINITY) &&
-      (!asked.commercial || isCommercial(licenceOf(facts.repo)))
+      (!asked.commercial || licenceOf(facts.repo)?.isCommercial === true)
     )
   })
 }

@@ -1,5 +1,5 @@
 import { qualityExponent } from '../../planner/choose/ranking.ts'
-import { licenceSource } from '../../planner/choose/licence.ts'
+import { licenceNote } from '../../planner/choose/licence.ts'
 import { figuresOf } from '../../planner/explain/figures.ts'
 import { layoutName } from '../../planner/explain/sensitivity.ts'
 import type { Style } from '../io.ts'
@@ -24,7 +24,8 @@ export function chosenReport({ choices, ranking, ...asking }: Asking, top: numbe
         model: model.name,
         repo: model.repo,
         parametersB: Number(parametersB.toPrecision(3)),
-        licence: licence ?? 'unknown',
+        licence: licence?.name ?? 'unknown',
+        licenceSource: licence?.source ?? null,
         quality: standing.quality ?? ('unknown' as const),
         qualityError: standing.error,
         scoredBy: standing.by ?? ('nobody' as const),
@@ -34,11 +35,11 @@ export function chosenReport({ choices, ranking, ...asking }: Asking, top: numbe
         isUnbeaten: choice.isUnbeaten,
         usdPerThousandRequests: choice.usdPerThousandRequests,
         settings: candidate.settings,
-        predicted: figuresOf(candidate),
+        predicted: figuresOf(candidate, asking.rateRps),
       }
     }),
     fits: choices.length,
-    licenceSource,
+    licenceSource: licenceNote,
   }
 }
 

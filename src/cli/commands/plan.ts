@@ -45,7 +45,8 @@ export const plan = defineCommand({
     const request = planRequest(model, workload, flags, engines, workingDirectory)
     const curves = new Map()
     const { rehearse } = await import('../../simulator/rehearsal/rehearse.ts')
-    const found = search(request, curves, flags.quick ? null : rehearse)
+    const shown = flags.top ?? 5
+    const found = search(request, curves, flags.quick ? null : rehearse, shown)
     const [best] = found.candidates
     if (flags.emit !== undefined) {
       if (!best) throw new AppError('planner/infeasible', { message: found.reasons.join('; ') })
@@ -58,7 +59,7 @@ export const plan = defineCommand({
     const { planText } = await import('../plan/report-text.ts')
     const shifts = isFull && best ? sensitivity(found.request, best, curves) : []
     const { unmeasured } = await import('../../planner/search/unmeasured.ts')
-    const report = reportOf(found, flags.top ?? 5, {
+    const report = reportOf(found, shown, {
       sensitivity: shifts,
       disaggregated: await apart(found, flags.quick),
       unmeasured: unmeasured(found, curves),

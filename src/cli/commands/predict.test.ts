@@ -16,7 +16,7 @@ async function run(text: string | null): Promise<unknown[]> {
   const path = join(directory, 'rows.csv')
   if (text !== null) await writeFile(path, text)
   const lines: unknown[] = []
-  const output = { line: (line: string) => lines.push(JSON.parse(line)) }
+  const output = { line: (line: string) => lines.push(JSON.parse(line)), note: () => {} }
   await predict.run({
     flags: { rows: text === null ? join(directory, 'absent.csv') : path },
     output,
@@ -42,7 +42,17 @@ describe('baleen predict', () => {
       tpotMsMean: expect.any(Number),
       kvBlocks: expect.any(Number),
     })
-    expect(lines[1]).toEqual({ index: 1, unsupported: 'unknown accelerator "abacus"' })
+    expect(lines[1]).toEqual({
+      index: 1,
+      unsupported: expect.stringMatching(/^unknown accelerator "abacus"/),
+    })
+  })
+
+  it('reads what a spreadsheet wrote, with semicolons and a byte order mark', async () => {
+    const row = 'x,,vllm,Qwen3-32B,h100,2,2,1,fp8,1024,256,16,,,,'
+    const plain = await run(`${header}\n${row}\n`)
+    const semicolons = `\uFEFF${header}\r\n${row}\r\n`.replaceAll(',', ';')
+    expect(await run(semicolons)).toEqual(plain)
   })
 
   it.each([

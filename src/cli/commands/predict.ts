@@ -13,7 +13,7 @@ export const predict = defineCommand({
   name: 'predict',
   summary: 'Predict latency and throughput of the runs in a table',
   details:
-    'Reads a CSV file of runs (engine, model, gpu, isl, osl, concurrency_or_batch; optional: version, num_gpus, tp, pp, precision, max_num_seqs, max_num_batched_tokens, gpu_memory_utilization, rate_rps, prefix_share, dp, ep, kv_dtype, speculative, compile, recv_interval (steps after which the engine looks for requests), length_share (mean lengths over isl and osl), or a whole launch command as command) and writes one JSON line per row: mean TTFT, TPOT and E2E in ms, output tokens per second, KV blocks and the 80 % interval of each, or why the row is unsupported. Columns with results are never read. For a single configuration, `baleen plan MODEL --gpu …` with its settings pinned says the same in a table.',
+    'Reads a CSV file of runs (engine, model, gpu, isl, osl, concurrency_or_batch; optional: version, num_gpus, tp, pp, precision, max_num_seqs, max_num_batched_tokens, gpu_memory_utilization, rate_rps, prefix_share, dp, ep, kv_dtype, speculative, compile, recv_interval (steps after which the engine looks for requests), length_share (mean lengths over isl and osl), or a whole launch command as command, which also names the engine where that column is empty) and writes one JSON line per row: mean TTFT, TPOT and E2E in ms, output tokens per second, KV blocks and the 80 % interval of each, or why the row is unsupported. Columns with results are never read. For a single configuration, `baleen plan MODEL --gpu …` with its settings pinned says the same in a table.',
   examples: ['predict --rows runs.csv'],
   positionals: [],
   flags: { rows: { kind: 'text', hint: 'FILE', summary: 'CSV file of runs' }, ...calibrationFlags },
@@ -35,8 +35,16 @@ export const predict = defineCommand({
     const engines = await plannerEngines(flags, io, output)
     const names = rows.map(({ model }) => model ?? '')
     const catalogues = await cataloguesWith(names, io.workingDirectory)
-    for (const [index, cells] of rows.entries())
-      output.line(JSON.stringify(predictRow(index, readRow(cells), engines, playBurst, catalogues)))
+    let unsupported = 0
+    for (const [index, cells] of rows.entries()) {
+      const answer = predictRow(index, readRow(cells), engines, playBurst, catalogues)
+      if ('unsupported' in answer) unsupported++
+      output.line(JSON.stringify(answer))
+    }
+    if (unsupported > 0)
+      output.note(
+        `${unsupported} of ${rows.length} rows could not be predicted: \`unsupported\` says why`,
+      )
   },
 })
 

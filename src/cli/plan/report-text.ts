@@ -19,6 +19,7 @@ export function planText(
   const { configurations, workload } = report
   const [best] = configurations
   const isReader = plan.request.model.kind === 'encoder'
+  const isPlayed = configurations.some(({ rehearsed }) => rehearsed !== null)
   const lines = [
     `${style('bold', report.model)}  ${workload.name}: ${workload.inputTokens} tokens in, ${isReader ? 'none' : workload.outputTokens} out${limits(report)}`,
     style('dim', workload.source),
@@ -27,18 +28,25 @@ export function planText(
     '',
     formatTable(
       headers,
-      configurations.map((one, at) => row(one, at, workload.outputTokens)),
+      configurations.map((one, at) => [
+        place(one, at, isPlayed),
+        ...row(one, workload.outputTokens),
+      ]),
       style,
     ),
     '',
     style(
       'dim',
-      `80 % of measured runs lie within ± of a mean; TTFT, TPOT and E2E are mean / p95.${isReader ? ' Tokens are those that it reads.' : ''}`,
+      `80 % of measured runs lie within ± of a mean, or in the range behind it; TTFT, TPOT and E2E are mean / p95.${isReader ? ' Tokens are those that it reads.' : ''}`,
     ),
+    ...(isPlayed && configurations.some(isOnPaper)
+      ? [style('dim', '~ not played in the simulator: formulas alone promise a little more')]
+      : []),
   ]
   if (best) {
     lines.push(
       ...played(best),
+      ...littleMeasured(best, report).map((line) => style('yellow', line)),
       `binds: ${best.binds.resource}: ${best.binds.because}`,
       startText(best),
       energyText(best),
@@ -51,7 +59,7 @@ export function planText(
       ...report.prices.map((price) => style('dim', priceText(price))),
     )
   }
-  lines.push(...alternatives(report), ...apartText(report.disaggregated, isExplained))
+  lines.push(...byDeviceText(report, style), ...alternatives(report), ...apartText(report.disaggregated, isExplained))
   if (isExplained && best) lines.push(...explanation(plan, report, best, style))
   return lines.join('\n')
 }
@@ -93,8 +101,16 @@ const headers = [
   'quality',
 ]
 
-function row(report: ConfigurationReport, at: number, outputTokens: number): string[] {
-  const { settings, predicted, quality } = report
+/** Its figures are of another kind than those of what was played. */
+const isOnPaper = ({ meetsSlo, rehearsed }: ConfigurationReport): boolean =>
+  meetsSlo && rehearsed === null
+
+function place(report: ConfigurationReport, at: number, isPlayed: boolean): string {
+  if (!report.meetsSlo) return '✗'
+  return `${at + 1}${isPlayed && isOnPaper(report) ? '~' : ''}`
+}
+
+function row({ settings, predicted, quality }: ConfigurationReport, outputTokens: number): string[] {
   const loss =
     quality.loss === 'unknown'
       ? 'unknown'
@@ -102,7 +118,6 @@ function row(report: ConfigurationReport, at: number, outputTokens: number): str
         ? '100 %'
         : `≥ ${(Math.floor((1 - quality.loss) * 1000) / 10).toFixed(quality.loss < 0.01 ? 1 : 0)} %`
   return [
-    report.meetsSlo ? String(at + 1) : '✗',
     layoutName(settings),
     `${settings.devices} ${settings.device}`,
     String(settings.maxSequences),
@@ -122,12 +137,53 @@ function row(report: ConfigurationReport, at: number, outputTokens: number): str
 const short = (value: number): string => String(Number(value.toPrecision(3)))
 
 const tail = ({ mean, p95 }: TailEstimate, unit: number): string =>
-  `${short(mean.value / unit)} / ${short(p95.value / unit)} ${spread(mean)}`
+  `${short(mean.value / unit)} / ${short(p95.value / unit)} ${spread(mean, unit)}`
 
 const amount = (estimate: Estimate): string => `${short(estimate.value)} ${spread(estimate)}`
 
-const spread = ({ value, high }: Estimate): string =>
-  value > 0 ? `±${Math.round((high / value - 1) * 100)}%` : ''
+/** "±30%"; from and to where it may be twice as much, or more on one side than on the other. */
+function spread({ value, low, high }: Estimate, unit = 1): string {
+  if (!(value > 0)) return ''
+  const percent = Math.round((high / value - 1) * 100)
+  const isEven = Math.abs((high * low) / (value * value) - 1) < 0.05
+  return isEven && percent < widest
+    ? `±${percent}%`
+    : `(${brief(low / unit)}–${brief(high / unit)})`
+}
+
+/** From here on, percent, nobody reads ± any more, and a figure is little more than a guess. */
+const widest = 100
+
+const brief = (value: number): string => String(Number(value.toPrecision(2)))
+
+const isGuess = ({ value, high }: Estimate): boolean => high / value - 1 >= widest / 100
+
+/** What to do about figures that are little more than guesses. */
+function littleMeasured(best: ConfigurationReport, { model }: PlanReport): string[] {
+  const { ttftMs, tpotMs, e2eMs } = best.predicted
+  const guesses = [
+    ...(isGuess(ttftMs.mean) ? [`TTFT ${range(ttftMs.mean, 1)} ms`] : []),
+    ...(isGuess(tpotMs.mean) ? [`TPOT ${range(tpotMs.mean, 1)} ms`] : []),
+    ...(isGuess(e2eMs.mean) ? [`E2E ${range(e2eMs.mean, 1e3)} s`] : []),
+  ]
+  if (guesses.length === 0) return []
+  const { engine, device, devices, replicas } = best.settings
+  return [
+    `little measured: ${evidenceTexts[best.evidence]}: ${guesses.join(', ')}. Narrow it with runs of your own: baleen inject URL --rate 4 --duration 2m (and at other rates), then baleen calibrate last --engine ${engine} --model ${model} --gpu ${quoted(`${device.split('@')[0]}:${devices / replicas}`)}`,
+  ]
+}
+
+const quoted = (word: string): string => (word.includes(' ') ? `"${word}"` : word)
+
+const range = ({ low, high }: Estimate, unit: number): string =>
+  `${brief(low / unit)} to ${brief(high / unit)}`
+
+const evidenceTexts: Readonly<Record<ConfigurationReport['evidence'], string>> = {
+  calibrated: 'your runs say little of this load',
+  known: 'published runs of this model on this device under such a load differ much',
+  partly: 'model and device were measured with this engine, but not together',
+  unknown: 'nobody has published runs of this model or device with this engine',
+}
 
 function startText({ coldStart: start }: ConfigurationReport): string {
   const parts = [
@@ -177,6 +233,37 @@ function apartText(apart: ApartReport | null, isExplained: boolean): string[] {
   return [told.join('; ')]
 }
 
+/** Devices side by side: who compares prices wants one line for each. */
+function byDeviceText({ byDevice, configurations }: PlanReport, style: Style): string[] {
+  if (byDevice.length < 2) return []
+  const isPlayed = configurations.some(({ rehearsed }) => rehearsed !== null)
+  const rows = byDevice.map((one) => {
+    const { settings, predicted } = one
+    return [
+      one.meetsSlo ? (isPlayed && isOnPaper(one) ? '~' : '') : '✗',
+      settings.device,
+      String(settings.devices),
+      layoutName(settings),
+      `${short(predicted.ttftMs.p95.value)} / ${short(predicted.tpotMs.p95.value)}`,
+      short(predicted.requestsPerSecond),
+      predicted.usdPerHour === null ? 'unknown' : short(predicted.usdPerHour),
+      predicted.usdPerMillionTokens === null ? 'unknown' : amount(predicted.usdPerMillionTokens),
+    ]
+  })
+  return ['', style('bold', 'Each type of devices at its best'), formatTable(deviceHeaders, rows, style), '']
+}
+
+const deviceHeaders = [
+  '',
+  'devices',
+  'used',
+  'configuration',
+  'TTFT / TPOT p95 ms',
+  'req/s',
+  '$/h',
+  '$/M tok',
+]
+
 function alternatives({ unmeasuredQuality, split }: PlanReport): string[] {
   const lines: string[] = []
   if (split.length > 1)
@@ -208,7 +295,7 @@ const costText = ({ predicted: { usdPerMillionTokens } }: ConfigurationReport): 
 
 /** Whoever was played carries a little less than this foresees: the two are not to be compared. */
 const unplayed = (style: Style): string =>
-  style('dim', '  by the formulas alone: only what stands first above was played')
+  style('dim', '  by the formulas alone: only what stands in the table above was played')
 
 function explanation(
   plan: Plan,

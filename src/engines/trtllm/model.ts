@@ -37,7 +37,7 @@ export const trtllmModel: EngineModel = {
     expertParallel: '--ep_size',
     maxSequences: '--max_batch_size',
     batchedTokens: '--max_num_tokens',
-    memoryShare: ['--kv_cache_free_gpu_memory_fraction', 'share of free memory for the cache'],
+    memoryShare: ['kv_cache_config.free_gpu_memory_fraction', 'share of free memory for the cache'],
     contextMax: '--max_seq_len',
   }),
   capabilities: {

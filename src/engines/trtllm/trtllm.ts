@@ -14,7 +14,8 @@ const rules: readonly Rule[] = [
   flag('batchTokens', '--max_num_tokens', (tokens, { settings }) =>
     Math.max(tokens, orElse(settings.sequencesMax, 0)),
   ),
-  flag('memoryShare', '--kv_cache_free_gpu_memory_fraction'),
+  // What the file says of the cache takes the place of all that flags say of it.
+  key('memoryShare', 'kv_cache_config.free_gpu_memory_fraction'),
   key(
     'kvPrecision',
     'kv_cache_config.dtype',
@@ -71,7 +72,7 @@ const rules: readonly Rule[] = [
 ]
 
 const types: Readonly<Record<string, string>> = {
-  draft: 'DraftTarget',
+  draft: 'Draft_Target',
   ngram: 'NGram',
   lookahead: 'Lookahead',
   medusa: 'Medusa',

@@ -4,7 +4,7 @@ import type { Candidate } from '../search/candidate.ts'
 import { plan } from '../search/plan.ts'
 import { valueOf } from '../search/operate.ts'
 import type { Request } from '../search/screen.ts'
-import { licenceOf } from './licence.ts'
+import { type Licence, licenceOf } from './licence.ts'
 import { qualityExponent, type Ranking } from './ranking.ts'
 import type { Score } from './scores.ts'
 import { type Question, type Standing, standings } from './standing.ts'
@@ -27,7 +27,7 @@ export interface Wish extends Omit<Question, 'thinking'> {
 export interface Choice {
   readonly model: ModelFacts
   readonly parametersB: number
-  readonly licence: string | null
+  readonly licence: Licence | null
   readonly standing: Standing
   readonly candidate: Candidate
   readonly e2eMsP95: number

@@ -1,12 +1,14 @@
 import type { EngineModel } from '../../core/engine-model.ts'
 import { priceOf } from '../cost/prices.ts'
+import type { Site } from '../cost/site.ts'
 import type { Candidate, Objective } from '../search/candidate.ts'
 import { engineCurve } from '../search/curve.ts'
 import { mostRunning, operate, runningAt, valueOf } from '../search/operate.ts'
 import { usualAim } from '../search/rank.ts'
-import type { Request } from '../search/screen.ts'
+import { affordable, type Request } from '../search/screen.ts'
+import { nearer } from '../search/size.ts'
 import { endToEndMoments, type Moments, quantile, z } from '../search/tails.ts'
-import { groupName } from '../workload/fleet.ts'
+import { type DeviceGroup, groupName } from '../workload/fleet.ts'
 import type { SloTarget } from '../workload/slo.ts'
 import { highestRate, prefillMoments, type PrefillServer } from './prefill.ts'
 import { transferMs } from './transfer.ts'
@@ -62,7 +64,7 @@ export function disaggregate(
     for (const decode of own)
       for (const prefill of own) {
         if (!isPair(prefill, decode)) continue
-        const next = matched(request, prefill, decode, group.count)
+        const next = matched(request, prefill, decode, group)
         if (next && (best === null || isBetter(next, best, request.objective))) best = next
       }
   }
@@ -81,9 +83,12 @@ function matched(
   request: Request,
   prefill: Candidate,
   decode: Candidate,
-  devices: number,
+  group: DeviceGroup,
 ): Disaggregated | null {
-  const { workload, slo, rateRps, objective } = request
+  const { workload, rateRps, objective } = request
+  const { site } = decode
+  const slo = request.slo.map((target) => nearer(target, site))
+  const devices = affordable(request, group)
   const sizes = [prefill.copy.ranks, decode.copy.ranks] as const
   if (sizes[0] + sizes[1] > devices) return null
   const handover = transferMs(decode.copy.layout, workload.inputTokens.mean, devices)
@@ -123,7 +128,7 @@ function matched(
   const e2e = endToEndMoments(ttft, point.tpot, workload.outputTokens)
   const maxSequences = Math.max(1, Math.floor(places / decode.copy.layout.dp))
   const used = prefills * sizes[0] + decodes * sizes[1]
-  const price = priceOf(decode.copy.layout.device, request.tenancy, request.prices).usdPerHour
+  const price = priceOf(group.device, request.tenancy, request.prices, group.cluster).usdPerHour
   const usdPerHour = price === null ? null : price * used
   const tokens = servedRps * workload.outputTokens.mean
   return {
@@ -146,9 +151,9 @@ function matched(
     servedRps,
     mostRps,
     transferMs: handover,
-    ttft,
+    ttft: later(ttft, site),
     tpot: point.tpot,
-    e2e,
+    e2e: later(e2e, site),
     meetsSlo:
       (rateRps === null || servedRps >= rateRps * 0.999) &&
       slo.every(
@@ -158,6 +163,12 @@ function matched(
     usdPerMillionTokens: usdPerHour === null ? null : usdPerHour / (tokens * 3600e-6),
   }
 }
+
+/** As users see it, with the way to the site. */
+const later = (moments: Moments, { latencyMs }: Site): Moments => ({
+  ...moments,
+  mean: moments.mean + latencyMs,
+})
 
 /** HTTP, template and tokens: what the first token takes beside the prompt. */
 const wayIn = ({ curve }: Candidate): number =>

@@ -40,6 +40,9 @@ export function checkpointNote({ settings, model, source }: Emission): string[] 
   ]
 }
 
+/** A file or folder of this machine, not a repository of a hub. */
+export const isPath = (source: string): boolean => /^[./~]/.test(source)
+
 /** One word for a shell. */
 export const shellWord = (word: string): string =>
   /^[\w@%+=:,./-]+$/.test(word) ? word : `'${word.replaceAll("'", "'\\''")}'`

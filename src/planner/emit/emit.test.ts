@@ -31,7 +31,7 @@ const known: Readonly<Partial<Record<EmitFormat, readonly string[]>>> = {
     --is-embedding`.split(/\s+/),
   trtllm:
     `--host --port --tp_size --pp_size --ep_size --max_batch_size --max_num_tokens --max_seq_len
-    --free_gpu_memory_fraction --enable_chunked_prefill --config`.split(/\s+/),
+    --enable_chunked_prefill --config`.split(/\s+/),
   llama:
     `-m -hf --host --port --ctx-size --parallel --ubatch-size --batch-size --split-mode -ngl --n-cpu-moe
     --spec-type --spec-draft-model --spec-draft-n-max --metrics --embeddings`.split(/\s+/),
@@ -109,7 +109,12 @@ describe.each(emitFormats)('%s', (format) => {
     expect(written.length).toBeGreaterThan(5)
     for (const flag of written) expect(flags).toContain(flag)
     const config = /<<'END'\n([\s\S]*?)\nEND/.exec(text)?.[1]
-    if (config !== undefined) expect(parse(config)).toMatchObject({ return_perf_metrics: true })
+    // The file replaces what the flags say of the cache.
+    if (config !== undefined)
+      expect(parse(config)).toMatchObject({
+        return_perf_metrics: true,
+        kv_cache_config: { free_gpu_memory_fraction: emission.settings.memoryShare },
+      })
     const drafts = /--speculative-config '(.*?)'/.exec(text)?.[1]
     if (drafts !== undefined) expect(JSON.parse(drafts).num_speculative_tokens).toBeGreaterThan(0)
   })

@@ -1,6 +1,6 @@
 import { stringify } from 'yaml'
 import type { Vendor } from '../accelerator.ts'
-import { type Command, type Emission, plainName } from './emission.ts'
+import { type Command, type Emission, isPath, plainName } from './emission.ts'
 
 const resources: Readonly<Partial<Record<Vendor, string>>> = {
   nvidia: 'nvidia.com/gpu',
@@ -9,6 +9,24 @@ const resources: Readonly<Partial<Record<Vendor, string>>> = {
   google: 'google.com/tpu',
   aws: 'aws.amazon.com/neuron',
   huawei: 'huawei.com/Ascend910',
+}
+
+/** As many devices as machines are sold with. */
+const nodeDevices = 8
+
+/** What a manifest can't know of the nodes. */
+function placeNotes({ source, settings, device }: Emission, devices: number): string[] {
+  const isRack = /^GB\d00/.test(device.name)
+  return [
+    ...(isPath(source)
+      ? [`${source} is a path on this machine: put it into the image, or mount it under this path`]
+      : []),
+    ...(devices > nodeDevices && !isRack
+      ? [
+          `each of the ${settings.replicas} replicas takes ${devices} devices: a pod has those of one node, so several nodes need a LeaderWorkerSet: baleen deploy with placement.nodes makes one`,
+        ]
+      : []),
+  ]
 }
 
 /** Deployment, Service and disruption budget; a replica is a pod with all its devices. */
@@ -82,7 +100,9 @@ export function kubernetesManifest(emission: Emission, command: Command): string
     data: command.files,
   }
   const objects = [...(files.length > 0 ? [config] : []), deployment, service, budget]
-  const notes = command.notes.map((note) => `# ${note}\n`).join('')
+  const notes = [...command.notes, ...placeNotes(emission, devices)]
+    .map((note) => `# ${note}\n`)
+    .join('')
   return (
     notes +
     objects.map((object) => stringify(object, { aliasDuplicateObjects: false })).join('---\n')

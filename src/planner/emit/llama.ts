@@ -1,3 +1,4 @@
+import type { Vendor } from '../accelerator.ts'
 import { burdenFlags } from './burden-flags.ts'
 import { anyHost, type Command, type Emission } from './emission.ts'
 
@@ -6,6 +7,12 @@ const quantisations: Readonly<Record<string, string>> = {
   int8: 'Q8_0',
   int4: 'Q4_K_M',
   mxfp4: 'MXFP4',
+}
+
+const builds: Readonly<Partial<Record<Vendor, string>>> = {
+  nvidia: '-cuda',
+  amd: '-rocm',
+  intel: '-intel',
 }
 
 /** Flags of `llama-server`: `--ctx-size` is of all slots together. */
@@ -47,7 +54,7 @@ export function llamaCommand(emission: Emission): Command {
       ...(emission.model.kind === 'encoder' ? ['--embeddings'] : []),
       '--metrics',
     ],
-    image: `ghcr.io/ggml-org/llama.cpp:server${device.vendor === 'nvidia' ? '-cuda' : device.vendor === 'amd' ? '-rocm' : ''}`,
+    image: `ghcr.io/ggml-org/llama.cpp:server${builds[device.vendor] ?? ''}`,
     port: 8080,
     notes: isFile ? [] : [`${source} has to be a repository of GGUF files with ${wanted}`],
     files: {},

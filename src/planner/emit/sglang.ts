@@ -23,7 +23,7 @@ function drafts({ speculative }: Settings): string[] {
 
 /** Flags of SGLang 0.5: data parallelism shares the tensor ranks there, so that `--tp-size` counts both. */
 export function sglangCommand(emission: Emission): Command {
-  const { settings, source, model } = emission
+  const { settings, source, model, device } = emission
   const isOnlineFp8 = settings.weights === 'fp8' && model.nativePrecision === 'bf16'
   return {
     argv: [
@@ -64,7 +64,7 @@ export function sglangCommand(emission: Emission): Command {
       ...burdenFlags('sglang', emission),
       '--enable-metrics',
     ],
-    image: 'lmsysorg/sglang:v0.5.20',
+    image: `lmsysorg/sglang:v0.5.20${device.vendor === 'amd' ? '-rocm700-mi30x' : ''}`,
     port: 30_000,
     notes: isOnlineFp8 ? [] : checkpointNote(emission),
     files: {},

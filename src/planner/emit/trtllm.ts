@@ -3,7 +3,7 @@ import { anyHost, checkpointNote, type Command, type Emission } from './emission
 import type { Settings } from '../search/settings.ts'
 import { optional } from './vllm.ts'
 
-const decoding = { eagle: 'Eagle3', mtp: 'MTP', ngram: 'NGram', draft: 'DraftTarget' } as const
+const decoding = { eagle: 'Eagle3', mtp: 'MTP', ngram: 'NGram', draft: 'Draft_Target' } as const
 
 function drafts({ speculative }: Settings) {
   if (speculative === 'off' || !(speculative.method in decoding)) return {}
@@ -17,11 +17,15 @@ function drafts({ speculative }: Settings) {
   }
 }
 
-/** Flags and options file of `trtllm-serve`; no key stands in both, since versions differ in which one wins. */
+/**
+ * Flags and options file of `trtllm-serve` 1.3. What the file says of `kv_cache_config` takes the place of all of it, the
+ * flag for its memory included: so that stands in the file.
+ */
 export function trtllmCommand(emission: Emission): Command {
   const { settings, source, role } = emission
   const options = {
     kv_cache_config: {
+      free_gpu_memory_fraction: settings.memoryShare,
       dtype: settings.kvPrecision === 'fp8' ? 'fp8' : 'auto',
       enable_block_reuse: settings.prefixCaching,
     },
@@ -48,8 +52,6 @@ export function trtllmCommand(emission: Emission): Command {
       String(Math.max(settings.batchedTokens, settings.maxSequences)),
       '--max_seq_len',
       String(settings.contextMax),
-      '--free_gpu_memory_fraction',
-      String(settings.memoryShare),
       ...(settings.chunkedPrefill ? ['--enable_chunked_prefill'] : []),
       '--config',
       'trtllm.yaml',

@@ -1,9 +1,10 @@
+import type { Vendor } from '../accelerator.ts'
 import { burdenFlags } from './burden-flags.ts'
 import { anyHost, checkpointNote, type Command, type Emission } from './emission.ts'
 
-/** Flags of `vllm serve` as of 0.28. */
+/** Flags of `vllm serve` as of 0.32. */
 export function vllmCommand(emission: Emission): Command {
-  const { settings, source, model } = emission
+  const { settings, source, model, device } = emission
   const isOnlineFp8 = settings.weights === 'fp8' && model.nativePrecision === 'bf16'
   return {
     argv: [
@@ -42,12 +43,14 @@ export function vllmCommand(emission: Emission): Command {
       ...(emission.role === undefined ? [] : ['--kv-transfer-config', JSON.stringify(transfer)]),
       ...burdenFlags('vllm', emission),
     ],
-    image: 'vllm/vllm-openai:v0.28.0',
+    image: `vllm/vllm-openai${images[device.vendor] ?? ''}:v0.32.0`,
     port: 8000,
     notes: isOnlineFp8 ? [] : checkpointNote(emission),
     files: {},
   }
 }
+
+const images: Readonly<Partial<Record<Vendor, string>>> = { amd: '-rocm', cpu: '-cpu' }
 
 function vllmDrafts(emission: Emission): string[] {
   const config = vllmSpeculativeConfig(emission)

@@ -1,9 +1,6 @@
 import { energyErrorBar, gramsCo2PerMillion, kwhPerMillion } from '../cost/energy.ts'
-import { calibratedBars } from '../load/calibrated-bars.ts'
-import { calibrationOf, coefficientsOf } from '../load/coefficients.ts'
-import { promptShareOf } from '../load/features.ts'
-import { publishedBars, situationOf } from '../load/published-bars.ts'
 import type { Candidate } from '../search/candidate.ts'
+import { barsOf } from '../search/certainty.ts'
 import { type Moments, tailOf } from '../search/tails.ts'
 
 /** A figure with the interval that 80 % of measured runs fall into. */
@@ -40,37 +37,37 @@ export interface Figures {
   readonly gramsCo2PerMillionTokens: Estimate | null
 }
 
-/** How far published acceptances of one draft lie apart between conversation, code and maths, as a logarithm. */
-const draftErrorBar = 0.15
-
 /** Tails are derived, not fitted: how much wider their residuals on open-loop runs are (bench/planner/search-tails.ts). */
 const tailWidening = { p50: 1, p95: 1.4, p99: 1.8 } as const
 
-export function figuresOf(candidate: Candidate): Figures {
-  const { engine, copy, operating } = candidate
-  const subject = { layout: copy.layout, engine, version: '' }
-  const calibration = calibrationOf(subject)
-  const makeup = candidate.curve.makeup(operating.running)
-  const bars = calibration
-    ? calibratedBars(calibration, makeup)
-    : publishedBars(
-        subject,
-        situationOf(null, promptShareOf(makeup.step, coefficientsOf(subject).step)),
-      )
-  const drafts = candidate.settings.speculative === 'off' ? 0 : draftErrorBar
-  const throughput = Math.hypot(bars.throughput, drafts)
+/** As many requests as were asked for did not come: published runs of open loops are off by this in throughput. */
+const offeredBar = 0.02
+
+/** `offeredRps`: requests that come whatever the replicas can do; null: as many as they can. */
+export function figuresOf(candidate: Candidate, offeredRps: number | null = null): Figures {
+  const { operating, servedRps, mostRps } = candidate
+  const bars = barsOf(candidate)
+  const { throughput } = bars
+  // What comes is what is served, unless the replicas should turn out too slow for it.
+  const isOffered = offeredRps !== null && servedRps >= offeredRps * 0.999
+  const up = isOffered ? offeredBar : throughput
+  const down = isOffered ? Math.max(offeredBar, throughput - Math.log(mostRps / servedRps)) : up
   return {
     ttftMs: tail(operating.ttft, bars.ttft),
-    tpotMs: tail(operating.tpot, Math.hypot(bars.tpot, drafts)),
-    e2eMs: tail(operating.e2e, Math.hypot(bars.e2e, drafts)),
-    requestsPerSecond: round(candidate.servedRps),
-    outputTokensPerSecond: around(candidate.outputTokensPerSecond, throughput),
-    goodputRps: around(candidate.servedRps * candidate.attainment, throughput),
-    mostRps: around(candidate.mostRps, throughput),
+    tpotMs: tail(operating.tpot, bars.tpot),
+    e2eMs: tail(operating.e2e, bars.e2e),
+    requestsPerSecond: round(servedRps),
+    outputTokensPerSecond: between(candidate.outputTokensPerSecond, down, up),
+    goodputRps: between(servedRps * candidate.attainment, down, up),
+    mostRps: around(mostRps, throughput),
     attainment: round(candidate.attainment),
     usdPerHour: candidate.usdPerHour,
-    usdPerMillionTokens: orNull(candidate.usdPerMillionTokens, throughput),
-    joulesPerToken: orNull(candidate.joulesPerToken, energyErrorBar),
+    usdPerMillionTokens:
+      candidate.usdPerMillionTokens === null
+        ? null
+        : between(candidate.usdPerMillionTokens, up, down),
+    joulesPerToken:
+      candidate.joulesPerToken === null ? null : around(candidate.joulesPerToken, energyErrorBar),
     kwhPerMillionTokens:
       candidate.joulesPerToken === null
         ? null
@@ -92,13 +89,12 @@ export function tail(moments: Moments, halfWidth: number): TailEstimate {
   }
 }
 
-const around = (value: number, halfWidth: number): Estimate => ({
-  value: round(value),
-  low: round(value * Math.exp(-halfWidth)),
-  high: round(value * Math.exp(halfWidth)),
-})
+const around = (value: number, halfWidth: number): Estimate => between(value, halfWidth, halfWidth)
 
-const orNull = (value: number | null, halfWidth: number): Estimate | null =>
-  value === null ? null : around(value, halfWidth)
+const between = (value: number, down: number, up: number): Estimate => ({
+  value: round(value),
+  low: round(value * Math.exp(-down)),
+  high: round(value * Math.exp(up)),
+})
 
 const round = (value: number): number => Number(value.toPrecision(4))

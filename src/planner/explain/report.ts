@@ -1,9 +1,9 @@
 import { type ColdStart, coldStart } from '../cold-start/cold-start.ts'
 import { breakEvenOf, breakEvensOf, priceOf, type Tenancy } from '../cost/prices.ts'
 import { siteOf } from '../cost/site.ts'
-import { calibrationOf } from '../load/coefficients.ts'
 import { groupName } from '../workload/fleet.ts'
 import type { Candidate } from '../search/candidate.ts'
+import { type Evidence, evidenceOf } from '../search/certainty.ts'
 import type { Plan } from '../search/plan.ts'
 import { sloName } from '../workload/slo.ts'
 import type { ApartReport } from './apart.ts'
@@ -45,6 +45,8 @@ export interface PlanReport {
   }[]
   readonly configurations: readonly ConfigurationReport[]
   readonly pareto: readonly ConfigurationReport[]
+  /** The best of each type of devices in each cluster, best first; empty where there is one type. */
+  readonly byDevice: readonly ConfigurationReport[]
   readonly unmeasuredQuality: ConfigurationReport | null
   readonly split: readonly {
     readonly settings: Candidate['settings']
@@ -63,6 +65,8 @@ export interface ConfigurationReport {
   readonly predicted: Figures
   /** By the user's own calibration, not the published fit alone. */
   readonly isCalibrated: boolean
+  /** Whether published runs are of this model on this device, of both but not together, or not of both; or your own. */
+  readonly evidence: Evidence
   readonly quality: { readonly loss: number | 'unknown'; readonly source: string }
   /** What happened when its load was played to it in the simulator; null where it was not. */
   readonly rehearsed: Candidate['rehearsed'] | null
@@ -119,6 +123,7 @@ export function reportOf(
     }),
     configurations: plan.candidates.slice(0, top).map(tell),
     pareto: plan.pareto.slice(0, top * 2).map(tell),
+    byDevice: bestOfEachDevice(plan).map(tell),
     unmeasuredQuality: unmeasured ? tell(unmeasured) : null,
     split: plan.split.map(({ candidate, replicas, rps, weight }) => ({
       settings: candidate.settings,
@@ -131,13 +136,24 @@ export function reportOf(
   }
 }
 
+function bestOfEachDevice({ candidates }: Plan): Candidate[] {
+  const best = new Map<string, Candidate>()
+  for (const candidate of candidates) {
+    const { device } = candidate.settings
+    if (!best.has(device)) best.set(device, candidate)
+  }
+  return best.size > 1 ? [...best.values()] : []
+}
+
 function configuration({ request }: Plan, candidate: Candidate): ConfigurationReport {
   const { quality } = candidate
+  const evidence = evidenceOf(candidate)
   return {
     settings: candidate.settings,
     meetsSlo: candidate.meetsSlo,
-    predicted: figuresOf(candidate),
-    isCalibrated: isCalibrated(candidate),
+    predicted: figuresOf(candidate, request.rateRps),
+    isCalibrated: evidence === 'calibrated',
+    evidence,
     quality: { loss: quality.loss ?? 'unknown', source: quality.source },
     rehearsed: candidate.rehearsed ?? null,
     binds: bindingOf(candidate),
@@ -149,6 +165,3 @@ function configuration({ request }: Plan, candidate: Candidate): ConfigurationRe
     why: knobReasons(candidate, request),
   }
 }
-
-const isCalibrated = ({ engine, copy }: Candidate): boolean =>
-  calibrationOf({ engine, layout: copy.layout, version: '' }) !== undefined

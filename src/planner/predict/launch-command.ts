@@ -33,7 +33,7 @@ const flags: Readonly<
   max_num_batched_tokens:
     /(?:--max-num-batched-tokens|--chunked-prefill-size|--max_num_tokens)[= ](\d+)/,
   gpu_memory_utilization:
-    /(?:--gpu-memory-utilization|--mem-fraction-static|--free_gpu_memory_fraction|--kv_cache_free_gpu_mem_fraction)[= ]([\d.]+)/,
+    /(?:--gpu-memory-utilization|--mem-fraction-static|--free_gpu_memory_fraction|--kv_cache_free_gpu_mem(?:ory)?_fraction)[= ]([\d.]+)/,
   kv_dtype: /--kv-cache-dtype[= ]([\w-]+)/,
   recv_interval: /--scheduler-recv-interval[= ](\d+)/,
 }
@@ -57,6 +57,17 @@ export function readLaunchCommand(command: string): CommandColumns {
   else if (/--enable-torch-compile\b/.test(command)) found.compile = 'full'
   return found
 }
+
+/** The engine that a launch command starts; empty where it can't be told. */
+export const engineOfCommand = (command: string): string =>
+  starters.find(([pattern]) => pattern.test(command))?.[1] ?? ''
+
+const starters: readonly (readonly [RegExp, string])[] = [
+  [/\bvllm serve\b|\bvllm\.entrypoints\b/, 'vllm'],
+  [/\bsglang\.launch_server\b|\bsglang serve\b/, 'sglang'],
+  [/\btrtllm-serve\b/, 'trtllm'],
+  [/\bllama-server\b/, 'llama'],
+]
 
 /**
  * In the words of `--speculative`, without the acceptance, which no command names. SGLang's documentation gives what it

@@ -105,11 +105,29 @@ describe('predictRow', () => {
     [{ model: 'meta-llama/Llama-3.1-405B-Instruct' }, /needs \d+ GB/],
     [{ concurrency_or_batch: '' }, /no load/],
     [{ isl: 'many' }, /isl is "many": a number is meant/],
-    [{ tp: 'two', pp: 'x1' }, /tp is "two", pp is "x1"/],
+    [{ tp: 'two', pp: 'x1' }, /tp is "two", pp is "x1": a number is meant/],
+    [{ engine: '' }, /the column engine is empty: name one of .*vllm.*sglang/],
+    [{ engine: '', command: 'mindie serve Qwen3-8B' }, /the column engine is empty/],
+    [{ model: '' }, /the column model is empty/],
+    [{ gpu: '' }, /the column gpu is empty/],
+    [{ gpu: 'rtx 4099' }, /nearest: RTX 40/],
+    [{ isl: '4k' }, /isl is "4k": a number is meant/],
+    [{ isl: '1,024' }, /isl is "1,024"/],
+    [{ isl: '-5' }, /isl is "-5": from 1 to/],
+    [{ isl: '1e12' }, /isl is "1e12": from 1 to/],
+    [{ gpu_memory_utilization: '90' }, /a share from 0 to 1 is meant/],
     [{ osl: '' }, /no output length/],
     [{ model: 'google-bert/bert-base-uncased' }, /does not generate/],
   ])('says why %j is unsupported', (change, reason) => {
     expect(say(change)).toMatchObject({ unsupported: expect.stringMatching(reason) })
+  })
+
+  it('takes the engine from the launch command, and numbers as programs write them', () => {
+    const command = 'python3 -m sglang.launch_server --model-path m --tp-size 1'
+    expect(say({ engine: '', command })).toEqual(say({ engine: 'sglang', command }))
+    expect(say({ isl: '1.024e3', gpu_memory_utilization: '.9' })).toEqual(
+      say({ isl: '1024', gpu_memory_utilization: '0.9' }),
+    )
   })
 
   it('answers every row with finite figures or a reason', () => {

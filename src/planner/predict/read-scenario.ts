@@ -1,6 +1,6 @@
 import type { EngineModel } from '../../core/engine-model.ts'
 import type { Accelerator } from '../accelerator.ts'
-import { resolveAccelerator } from '../accelerators/resolve-accelerator.ts'
+import { resolveAccelerator, suggestAccelerators } from '../accelerators/resolve-accelerator.ts'
 import { type Kernel, nativeKernel, parseKernel, precisionOf } from '../kernel-precision.ts'
 import type { Scenario } from '../load/scenario.ts'
 import { parseLoad } from '../load/load.ts'
@@ -39,20 +39,31 @@ export function readScenario(
   engines: readonly EngineModel[],
   catalogues: Catalogues = builtIn,
 ): Scenario | Unsupported {
-  if (row.odd.length > 0) return no(`${row.odd.join(', ')}: a number is meant`)
+  if (row.odd.length > 0) return no(row.odd.join('; '))
   const engine = findEngineModel(row.engine, engines)
-  if (!engine) return no(`no model of the engine "${row.engine}"`)
+  if (!engine) return no(noEngine(row.engine, engines))
+  if (row.model === '') return no('the column model is empty: name a model, a hub id or a file')
   const model = catalogues.model(row.model)
   if (!model)
     return no(`unknown model "${row.model}"; nearest: ${suggestModels(row.model).join(', ')}`)
   const device = catalogues.device(row.gpu)
-  if (!device) return no(`unknown accelerator "${row.gpu}"`)
+  if (!device)
+    return no(
+      row.gpu === ''
+        ? 'the column gpu is empty: name an accelerator, like h100'
+        : `unknown accelerator "${row.gpu}"; nearest: ${suggestAccelerators(row.gpu).join(', ')}`,
+    )
   if (!engine.capabilities.kinds.includes(model.kind))
     return no(`${engine.name} does not run ${model.name}, an ${model.kind}`)
   const load = parseLoad(row.load, row.rateRps)
-  if (!load) return no(`no load in "${row.load}"`)
+  if (!load)
+    return no(
+      row.load === ''
+        ? 'no load: the columns concurrency_or_batch and rate_rps are empty'
+        : `no load in "${row.load}": write users like 64, qps=4 or max-load`,
+    )
   const osl = row.osl
-  if (osl === null) return no('no output length')
+  if (osl === null) return no('no output length: the column osl is empty')
   if (model.kind === 'encoder' && osl > 1) return no(`${model.name} does not generate text`)
   const isl = row.isl ?? osl
   const kernel = kernelOn(device, model, parseKernel(row.precision) ?? nativeKernel(model))
@@ -122,6 +133,13 @@ export function findEngineModel(
 }
 
 const no = (reason: string): Unsupported => ({ reason })
+
+function noEngine(name: string, engines: readonly EngineModel[]): string {
+  const known = engines.map((engine) => engine.name).join(', ')
+  return name === ''
+    ? `the column engine is empty: name one of ${known}, or give its launch command in the column command`
+    : `no model of the engine "${name}"; there are ${known}`
+}
 
 /** Four-bit floats that a device can't multiply are unpacked to bf16; those that it can are not. */
 function kernelOn(device: Accelerator, model: ModelFacts, kernel: Kernel): Kernel {

@@ -1,5 +1,5 @@
 import { inferencexLaunch } from './inferencex.ts'
-import { type CommandColumns, readLaunchCommand } from './launch-command.ts'
+import { type CommandColumns, engineOfCommand, readLaunchCommand } from './launch-command.ts'
 
 /** One line of a table of runs: the inputs only. Cells are text as they stand in the file. */
 export interface RowInput {
@@ -34,7 +34,7 @@ export interface RowInput {
   readonly compile: string
   /** `async`: the next step is decided while one runs. */
   readonly scheduling: string
-  /** Cells that should hold a number and hold something else, as "column is text". */
+  /** Why cells can't be what was meant, as "column is text: reason". */
   readonly odd: readonly string[]
 }
 
@@ -61,19 +61,13 @@ export function readRow(given: Readonly<Record<string, string | undefined>>): Ro
   const told = given.command ? readLaunchCommand(given.command) : inferencexLaunch(given)
   const cells = told ? behind(given, told) : given
   const text = (name: string) => (cells[name] ?? '').trim()
-  // "294 (mean)" is a number with a remark.
-  const number = (name: string): number | null => {
-    const match = /^-?\d+(?:\.\d+)?/.exec(text(name))
-    const value = match ? Number(match[0]) : Number.NaN
-    return Number.isFinite(value) ? value : null
-  }
-  const odd = numeric.filter((name) => isOdd(text(name)))
+  const number = (name: string): number | null => readNumber(text(name))
   const count = (name: string): number | null => {
     const value = number(name)
     return value !== null && value >= 1 ? Math.round(value) : null
   }
   return {
-    engine: text('engine'),
+    engine: text('engine') || engineOfCommand(text('command')),
     version: text('version'),
     model: text('model'),
     gpu: text('gpu'),
@@ -98,9 +92,47 @@ export function readRow(given: Readonly<Record<string, string | undefined>>): Ro
     speculative: text('speculative'),
     compile: text('compile'),
     scheduling: text('scheduling'),
-    odd: odd.map((name) => `${name} is "${text(name).slice(0, 40)}"`),
+    odd: oddities(text),
   }
 }
+
+/** "294 (mean)" and "12/s" are numbers with a remark; "1,024" and "4k" could be anything. */
+function readNumber(cell: string): number | null {
+  const match = /^[+-]?(?:\d+(?:\.\d*)?|\.\d+)(?:e[+-]?\d+)?(?=$|[\s(/])/i.exec(cell)
+  const value = match ? Number(match[0]) : Number.NaN
+  return Number.isFinite(value) ? value : null
+}
+
+/** Cells by what is wrong with them: "tp is "two", pp is "x1": a number is meant". */
+function oddities(text: (name: string) => string): string[] {
+  const cells = new Map<string, string[]>()
+  for (const name of numeric) {
+    const cell = text(name)
+    const reason = oddity(name, cell)
+    if (reason !== null)
+      cells.set(reason, [...(cells.get(reason) ?? []), `${name} is "${cell.slice(0, 40)}"`])
+  }
+  return [...cells].map(([reason, told]) => `${told.join(', ')}: ${reason}`)
+}
+
+/** Null: a number that can be meant, or nothing. */
+function oddity(name: (typeof numeric)[number], cell: string): string | null {
+  if (/^(n\/?a|nan|null|none|auto|default|unknown|-|\?)?$/i.test(cell)) return null
+  const value = readNumber(cell)
+  if (value === null) return 'a number is meant'
+  if (shares.has(name)) return value >= 0 && value <= 1 ? null : 'a share from 0 to 1 is meant'
+  const least = lengths.has(name) ? 1 : 0
+  return value >= least && value <= most ? null : `from ${least} to ${most} is meant`
+}
+
+/** Beyond any model's context and any fleet. */
+const most = 100_000_000
+const lengths: ReadonlySet<string> = new Set(['isl', 'osl'])
+const shares: ReadonlySet<string> = new Set([
+  'prefix_share',
+  'gpu_memory_utilization',
+  'length_share',
+])
 
 const numeric = [
   'num_gpus',
@@ -118,11 +150,6 @@ const numeric = [
   'recv_interval',
   'length_share',
 ] as const
-
-/** Neither empty, nor a word for "not known", nor a number. */
-const isOdd = (cell: string): boolean =>
-  !/^[+-]?\d+(\.\d+)?(\D|$)/.test(cell) &&
-  !/^(n\/?a|nan|null|none|auto|default|unknown|-|\?)?$/i.test(cell)
 
 type Cells = Readonly<Record<string, string | undefined>>
 

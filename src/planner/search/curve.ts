@@ -50,6 +50,8 @@ export interface EngineCurve {
   stepMs(running: number): number
   /** How long another's prompt holds up those that decode. */
   stallMs(running: number): number
+  /** Share of the time between two tokens that goes to prompts. */
+  promptShare(running: number): number
   /** Mean time to the first token; `waitMs`: until a place is free. */
   firstTokenMs(running: number, waitMs: number): number
   /** The part of it that requests spend behind one another's prefill, mean. */
@@ -142,6 +144,8 @@ export function engineCurve(
     prompts: place,
     stepMs,
     stallMs: (running) => interpolate(stalls, running),
+    promptShare: (running) =>
+      (Math.min(1, running) * interpolate(promptShare, running)) / stepMs(running),
     firstTokenMs: (running, waitMs) =>
       weigh(arrival(running, waitMs), known.firstToken) * firstFactor + borneMs,
     queueMs: (running) => arrival(running, 0).queue * known.firstToken.queue * firstFactor,

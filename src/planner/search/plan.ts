@@ -26,11 +26,12 @@ export interface Plan {
   readonly points: number
 }
 
-/** `rehearse`: plays the best candidates before they are recommended. */
+/** `rehearse`: plays the best candidates before they are recommended, `shown` of them at the least. */
 export function plan(
   asked: Request,
   curves: CurveCache = new Map(),
   rehearse: Rehearse | null = null,
+  shown = 1,
 ): Plan {
   const repaired = repair(asked)
   const reasons = [...repaired.reasons]
@@ -46,7 +47,7 @@ export function plan(
     reasons.push(...relaxed.reasons)
   }
   const candidates = rehearse
-    ? onStage(request, screened.candidates, rehearse)
+    ? onStage(request, screened.candidates, rehearse, shown)
     : screened.candidates
   const best = candidates[0]
   const split = splitRate(request, candidates)

@@ -1,5 +1,6 @@
 import type { LatencyAim, SloTarget } from '../workload/slo.ts'
 import type { Candidate, Objective } from './candidate.ts'
+import { barsOf, expectedOver } from './certainty.ts'
 import { valueOf } from './operate.ts'
 
 /** What `latency` looks at where nobody says. */
@@ -44,6 +45,22 @@ const patience = (ms: number): number => ms / (ms + 10_000)
 /** Few runs with pipeline stages were ever published: they have to be better by a tenth. */
 const doubt = ({ copy }: Candidate): number => (copy.layout.pp > 1 ? 1.1 : 1)
 
+/**
+ * The score that is to be expected, not the likeliest: by Little's law cost, energy and time for all are off by what E2E is
+ * off by. Candidates are ranked by it, so that none comes first by a guess.
+ */
+export function expectedScore(
+  candidate: Candidate,
+  objective: Objective,
+  aim: LatencyAim = usualAim,
+): number {
+  const plain = score(candidate, objective, aim)
+  if (objective === 'quality') return plain
+  const bars = barsOf(candidate)
+  const times = expectedOver(objective === 'latency' ? bars[aim.figure] : bars.e2e)
+  return objective === 'throughput' ? plain / times : plain * times
+}
+
 /** How far the worst limit is missed: 1 is met exactly. */
 export const worstMiss = ({ operating }: Candidate, slo: readonly SloTarget[]): number =>
   Math.max(0, ...slo.map((target) => valueOf(operating, target) / target.limitMs))
@@ -59,7 +76,7 @@ export function ranked(
     candidate,
     isShort: candidate.meetsSlo ? 0 : candidate.mostRps > 0 ? 1 : 2,
     score: candidate.meetsSlo
-      ? score(candidate, objective, aim)
+      ? expectedScore(candidate, objective, aim)
       : candidate.mostRps > 0
         ? -candidate.mostRps
         : worstMiss(candidate, slo),

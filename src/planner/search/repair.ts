@@ -1,7 +1,7 @@
 import type { EngineModel } from '../../core/engine-model.ts'
 import { offloadBurden } from '../burdens/offload.ts'
 import { weightBytesPerDevice } from '../memory/weights.ts'
-import type { DeviceGroup } from '../workload/fleet.ts'
+import { type DeviceGroup, groupName } from '../workload/fleet.ts'
 import { bears, canRun, copies, divides, weightChoices } from './grid.ts'
 import { isGoodEnough, qualityOf } from './quality.ts'
 import type { CurveCache } from './replica.ts'
@@ -192,10 +192,10 @@ function* attempts(
   }
   for (const minQuality of [request.minQuality, 0])
     for (const factor of [2, 4, 8, 16, 32, 64]) {
-      const fleet = request.fleet.map(({ device, count }) => ({ device, count: count * factor }))
+      const fleet = request.fleet.map((group) => ({ ...group, count: group.count * factor }))
       yield {
         request: { ...request, minQuality, fleet, pinned: free },
-        gave: `nearest: ${fleet.map(({ device, count }) => `${count} × ${device.name}`).join(' or ')}`,
+        gave: `nearest: ${fleet.map((group) => `${group.count} × ${groupName(group)}`).join(' or ')}`,
       }
     }
   for (const group of others)

@@ -1,6 +1,6 @@
 import { groupName } from '../workload/fleet.ts'
 import type { Candidate } from './candidate.ts'
-import { score } from './rank.ts'
+import { expectedScore } from './rank.ts'
 import { affordable, type Request } from './screen.ts'
 
 /** Replicas on one type of device, and the share of the route's traffic that they take. */
@@ -29,7 +29,9 @@ export function splitRate(request: Request, candidates: readonly Candidate[]): S
     const replicas = Math.max(1, Math.floor(affordable(request, group) / own.copy.ranks))
     return [{ candidate: own, replicas, each: own.mostRps / replicas }]
   })
-  parts.sort((a, b) => score(a.candidate, objective) - score(b.candidate, objective))
+  parts.sort(
+    (a, b) => expectedScore(a.candidate, objective) - expectedScore(b.candidate, objective),
+  )
   let left = rateRps ?? Number.POSITIVE_INFINITY
   const chosen = parts.flatMap(({ candidate, replicas, each }) => {
     if (left <= 0) return []

@@ -1,13 +1,14 @@
 import { meetsTails, valueIn } from './operate.ts'
 import type { Candidate } from './candidate.ts'
-import { score, usualAim } from './rank.ts'
+import { barsOf, expectedOver } from './certainty.ts'
+import { expectedScore, usualAim } from './rank.ts'
 import type { Rehearse } from './rehearsal.ts'
 import type { Request } from './screen.ts'
 import { atRate, nearer } from './size.ts'
 
 /** Candidates that are played: closed forms are close enough to leave the best among so many. */
 const staged = 6
-/** How many times others follow where nobody on stage keeps the limits. */
+/** How many times others follow where too few on stage keep the limits. */
 const waves = 3
 /** A limit that is missed by less may have been missed by chance. */
 const tolerance = 1.05
@@ -17,21 +18,36 @@ const retreats = 5
 
 /**
  * Plays the first candidates and ranks them by what happened. Without a rate, the load goes back until the limits hold;
- * with one, whoever misses them stands behind those that keep them, and others are played in their place.
+ * with one, whoever misses them stands behind those that keep them, and others are played in their place until `shown`
+ * keep them, so that figures that are read beside one another were come by in the same way.
  */
 export function onStage(
   request: Request,
   candidates: readonly Candidate[],
   rehearse: Rehearse,
+  shown = 1,
 ): Candidate[] {
   const able = candidates.filter(({ meetsSlo }) => meetsSlo)
   const played: Candidate[] = []
+  let keeping = 0
   while (played.length < Math.min(able.length, staged * waves)) {
-    const wave = able.slice(played.length, played.length + staged)
-    played.push(...wave.map((candidate) => play(request, candidate, rehearse)))
-    if (played.some(({ meetsSlo }) => meetsSlo)) break
+    if (played.length >= staged && keeping >= shown) break
+    const next = able[played.length]
+    if (!next) break
+    const one = play(request, next, rehearse)
+    played.push(one)
+    if (one.meetsSlo) keeping++
   }
-  const rest = able.slice(played.length).concat(candidates.filter(({ meetsSlo }) => !meetsSlo))
+  // Devices are compared by the best of each.
+  const seen = new Set(played.map(({ settings }) => settings.device))
+  const rest: Candidate[] = []
+  for (const candidate of able.slice(played.length)) {
+    const { device } = candidate.settings
+    if (seen.has(device)) rest.push(candidate)
+    else played.push(play(request, candidate, rehearse))
+    seen.add(device)
+  }
+  rest.push(...candidates.filter(({ meetsSlo }) => !meetsSlo))
   played.sort(
     (a, b) =>
       Number(b.meetsSlo) - Number(a.meetsSlo) || playedScore(a, request) - playedScore(b, request),
@@ -65,8 +81,9 @@ function slower(request: Request, candidate: Candidate, factor: number): Candida
 /** Smaller is better. */
 function playedScore(candidate: Candidate, { objective, aim = usualAim }: Request): number {
   const { rehearsed } = candidate
-  if (rehearsed && objective === 'latency') return valueIn(rehearsed, aim)
+  if (rehearsed && objective === 'latency')
+    return valueIn(rehearsed, aim) * expectedOver(barsOf(candidate)[aim.figure])
   if (rehearsed && objective === 'throughput' && rehearsed.rateRps === null)
-    return rehearsed.seconds
-  return score(candidate, objective, aim)
+    return rehearsed.seconds * expectedOver(barsOf(candidate).e2e)
+  return expectedScore(candidate, objective, aim)
 }
