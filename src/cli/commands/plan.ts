@@ -64,7 +64,9 @@ export const plan = defineCommand({
       disaggregated: await apart(found, flags.quick),
       unmeasured: unmeasured(found, curves),
     })
-    output.data(report, () => planText(found, report, flags.explain, output.style))
+    output.data(report, () =>
+      planText(found, report, positionals.model, flags.explain, output.style),
+    )
   },
 })
 

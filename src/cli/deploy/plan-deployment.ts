@@ -82,7 +82,7 @@ export async function planDeployment(
   const request = { ...asked, prices: pricesOf(choice) }
   const found = withinReach(plan(request, new Map(), wish.quick ? null : rehearse), choice)
   const report = reportOf(found, shown, nothingBeside)
-  if (!output.json) output.line(planText(found, report, false, output.style))
+  if (!output.json) output.line(planText(found, report, model, false, output.style))
   const { route, task, runtime } = wish
   const settled = {
     name,

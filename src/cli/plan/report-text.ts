@@ -9,10 +9,11 @@ import type { Plan } from '../../planner/search/plan.ts'
 import type { Style } from '../io.ts'
 import { formatTable } from '../table.ts'
 
-/** The plan for a person. */
+/** The plan for a person; `source`: what the model was called. */
 export function planText(
   plan: Plan,
   report: PlanReport,
+  source: string,
   isExplained: boolean,
   style: Style,
 ): string {
@@ -46,7 +47,7 @@ export function planText(
   if (best) {
     lines.push(
       ...played(best),
-      ...littleMeasured(best, report).map((line) => style('yellow', line)),
+      ...littleMeasured(best, source).map((line) => style('yellow', line)),
       `binds: ${best.binds.resource}: ${best.binds.because}`,
       startText(best),
       energyText(best),
@@ -59,7 +60,11 @@ export function planText(
       ...report.prices.map((price) => style('dim', priceText(price))),
     )
   }
-  lines.push(...byDeviceText(report, style), ...alternatives(report), ...apartText(report.disaggregated, isExplained))
+  lines.push(
+    ...byDeviceText(report, style),
+    ...alternatives(report),
+    ...apartText(report.disaggregated, isExplained),
+  )
   if (isExplained && best) lines.push(...explanation(plan, report, best, style))
   return lines.join('\n')
 }
@@ -110,7 +115,10 @@ function place(report: ConfigurationReport, at: number, isPlayed: boolean): stri
   return `${at + 1}${isPlayed && isOnPaper(report) ? '~' : ''}`
 }
 
-function row({ settings, predicted, quality }: ConfigurationReport, outputTokens: number): string[] {
+function row(
+  { settings, predicted, quality }: ConfigurationReport,
+  outputTokens: number,
+): string[] {
   const loss =
     quality.loss === 'unknown'
       ? 'unknown'
@@ -159,7 +167,7 @@ const brief = (value: number): string => String(Number(value.toPrecision(2)))
 const isGuess = ({ value, high }: Estimate): boolean => high / value - 1 >= widest / 100
 
 /** What to do about figures that are little more than guesses. */
-function littleMeasured(best: ConfigurationReport, { model }: PlanReport): string[] {
+function littleMeasured(best: ConfigurationReport, source: string): string[] {
   const { ttftMs, tpotMs, e2eMs } = best.predicted
   const guesses = [
     ...(isGuess(ttftMs.mean) ? [`TTFT ${range(ttftMs.mean, 1)} ms`] : []),
@@ -168,8 +176,10 @@ function littleMeasured(best: ConfigurationReport, { model }: PlanReport): strin
   ]
   if (guesses.length === 0) return []
   const { engine, device, devices, replicas } = best.settings
+  const [type = ''] = device.split('@')
+  const gpu = type.startsWith('local ') ? 'local' : quoted(`${type}:${devices / replicas}`)
   return [
-    `little measured: ${evidenceTexts[best.evidence]}: ${guesses.join(', ')}. Narrow it with runs of your own: baleen inject URL --rate 4 --duration 2m (and at other rates), then baleen calibrate last --engine ${engine} --model ${model} --gpu ${quoted(`${device.split('@')[0]}:${devices / replicas}`)}`,
+    `little measured: ${evidenceTexts[best.evidence]}: ${guesses.join(', ')}. Narrow it with runs of your own: baleen inject URL --rate 4 --duration 2m (and at other rates), then baleen calibrate last --engine ${engine} --model ${quoted(source)} --gpu ${gpu}`,
   ]
 }
 
@@ -250,7 +260,12 @@ function byDeviceText({ byDevice, configurations }: PlanReport, style: Style): s
       predicted.usdPerMillionTokens === null ? 'unknown' : amount(predicted.usdPerMillionTokens),
     ]
   })
-  return ['', style('bold', 'Each type of devices at its best'), formatTable(deviceHeaders, rows, style), '']
+  return [
+    '',
+    style('bold', 'Each type of devices at its best'),
+    formatTable(deviceHeaders, rows, style),
+    '',
+  ]
 }
 
 const deviceHeaders = [

@@ -90,7 +90,7 @@ describe('choose', () => {
     expect(passedOver).toEqual([
       { model: 'Llama-3.1-70B-Instruct', reason: expect.stringMatching(/does not fit/) },
     ])
-    expect(choices.map(({ licence }) => licence?.name).toSorted()).toEqual([
+    expect(choices.map(({ licence }) => licence?.name ?? '').toSorted()).toEqual([
       'Apache-2.0',
       'Llama 3.1 Community',
     ])

@@ -42,8 +42,13 @@ export function bindingOf(candidate: Candidate): Binding {
     resource: name as Resource,
     share,
     shares,
-    because: `${Math.round(share * 100)} % of a step with ${Math.max(1, Math.round(operating.running))} sequences is ${what[name as keyof typeof what]}`,
+    because: `${Math.round(share * 100)} % of a step with ${count(operating.running)} is ${what[name as keyof typeof what]}`,
   }
+}
+
+function count(running: number): string {
+  const sequences = Math.max(1, Math.round(running))
+  return `${sequences} sequence${sequences === 1 ? '' : 's'}`
 }
 
 const what = {

@@ -5,6 +5,7 @@ import { groupName } from '../workload/fleet.ts'
 import type { Candidate } from '../search/candidate.ts'
 import { type Evidence, evidenceOf } from '../search/certainty.ts'
 import type { Plan } from '../search/plan.ts'
+import { ranked } from '../search/rank.ts'
 import { sloName } from '../workload/slo.ts'
 import type { ApartReport } from './apart.ts'
 import { type Binding, bindingOf } from './binding.ts'
@@ -136,13 +137,14 @@ export function reportOf(
   }
 }
 
-function bestOfEachDevice({ candidates }: Plan): Candidate[] {
+function bestOfEachDevice({ candidates, request }: Plan): Candidate[] {
   const best = new Map<string, Candidate>()
   for (const candidate of candidates) {
     const { device } = candidate.settings
     if (!best.has(device)) best.set(device, candidate)
   }
-  return best.size > 1 ? [...best.values()] : []
+  const { objective, slo, aim } = request
+  return best.size > 1 ? ranked([...best.values()], objective, slo, aim) : []
 }
 
 function configuration({ request }: Plan, candidate: Candidate): ConfigurationReport {

@@ -79,7 +79,9 @@ export function readRow(given: Readonly<Record<string, string | undefined>>): Ro
     precision: text('precision'),
     isl: count('isl'),
     osl: count('osl'),
-    areLengthsDrawn: ['isl', 'osl'].some((name) => /\d\.\d*[1-9]|mean/i.test(text(name))),
+    areLengthsDrawn: ['isl', 'osl'].some(
+      (name) => /mean/i.test(text(name)) || !Number.isInteger(number(name) ?? 0),
+    ),
     load: text('concurrency_or_batch'),
     rateRps: number('rate_rps'),
     prefixShare: number('prefix_share'),

@@ -50,7 +50,7 @@ describe('clusters', () => {
   })
 
   it('counts the way to a cluster against the limits', () => {
-    const far = { sites: readSites({ us: { latencyMs: 150 } }) }
+    const far = { sites: readSites({ us: { latencyMs: 300 } }) }
     const [near] = plan(request('l40s:1')).candidates
     const [there] = plan(request('l40s:1@us', far)).candidates
     expect(there!.meetsSlo).toBe(true)

@@ -97,7 +97,7 @@ export function runningAt(
   rateRps: number,
 ): number | null {
   const perMs = rateRps / 1e3
-  const most = places * fullest
+  const most = mostSteady(curve, places)
   if (perMs * curve.stepMs(most) * osl > most) return null
   return bisect(0, most, (running) => perMs * curve.stepMs(running) * osl > running)
 }
@@ -109,11 +109,25 @@ export function mostRunning(
   workload: Workload,
   slo: readonly SloTarget[],
 ): number {
-  const most = places * fullest
+  const most = mostSteady(curve, places)
   const holds = (running: number) => meets(operate(curve, places, workload, running), slo)
   if (!holds(Math.min(lightest, most))) return 0
   return holds(most) ? most : bisect(Math.min(lightest, most), most, holds)
 }
+
+/**
+ * Sequences that may run on average with something in hand: where more of them hardly bring more in all, a little more work,
+ * or an engine a little slower than thought, is a queue without end.
+ */
+export function mostSteady(curve: EngineCurve, places: number): number {
+  const rateOf = (running: number) => running / curve.stepMs(running)
+  const most = places * fullest
+  const steady = busiest * rateOf(places)
+  return rateOf(most) <= steady ? most : bisect(0, most, (running) => rateOf(running) < steady)
+}
+
+/** Share of what a replica does with all its places taken that is planned for. */
+const busiest = 0.93
 
 /** Share of the places that a closed form can still speak of: beyond it the queue decides. */
 export const fullest = 0.9

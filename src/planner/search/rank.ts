@@ -1,6 +1,7 @@
+import type { Situation } from '../../core/engine-model.ts'
 import type { LatencyAim, SloTarget } from '../workload/slo.ts'
 import type { Candidate, Objective } from './candidate.ts'
-import { barsOf, expectedOver } from './certainty.ts'
+import { barsOf, commonSituation, expectedOver } from './certainty.ts'
 import { valueOf } from './operate.ts'
 
 /** What `latency` looks at where nobody says. */
@@ -47,16 +48,17 @@ const doubt = ({ copy }: Candidate): number => (copy.layout.pp > 1 ? 1.1 : 1)
 
 /**
  * The score that is to be expected, not the likeliest: by Little's law cost, energy and time for all are off by what E2E is
- * off by. Candidates are ranked by it, so that none comes first by a guess.
+ * off by. Candidates are ranked by it, so that none comes first by a guess. `situation`: what all of them are judged in.
  */
 export function expectedScore(
   candidate: Candidate,
   objective: Objective,
+  situation: Situation,
   aim: LatencyAim = usualAim,
 ): number {
   const plain = score(candidate, objective, aim)
   if (objective === 'quality') return plain
-  const bars = barsOf(candidate)
+  const bars = barsOf(candidate, situation)
   const times = expectedOver(objective === 'latency' ? bars[aim.figure] : bars.e2e)
   return objective === 'throughput' ? plain / times : plain * times
 }
@@ -72,11 +74,13 @@ export function ranked(
   slo: readonly SloTarget[],
   aim: LatencyAim = usualAim,
 ): Candidate[] {
+  const able = candidates.filter(({ meetsSlo }) => meetsSlo)
+  const situation = commonSituation(able.length > 0 ? able : candidates)
   const keyed = candidates.map((candidate) => ({
     candidate,
     isShort: candidate.meetsSlo ? 0 : candidate.mostRps > 0 ? 1 : 2,
     score: candidate.meetsSlo
-      ? expectedScore(candidate, objective, aim)
+      ? expectedScore(candidate, objective, situation, aim)
       : candidate.mostRps > 0
         ? -candidate.mostRps
         : worstMiss(candidate, slo),

@@ -7,7 +7,7 @@ import type { Workload } from '../workload/workload.ts'
 import type { Candidate, Objective } from './candidate.ts'
 import {
   attainment,
-  fullest,
+  mostSteady,
   lightest,
   meets,
   mostRunning,
@@ -102,14 +102,15 @@ function operatingPoint(
 ): Operating {
   if (rateRps === null) {
     if (objective === 'latency' || highest === null)
-      return operate(curve, places, workload, Math.min(1, places * fullest))
+      return operate(curve, places, workload, Math.min(1, mostSteady(curve, places)))
     return slo.length > 0 || objective === 'throughput'
       ? highest
       : operate(curve, places, workload, knee(curve, highest))
   }
   const running = runningAt(curve, places, workload.outputTokens.mean, rateRps / count)
   // More than it can do within the limits: it is shown at what it can.
-  if (running === null) return highest ?? operate(curve, places, workload, places * fullest)
+  if (running === null)
+    return highest ?? operate(curve, places, workload, mostSteady(curve, places))
   return operate(curve, places, workload, Math.max(running, 1e-3))
 }
 

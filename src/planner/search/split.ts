@@ -1,5 +1,6 @@
 import { groupName } from '../workload/fleet.ts'
 import type { Candidate } from './candidate.ts'
+import { commonSituation } from './certainty.ts'
 import { expectedScore } from './rank.ts'
 import { affordable, type Request } from './screen.ts'
 
@@ -14,13 +15,15 @@ export interface Split {
 
 /**
  * Several types of devices under one rate, or all that they can do together: the type that serves best for the objective
- * first, up to what it can carry. Empty where one type is enough or no other can help.
+ * first, up to what it can carry. Empty where no other can help, or one type is enough and hardly dearer.
  */
 export function splitRate(request: Request, candidates: readonly Candidate[]): Split[] {
   const { fleet, rateRps, objective } = request
   if (fleet.length < 2) return []
   const best = candidates[0]
-  if (rateRps !== null && best?.meetsSlo && objective !== 'throughput') return []
+  const isEnough = rateRps !== null && best?.meetsSlo === true && objective !== 'throughput'
+  if (isEnough && objective !== 'cost') return []
+  const situation = commonSituation(candidates)
   const parts = fleet.flatMap((group) => {
     const own = candidates
       .filter(({ settings, mostRps }) => settings.device === groupName(group) && mostRps > 0)
@@ -30,7 +33,9 @@ export function splitRate(request: Request, candidates: readonly Candidate[]): S
     return [{ candidate: own, replicas, each: own.mostRps / replicas }]
   })
   parts.sort(
-    (a, b) => expectedScore(a.candidate, objective) - expectedScore(b.candidate, objective),
+    (a, b) =>
+      expectedScore(a.candidate, objective, situation) -
+      expectedScore(b.candidate, objective, situation),
   )
   let left = rateRps ?? Number.POSITIVE_INFINITY
   const chosen = parts.flatMap(({ candidate, replicas, each }) => {
@@ -42,5 +47,16 @@ export function splitRate(request: Request, candidates: readonly Candidate[]): S
   })
   const total = chosen.reduce((sum, { rps }) => sum + rps, 0)
   if (chosen.length < 2 || (left > 1e-6 && rateRps !== null)) return []
+  if (isEnough && !(usdPerHour(chosen) < worthwhile * (best.usdPerHour ?? 0))) return []
   return chosen.map((part) => ({ ...part, weight: Number((part.rps / total).toFixed(3)) }))
 }
+
+/** Two types are more to look after than one: they have to be cheaper by so much. */
+const worthwhile = 0.9
+
+/** Infinite where a price is missing. */
+const usdPerHour = (parts: readonly { candidate: Candidate; replicas: number }[]): number =>
+  parts.reduce((sum, { candidate, replicas }) => {
+    const { usdPerHour: all, settings } = candidate
+    return sum + ((all ?? Infinity) / settings.replicas) * replicas
+  }, 0)

@@ -1,6 +1,7 @@
 import { meetsTails, valueIn } from './operate.ts'
 import type { Candidate } from './candidate.ts'
-import { barsOf, expectedOver } from './certainty.ts'
+import type { Situation } from '../../core/engine-model.ts'
+import { barsOf, commonSituation, expectedOver } from './certainty.ts'
 import { expectedScore, usualAim } from './rank.ts'
 import type { Rehearse } from './rehearsal.ts'
 import type { Request } from './screen.ts'
@@ -12,6 +13,8 @@ const staged = 6
 const waves = 3
 /** A limit that is missed by less may have been missed by chance. */
 const tolerance = 1.05
+/** Answers that take so much longer than foreseen wait for one another: more comes than is served. */
+const swamped = 2
 /** How far a load is taken back at once, and how often. */
 const retreat = 0.87
 const retreats = 5
@@ -48,10 +51,9 @@ export function onStage(
     seen.add(device)
   }
   rest.push(...candidates.filter(({ meetsSlo }) => !meetsSlo))
-  played.sort(
-    (a, b) =>
-      Number(b.meetsSlo) - Number(a.meetsSlo) || playedScore(a, request) - playedScore(b, request),
-  )
+  const situation = commonSituation(able)
+  const scored = new Map(played.map((one) => [one, playedScore(one, request, situation)]))
+  played.sort((a, b) => Number(b.meetsSlo) - Number(a.meetsSlo) || scored.get(a)! - scored.get(b)!)
   const kept = played.filter(({ meetsSlo }) => meetsSlo)
   const missed = played.slice(kept.length)
   return kept.length > 0 ? [...kept, ...rest, ...missed] : [...missed, ...rest]
@@ -65,7 +67,8 @@ function play(request: Request, candidate: Candidate, rehearse: Rehearse): Candi
   let current = candidate
   for (let attempt = 0; ; attempt++) {
     const rehearsed = rehearse(current, request, current.servedRps)
-    const holds = meetsTails(rehearsed, slo, tolerance)
+    const isSwamped = rateRps === null && rehearsed.e2e.mean > swamped * current.operating.e2e.mean
+    const holds = !isSwamped && meetsTails(rehearsed, slo, tolerance)
     if (holds || rateRps !== null || attempt === retreats)
       return { ...current, rehearsed, meetsSlo: holds }
     current = slower({ ...request, slo }, current, retreat)
@@ -79,11 +82,16 @@ function slower(request: Request, candidate: Candidate, factor: number): Candida
 }
 
 /** Smaller is better. */
-function playedScore(candidate: Candidate, { objective, aim = usualAim }: Request): number {
+function playedScore(
+  candidate: Candidate,
+  { objective, aim = usualAim }: Request,
+  situation: Situation,
+): number {
   const { rehearsed } = candidate
+  const bars = barsOf(candidate, situation)
   if (rehearsed && objective === 'latency')
-    return valueIn(rehearsed, aim) * expectedOver(barsOf(candidate)[aim.figure])
+    return valueIn(rehearsed, aim) * expectedOver(bars[aim.figure])
   if (rehearsed && objective === 'throughput' && rehearsed.rateRps === null)
-    return rehearsed.seconds * expectedOver(barsOf(candidate).e2e)
-  return expectedScore(candidate, objective, aim)
+    return rehearsed.seconds * expectedOver(bars.e2e)
+  return expectedScore(candidate, objective, situation, aim)
 }
