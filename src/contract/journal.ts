@@ -53,8 +53,19 @@ export interface JournalClose {
   readonly attempts: number
   /** Replicas that it failed on before. Absent: none. */
   readonly failedOn?: readonly string[] | undefined
+  /** Where another replica reads the prompts. */
+  readonly prefill?: PrefillRecord | undefined
   readonly requestBytes: number
   readonly responseBytes: number
+}
+
+export interface PrefillRecord {
+  readonly deployment: string | null
+  /** Null: the one that answered read the prompt as well, for such a reason. */
+  readonly replica: string | null
+  readonly reason: string
+  /** Until its answer came. Null: there was none, or none that was waited for. */
+  readonly ms: number | null
 }
 
 export type JournalRecord = JournalOpen | JournalClose

@@ -43,7 +43,21 @@ export interface SnapshotTarget {
   readonly cohort?: SnapshotCohort | null
   /** Only those a request may go to. A draining replica is not listed. */
   readonly replicas: readonly SnapshotReplica[]
+  /** Who reads the prompts of what its replicas answer. Absent: they do it themselves. */
+  readonly prefill?: SnapshotPrefill
   /** Why none is ready, for the 503: "loading the model". */
+  readonly reason: string
+}
+
+/** Replicas that read prompts for those of a target, and how both are spoken to (`engines/pairings.ts`). */
+export interface SnapshotPrefill {
+  readonly protocol: string
+  readonly groups: readonly {
+    readonly deployment: string
+    readonly weight: number
+    readonly replicas: readonly SnapshotReplica[]
+  }[]
+  /** Why none is ready. */
   readonly reason: string
 }
 

@@ -151,6 +151,13 @@ export const catalogue = {
   'runtime/unknown-device': missing('Name devices of the node by their ids in the inventory.'),
   'runtime/no-secret': missing('Write it to secrets/NAME in the data directory.'),
   'runtime/unreachable': unavailable('Check that it runs, its address and what may reach it.'),
+  'runtime/image-not-found': missing('Check settings.image: registry, name and tag.'),
+  'runtime/image-forbidden': broken(
+    'Check its name; log in where it is pulled: `docker login`, or imagePullSecrets of the Kubernetes runtime.',
+  ),
+  'runtime/registry-unreachable': unavailable(
+    'Check the registry’s name and the network of the node, or load the image there by hand.',
+  ),
   'runtime/refused': broken('The message is what the runtime said: mend what it names.'),
 
   'deployment/slo-unmet': conflict(

@@ -4,6 +4,7 @@ import type { DeploymentSpec } from '../contract/deployment.ts'
 import { placementSpec } from '../contract/placement.ts'
 import type { Engine, LaunchPlan } from '../engines/engine.ts'
 import { planOf } from './plan-of.ts'
+import type { PairFacts } from './policy/snapshot.ts'
 
 /** How one replica of a deployment is run, as far as it is the same for all of them. */
 export interface Launch {
@@ -13,6 +14,8 @@ export interface Launch {
   readonly probePath: string
   /** False: its engine computes on no device, whatever hardware the spec names. */
   readonly usesDevices: boolean
+  /** How it is paired with others. Null: it answers requests alone. */
+  readonly pair: PairFacts | null
   /** What of the spec its engine can't honour. */
   readonly warnings: readonly string[]
   plan(id: string, at: Endpoint): LaunchPlan
@@ -32,13 +35,23 @@ const anyPlacement = placementSpec.parse({})
 /** What engines that fetch models themselves call a model: `hf:ORG/REPO` is `ORG/REPO` to them. */
 export const referenceOf = (model: string): string => model.replace(/^hf:/, '')
 
+function pairOf(engine: Engine, spec: DeploymentSpec): PairFacts | null {
+  const { role, weightPrecision, kvPrecision, kvTransfer } = spec.settings
+  const protocol = role === 'both' ? null : (engine.pairing?.(spec)?.protocol ?? null)
+  if (role === 'both' || protocol === null) return null
+  const alike = [spec.engine, spec.model, weightPrecision, kvPrecision, kvTransfer]
+  return { role, protocol, alike: JSON.stringify(alike) }
+}
+
 /** Engines that work apart need somebody who hands requests and caches from one to the other. */
-const aboutRole = ({ engine, settings: { role } }: DeploymentSpec): string[] =>
-  role === 'both' || engine === 'dynamo' || engine === 'ray'
-    ? []
-    : [
-        `role: the gateway pairs no engines${role === 'prefill' ? ' and sends this one nothing' : ''}; put the router of ${engine} in front, or use the engine dynamo`,
-      ]
+const aboutRole = (engine: Engine, spec: DeploymentSpec): string[] => {
+  const { role, kvTransfer } = spec.settings
+  if (role === 'both' || engine.pairing?.(spec) !== null) return []
+  const rest = role === 'prefill' ? ' and sends this one nothing' : ''
+  return [
+    `role: the gateway does not pair replicas of ${engine.name} that hand caches over by ${kvTransfer}${rest}; leave kvTransfer out, or put a router of ${engine.name} in front`,
+  ]
+}
 
 /**
  * Asks the engine. The hash is of what it would start, so that exactly the changes that need a new process cause one:
@@ -61,7 +74,8 @@ export function launchOf(engine: Engine, spec: DeploymentSpec, modelPath: string
     drainMs: drain.graceMs,
     probePath: probes.readiness.path,
     usesDevices: devices.count !== 0,
-    warnings: [...warnings, ...aboutRole(spec)],
+    pair: pairOf(engine, spec),
+    warnings: [...warnings, ...aboutRole(engine, spec)],
     plan,
   }
 }

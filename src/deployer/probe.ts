@@ -11,18 +11,25 @@ export type Probe = (
   timeoutMs: number,
 ) => Promise<ProbeAnswer | null>
 
-/** Makes a replica bring a real token, so often as its rollout says. Null: it did; else why not. */
-export type Warm = (url: string, spec: DeploymentSpec) => Promise<string | null>
+/**
+ * Makes a replica bring a real token, so often as its rollout says. `beside`: members that its engine wants in a request
+ * for it alone. Null: it did; else why not.
+ */
+export type Warm = (
+  url: string,
+  spec: DeploymentSpec,
+  beside?: Readonly<Record<string, unknown>>,
+) => Promise<string | null>
 
 const warmTimeoutMs = 120_000
 
-export const warmOverHttp: Warm = async (url, spec) => {
+export const warmOverHttp: Warm = async (url, spec, beside = {}) => {
   const { task, rollout } = spec
   const model = spec.route ?? spec.name
   const [path, body] =
     task === 'embed'
       ? ['/v1/embeddings', { model, input: 'Hello' }]
-      : ['/v1/completions', { model, prompt: 'Hello', max_tokens: 1, temperature: 0 }]
+      : ['/v1/completions', { model, prompt: 'Hello', max_tokens: 1, temperature: 0, ...beside }]
   try {
     for (let count = 0; count < rollout.warmup; count++) {
       const response = await fetch(url + path, {

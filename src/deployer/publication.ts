@@ -19,11 +19,14 @@ export function createPublication(deps: {
   let trouble: string | null = null
 
   return (known) => {
-    const routed = known.map(({ wanted: { spec, createdAtMs }, condition }) => ({
+    const routed = known.map(({ wanted: { spec, createdAtMs }, condition, launch, previous }) => ({
       spec,
       createdAtMs,
       condition,
       wakeMs: wakeMsOf(spec),
+      pairs: new Map(
+        [previous, launch].flatMap((one) => (one?.pair ? [[one.specHash, one.pair] as const] : [])),
+      ),
     }))
     const lost = set.all().flatMap(({ phase, id }) => (phase === 'lost' ? id : []))
     try {

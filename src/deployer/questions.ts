@@ -45,7 +45,11 @@ export function createQuestions(deps: {
     },
     async warm(replica) {
       const known = launchOf(replica)
-      return known ? deps.warm(replica.url, known.spec) : null
+      if (!known) return null
+      const { spec } = known
+      const isPaired = spec.settings.role !== 'both'
+      const beside = isPaired ? deps.engineOf(spec).pairing?.(spec)?.alone : undefined
+      return deps.warm(replica.url, spec, beside)
     },
     explain(name, ended) {
       try {

@@ -111,7 +111,8 @@ export function createReplicaSet(deps: ReplicaSetDeps): ReplicaSet {
   }
 
   const reasonOf = ({ deployment }: Replica, ended: EndedReplica): string =>
-    deps.explain(deployment, ended) ?? endReason(ended)
+    (ended.failure ? failureText(ended.failure) : deps.explain(deployment, ended)) ??
+    endReason(ended)
 
   runtime.watch((event) => {
     if (event.kind !== 'ended' && event.kind !== 'lost') return

@@ -24,12 +24,17 @@ export function createTakeovers(deps: {
 
   return {
     note(request) {
-      const { replica, deployment, outcome, failedOn = [] } = request
+      const { replica, deployment, outcome, failedOn = [], prefill } = request
       if (deployment === null) return
       const isAnswered = outcome === 'ok' || outcome === 'failed' || outcome === 'timeout'
       if (isAnswered && replica !== null) note(deployment, replica, request, outcome !== 'ok')
       for (const id of failedOn)
         if (id !== replica || outcome === 'ok') note(deployment, id, request, true)
+      if (!prefill || prefill.deployment === null) return
+      // Whoever read the prompt has its part in how soon the answer began.
+      const isRead = prefill.replica !== null && isAnswered
+      if (isRead) note(prefill.deployment, prefill.replica!, request, outcome !== 'ok')
+      for (const id of failedOn) note(prefill.deployment, id, request, true)
     },
     advance(known) {
       for (const { wanted, launch, previous, condition } of known) {

@@ -1,5 +1,6 @@
 import type { DeploymentSpec } from '../contract/deployment.ts'
 import type { ErrorCode } from '../core/errors.ts'
+import type { Pairing } from './pairing.ts'
 
 /** Everything an engine needs to know to start one replica. */
 export interface ReplicaSpec {
@@ -36,7 +37,8 @@ export interface InstalledEngine {
 /**
  * What a runtime has to run. Pure data: golden-tested per engine version. `{files}` in `argv` and `env` stands for the
  * directory where the runtime puts `files`; a first word `node` for Baleen's own Node. In a replica of several nodes
- * `{leader}` stands for the leader's address and `{rank}` for the node's own number, 0 being the leader.
+ * `{leader}` stands for the leader's address and `{rank}` for the node's own number, 0 being the leader; a value
+ * `{address}` in `env` for where other replicas reach this one.
  */
 export interface LaunchPlan {
   /** Empty: what the image starts by itself; or nothing at all, where the engine answers at `url`. */
@@ -178,6 +180,11 @@ export interface Engine {
   readonly metricsAt: 'api' | 'runtime'
   /** One replica of it can run on several nodes together. Absent: it can't. */
   readonly spansNodes?: boolean
+  /**
+   * How the gateway speaks to its replicas where some read prompts and others write answers. Null: in no way that it
+   * knows. Absent: it has no such roles, or a router of its own.
+   */
+  pairing?(deployment: DeploymentSpec): Pairing | null
   /** Why it ended, read from its log. Null: for no reason that is known. */
   explainFailure(end: EngineEnd): StartFailure | null
   /** Arguments after the program that make it tell its version and its flags. Null: it can't be asked. */

@@ -4,6 +4,7 @@ import { join } from 'node:path'
 import { systemClock } from '../core/clock.ts'
 import type { Log } from '../core/log.ts'
 import type { Config } from '../contract/config.ts'
+import type { PairProtocol } from '../engines/pairing.ts'
 import type { LimitAsk, LimitGrant, LimitRecall, LimitReturn, Wake } from '../contract/ipc.ts'
 import { createGatewayServer, type PublicPages } from './http/server.ts'
 import { createHoldQueue } from './hold-queue.ts'
@@ -35,6 +36,8 @@ export interface GatewayDeps {
   readonly log: Log
   readonly meter: GatewayMeter
   readonly pages: PublicPages
+  /** How replicas of a pair are spoken to, by the name that the snapshot gives (`engines/pairings.ts`). */
+  readonly pairings?: ReadonlyMap<string, PairProtocol>
   sendToSupervisor(message: LimitAsk | LimitReturn | Wake): void
 }
 
@@ -73,7 +76,7 @@ export function createGateway(options: GatewayOptions, deps: GatewayDeps): Gatew
   const { config, dataDirectory } = options
   const { log } = deps
   const shedding = createShedding()
-  const table = createRouteTable(systemClock)
+  const table = createRouteTable(systemClock, deps.pairings)
   const holds = createHoldQueue()
   const wheel = createTimingWheel()
   const loop = createLoopWatch(options.shedsLoad === false ? createShedding() : shedding)

@@ -4,14 +4,19 @@ import type {
   Snapshot,
   SnapshotCohort,
   SnapshotKey,
+  SnapshotPrefill,
   SnapshotReplica,
   SnapshotRoute,
+  SnapshotTarget,
 } from '../contract/snapshot.ts'
 import { createBreaker, isAvailable, type Breaker } from './policy/breaker.ts'
-import type { ReplicaView, RouteView, TargetView } from './policy/policy.ts'
+import type { PairProtocol } from '../engines/pairing.ts'
+import type { PairedRoute, PairedView } from './policy/pair.ts'
+import type { RouteView, TargetView } from './policy/policy.ts'
+import { createPrefixIndex, type PrefixIndex } from './policy/prefix-index.ts'
 
 /** A running engine as this gateway knows it: its connections, its breaker, its load. */
-export interface Replica extends ReplicaView {
+export interface Replica extends PairedView {
   readonly id: string
   readonly deployment: string
   readonly url: string
@@ -25,6 +30,15 @@ export interface Replica extends ReplicaView {
 interface Target extends TargetView {
   readonly deployment: string
   readonly cohort: SnapshotCohort | null
+  /** Null: its replicas read prompts themselves. */
+  readonly prefill: Prefill | null
+}
+
+/** Who reads the prompts of a target, and how both are spoken to. */
+export interface Prefill extends PairedRoute {
+  readonly protocol: PairProtocol
+  readonly replicas: readonly Replica[]
+  readonly index: PrefixIndex
 }
 
 export interface Route extends RouteView {
@@ -35,6 +49,8 @@ export interface Route extends RouteView {
   readonly targets: readonly Target[]
   /** Some requests belong to one target of it. */
   readonly hasCohorts: boolean
+  /** Prompts and answers have replicas of their own. */
+  readonly isPaired: boolean
   /** A request that finds nothing ready makes it start, and may wait so long. Null: as the config says. */
   readonly wakeMs: number | null
   /** Why nothing is ready, for the 503. */
@@ -55,11 +71,16 @@ export interface RouteTable {
 
 const connectTimeoutMs = 5000
 
-export function createRouteTable(clock: Clock): RouteTable {
+export function createRouteTable(
+  clock: Clock,
+  pairings: ReadonlyMap<string, PairProtocol> = new Map(),
+): RouteTable {
   let routes: ReadonlyMap<string, Route> = new Map()
   let keys: ReadonlyMap<string, SnapshotKey> = new Map()
   let version = -1
   let known = new Map<string, Replica>()
+  /** By route: they outlive snapshots, as the caches of engines do. */
+  const prefixes = new Map<string, PrefixIndex>()
 
   function replicaOf(deployment: string, listed: SnapshotReplica): Replica {
     const present = known.get(listed.id)
@@ -70,20 +91,48 @@ export function createRouteTable(clock: Clock): RouteTable {
     return isSame ? present : createReplica(deployment, listed, clock)
   }
 
+  function addReplicas(
+    deployment: string,
+    listed: readonly SnapshotReplica[],
+    next: Map<string, Replica>,
+    to: Replica[],
+  ): void {
+    for (const replica of listed) {
+      // A deployment can stand behind several routes; its replicas are the same.
+      const shared = next.get(replica.id) ?? replicaOf(deployment, replica)
+      next.set(replica.id, shared)
+      to.push(shared)
+    }
+  }
+
+  function prefillOf(
+    route: string,
+    listed: SnapshotPrefill | undefined,
+    next: Map<string, Replica>,
+  ): Prefill | null {
+    const protocol = listed && pairings.get(listed.protocol)
+    if (!protocol) return null
+    const index = prefixes.get(route) ?? createPrefixIndex()
+    prefixes.set(route, index)
+    const replicas: Replica[] = []
+    const targets = listed.groups.map((group) => {
+      const from = replicas.length
+      addReplicas(group.deployment, group.replicas, next, replicas)
+      return { weight: group.weight, from, to: replicas.length }
+    })
+    return { protocol, replicas, targets, index }
+  }
+
   function createRoute(listed: SnapshotRoute, next: Map<string, Replica>): Route {
     const replicas: Replica[] = []
     const targets = listed.targets.map((target) => {
       const from = replicas.length
-      for (const replica of target.replicas) {
-        // A deployment can stand behind several routes; its replicas are the same.
-        const shared = next.get(replica.id) ?? replicaOf(target.deployment, replica)
-        next.set(replica.id, shared)
-        replicas.push(shared)
-      }
+      addReplicas(target.deployment, target.replicas, next, replicas)
       const { deployment, weight, cohort = null } = target
-      return { deployment, weight, cohort, from, to: replicas.length }
+      const prefill = prefillOf(listed.name, target.prefill, next)
+      return { deployment, weight, cohort, prefill, from, to: replicas.length }
     })
-    const reason = listed.targets.map(({ reason: text }) => text).find((text) => text !== '')
+    const reason = listed.targets.map(reasonOf).find((text) => text !== '')
     const { name, task, createdS, wakeMs = null } = listed
     return {
       name,
@@ -93,6 +142,7 @@ export function createRouteTable(clock: Clock): RouteTable {
       replicas,
       targets,
       hasCohorts: targets.some(({ cohort }) => cohort !== null),
+      isPaired: targets.some(({ prefill }) => prefill !== null),
       reason: reason ?? 'no replica is running',
     }
   }
@@ -112,6 +162,8 @@ export function createRouteTable(clock: Clock): RouteTable {
     },
     apply(snapshot) {
       const next = new Map<string, Replica>()
+      const names = new Set(snapshot.routes.map(({ name }) => name))
+      for (const name of prefixes.keys()) if (!names.has(name)) prefixes.delete(name)
       routes = new Map(snapshot.routes.map((route) => [route.name, createRoute(route, next)]))
       keys = new Map(snapshot.keys.map((key) => [key.hash, key]))
       version = snapshot.version
@@ -129,6 +181,12 @@ export function createRouteTable(clock: Clock): RouteTable {
     },
   }
 }
+
+/** Where answers could be written, what is missing is somebody who reads. */
+const reasonOf = ({ replicas, reason, prefill }: SnapshotTarget): string =>
+  prefill && replicas.length > 0 && prefill.groups.length === 0
+    ? `nothing reads its prompts: ${prefill.reason}`
+    : reason
 
 /** Timeouts are the gateway's own: undici's would cut long generations and keep a timer a request. */
 function createReplica(deployment: string, listed: SnapshotReplica, clock: Clock): Replica {
@@ -148,6 +206,7 @@ function createReplica(deployment: string, listed: SnapshotReplica, clock: Clock
     }),
     breaker,
     inFlight: 0,
+    tokensInFlight: 0,
     get isAvailable() {
       return breaker.state === 'closed' || isAvailable(breaker, clock.monotonicMs())
     },

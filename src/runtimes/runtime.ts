@@ -1,5 +1,5 @@
 import type { Assignment, Node } from '../core/node.ts'
-import type { LaunchPlan } from '../engines/engine.ts'
+import type { LaunchPlan, StartFailure } from '../engines/engine.ts'
 
 /** Rides along with the running thing itself, so that a restarted control can adopt it without any file. */
 export interface ReplicaIdentity {
@@ -41,6 +41,8 @@ export interface EndedReplica {
   readonly signal: string | null
   /** Last lines of its log, for the reason a person sees. */
   readonly logTail: string
+  /** Why, where the runtime knows: its image can't be pulled. Absent: the log may tell. */
+  readonly failure?: StartFailure
 }
 
 /** Addresses of metrics pages that tell of others, too. */

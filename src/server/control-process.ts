@@ -26,7 +26,7 @@ await runControl(boot, () => ({
     createModelSource({
       directory: models,
       bytesMax: boot.config.models.maxSize,
-      settings: () => pullSettings(readEnvironment()),
+      settings: () => pullSettings(readEnvironment(), boot.dataDirectory),
       log,
     }),
   checkModel: async (spec) => {

@@ -3,6 +3,7 @@ import { join } from 'node:path'
 import type { GatewayRecord } from '../contract/boot.ts'
 import type { ChildMessage, SupervisorMessage } from '../contract/ipc.ts'
 import { catalogue } from '../core/errors.ts'
+import { pairings } from '../engines/pairings.ts'
 import { createGateway } from '../gateway/gateway.ts'
 import { readSiblings, servePrivately } from '../gateway/metrics-pages.ts'
 import { createLog } from '../observability/log.ts'
@@ -35,6 +36,7 @@ const gateway = createGateway(
   {
     log,
     meter: metrics,
+    pairings,
     sendToSupervisor: send,
     pages: {
       metricsNeedKey: !['127.0.0.1', '::1', 'localhost'].includes(config.gateway.host),

@@ -19,6 +19,7 @@ import type {
   SnapshotTarget,
 } from '../../src/contract/snapshot.ts'
 import { silentLog } from '../../src/core/log.ts'
+import { pairings } from '../../src/engines/pairings.ts'
 import { createGateway, type Gateway } from '../../src/gateway/gateway.ts'
 import { createLimitAuthority, type Outgoing } from '../../src/gateway/policy/limit-authority.ts'
 
@@ -49,6 +50,8 @@ export interface World {
   readonly keys?: readonly (Partial<SnapshotKey> & { readonly secret: string })[]
   readonly servedName?: string
   readonly reason?: string
+  /** By route: who reads prompts for its replicas. */
+  readonly prefill?: Readonly<Record<string, { readonly protocol: string; readonly urls: readonly string[] }>>
   /** The new revision's share and cohort, with replicas of its own, in front of the routes' others. */
   readonly canary?: Pick<SnapshotTarget, 'weight' | 'cohort'> & { readonly urls: readonly string[] }
   readonly wakeMs?: number
@@ -93,6 +96,7 @@ export async function startGateway(
         metrics: () => Promise.resolve({ type: 'text/plain', text: 'a_metric 1\n' }),
         metricsNeedKey: false,
       },
+      pairings,
       sendToSupervisor: (message) => {
         if (message.type === 'wake') return void woken.push(message.route)
         deliver(
@@ -144,6 +148,21 @@ export function createDataDirectory(): string {
   return directory
 }
 
+const prefillOf = ({
+  protocol,
+  urls,
+}: NonNullable<World['prefill']>[string]): NonNullable<SnapshotTarget['prefill']> => ({
+  protocol,
+  reason: 'the reason',
+  groups: [
+    {
+      deployment: 'reads',
+      weight: 1,
+      replicas: urls.map((url) => ({ id: `reads-${new URL(url).port}`, url, servedName: null })),
+    },
+  ],
+})
+
 let versions = 0
 export function publish(directory: string, world: World): void {
   const path = join(directory, 'run', 'snapshot.json')
@@ -184,7 +203,11 @@ function snapshotOf(world: World): Snapshot {
       ...(world.wakeMs === undefined ? {} : { wakeMs: world.wakeMs }),
       targets: [
         ...(canary ? [{ ...target(canary.urls), ...canary }] : []),
-        { ...target(urls), weight: 1 - (canary?.weight ?? 0) },
+        {
+          ...target(urls),
+          weight: 1 - (canary?.weight ?? 0),
+          ...(world.prefill?.[name] ? { prefill: prefillOf(world.prefill[name]) } : {}),
+        },
       ],
     }
   })

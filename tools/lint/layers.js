@@ -28,6 +28,7 @@ const may = {
 /** Files that other rooms may name: interfaces without behaviour. */
 const ports = new Set([
   'engines/engine.ts',
+  'engines/pairing.ts',
   'engines/models.ts', // pure data about every engine, for planner and simulator
   'runtimes/runtime.ts',
   'store/store.ts',

@@ -1,8 +1,9 @@
 import type { DeploymentSpec, DeploymentView } from '../../contract/deployment.ts'
-import { awaitReady, readyFlags, readyTimeoutMs } from '../await-ready.ts'
+import { readyFlags, readyTimeoutMs } from '../await-ready.ts'
 import { defineCommand, usageError } from '../command.ts'
 import { confirm } from '../confirm.ts'
 import { connect, connectionFlags } from '../connection.ts'
+import { awaitTakeover } from '../deploy/await-takeover.ts'
 import type { Planned } from '../deploy/plan-deployment.ts'
 import { exitCodes } from '../exit-code.ts'
 import { createProgress } from '../progress.ts'
@@ -11,13 +12,14 @@ export const deploy = defineCommand({
   name: 'deploy',
   summary: 'Run a model, or change how it runs',
   details:
-    'Creates the deployment, or replaces the one of that name, and waits until it is ready. A model that is not here is fetched first; where the deployment is there already and something kept it from running, it is tried again at once. With --slo it plans first: the engine among those installed, devices, layout and settings that keep it, shown and asked about before anything starts; where the --hardware is not there, the engine `simulated` plays it. Exit code 5: it does not get ready, no plan keeps the SLO, or you said no.',
+    'Creates the deployment, or replaces the one of that name, and waits until it is ready; a change with `rollout.steps` until it has taken over or is rolled back, step by step. A model that is not here is fetched first; where the deployment is there already and something kept it from running, it is tried again at once. With --slo it plans first: the engine among those installed, devices, layout and settings that keep it, shown and asked about before anything starts; where the --hardware is not there, the engine `simulated` plays it. Exit code 5: it does not get ready, no plan keeps the SLO, or you said no.',
   examples: [
     'deploy bundled:minimind2-small',
     'deploy hf:ORG/REPO:Q4_K_M',
     'deploy tinyllama --replicas 2 --set contextTokens=2048',
     'deploy ./model.gguf --name mine --route team/mine',
     'deploy llama-3.1-70b --hardware h100:8 --slo ttft.p95=500ms,tpot.p95=50ms --rate 4/s',
+    'deploy llama-3.1-70b --hardware h100:8 --slo tpot.p95=12ms --apart',
     'deploy llama-3.1-70b --engine simulated --hardware h100:8',
     'deploy -f deployments.yaml',
   ],
@@ -74,6 +76,10 @@ export const deploy = defineCommand({
       choices: ['cost', 'latency', 'throughput', 'energy', 'quality'],
       summary: 'What ranks the configurations that keep the limits (cost)',
     },
+    apart: {
+      kind: 'boolean',
+      summary: 'Plan prompts and answers on replicas of their own, which the gateway pairs',
+    },
     quick: { kind: 'boolean', summary: 'Plan without playing the best configurations' },
     yes: { kind: 'boolean', short: 'y', summary: 'Deploy the plan without asking' },
     ...readyFlags,
@@ -86,6 +92,7 @@ export const deploy = defineCommand({
     const { specFromFlags } = await import('../deployment-spec.ts')
     const { absoluteModel, readSpecs } = await import('../deploy/spec-files.ts')
     const isPlanned = flags.slo !== undefined || flags.engine === 'auto'
+    if (flags.apart && !isPlanned) throw usageError('--apart is a plan’s: give it an --slo')
     if (isPlanned && model === undefined)
       throw usageError('--slo plans one MODEL; a file says its own `slo:`')
     const path = absoluteModel(model ?? '', io)
@@ -123,7 +130,7 @@ export const deploy = defineCommand({
     const ready = flags['no-wait']
       ? deployed
       : await Promise.all(
-          specs.map(({ name }) => awaitReady(control, name, progress, io, timeoutMs)),
+          deployed.map((one) => awaitTakeover(control, one, progress, io, timeoutMs)),
         )
     if (planned?.endsFirst === false) await endOutdated()
     for (const { spec, warnings } of ready)
@@ -139,7 +146,8 @@ export const deploy = defineCommand({
 })
 
 function questionOf({ specs, outdated, endsFirst }: Planned): string {
-  const shares = specs.length > 1
+  const isApart = specs.some(({ settings }) => settings.role !== 'both')
+  const shares = specs.length > 1 && !isApart
   const total = specs.reduce((sum, { weight }) => sum + weight, 0)
   const texts = specs.map((spec) => {
     const share = shares ? ` (${Math.round((spec.weight / total) * 100)} % of the requests)` : ''
@@ -159,5 +167,8 @@ function questionOf({ specs, outdated, endsFirst }: Planned): string {
 }
 
 /** "llama as 4 × vllm on H100-SXM-80GB:2". */
-const deploymentText = ({ name, replicas, engine, hardware }: DeploymentSpec): string =>
-  `${name} as ${replicas} × ${engine}${hardware === undefined ? '' : ` on ${hardware} each`}`
+function deploymentText({ name, replicas, engine, hardware, settings }: DeploymentSpec): string {
+  const on = hardware === undefined ? '' : ` on ${hardware} each`
+  const role = { both: '', prefill: ', reading prompts', decode: ', writing answers' }[settings.role]
+  return `${name} as ${replicas} × ${engine}${on}${role}`
+}

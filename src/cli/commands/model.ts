@@ -52,7 +52,7 @@ export const modelPull = defineCommand({
         onPruned: (name) =>
           output.note(`${name} was deleted: models.maxSize leaves no room for both.`),
         signal: io.interrupt,
-        ...(await pullSettings(io.environment)),
+        ...(await pullSettings(io.environment, await dataDirectory(flags, io))),
         ...(limit === undefined ? {} : { limit }),
         ...(flags.name === undefined ? {} : { name: flags.name }),
         ...(flags.sha256 === undefined ? {} : { sha256: flags.sha256 }),

@@ -91,12 +91,12 @@ async function written(
   if (!isApart) return emit(format, emission(best))
   const { disaggregate } = await import('../../planner/disaggregation/disaggregate.ts')
   const found = disaggregate(request, candidates)
-  if (!found || format === 'ray' || format === 'baleen' || format === 'llama')
+  if (!found || format === 'ray' || format === 'llama')
     throw new AppError('planner/infeasible', {
       message: found
         ? `${format} has no form for prompts and decoding apart`
         : 'no engine hands caches over here, or there are too few devices for two replicas',
-      hint: 'Use --emit vllm, sglang, trtllm or kubernetes with two devices or more, or leave --apart out.',
+      hint: 'Use --emit baleen, vllm, sglang, trtllm or kubernetes with two devices or more, or leave --apart out.',
     })
   const { prefill, decode } = found
   return emitApart(

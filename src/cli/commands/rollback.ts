@@ -1,6 +1,7 @@
-import { awaitReady, readyFlags, readyTimeoutMs } from '../await-ready.ts'
+import { readyFlags, readyTimeoutMs } from '../await-ready.ts'
 import { defineCommand, usageError } from '../command.ts'
 import { connect, connectionFlags } from '../connection.ts'
+import { awaitTakeover } from '../deploy/await-takeover.ts'
 import { deploymentName } from '../deployment-name.ts'
 import { createProgress } from '../progress.ts'
 
@@ -30,7 +31,7 @@ export const rollback = defineCommand({
     const timeoutMs = flags['ready-timeout'] ?? readyTimeoutMs
     const view = flags['no-wait']
       ? recorded
-      : await awaitReady(control, deployment, createProgress(io, output), io, timeoutMs)
+      : await awaitTakeover(control, recorded, createProgress(io, output), io, timeoutMs)
     output.data(view, () => '')
     output.note(`${deployment}: revision ${view.revision}, ${view.status}`)
   },

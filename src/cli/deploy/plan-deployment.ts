@@ -19,6 +19,8 @@ import { readWorkload } from '../plan/read-workload.ts'
 import { planText } from '../plan/report-text.ts'
 import { chooseFleet, type FleetChoice } from './choose-fleet.ts'
 import { deviceGroups } from './free-devices.ts'
+import { AppError } from '../../core/errors.ts'
+import { disaggregate, sidesText } from '../../planner/disaggregation/disaggregate.ts'
 import { plannedSpecs, type Part } from './planned-spec.ts'
 import { planTakeover, type Takeover } from './takeover.ts'
 import { withinReach } from './within-reach.ts'
@@ -29,6 +31,8 @@ export interface PlanWish extends SpecFlags, ConnectionFlags {
   readonly rate: string | undefined
   readonly objective: (typeof planFlags)['objective']['choices'][number] | undefined
   readonly quick: boolean
+  /** Prompts and answers on replicas of their own. */
+  readonly apart: boolean
 }
 
 /** Several deployments where several types of devices serve together. */
@@ -93,7 +97,7 @@ export async function planDeployment(
     ...(runtime === undefined ? {} : { runtime }),
   }
   try {
-    const parts = partsOf(found, choice)
+    const parts = wish.apart ? apartParts(found, choice) : partsOf(found, choice)
     const specs = plannedSpecs(found, parts, settled, choice.isPlayed)
     const why = `planned for ${wish.slo ?? 'its workload'}${wish.rate === undefined ? '' : ` at ${wish.rate}`}: ${parts.map(partText).join(' and ')}`
     return {
@@ -129,6 +133,27 @@ const isOfPlan = ({ spec }: DeploymentView, name: string, route: string): boolea
 const partText = ({ candidate: { settings }, replicas }: Part): string => {
   const devices = (settings.devices / settings.replicas) * replicas
   return `${layoutName({ ...settings, replicas })} on ${devices} × ${settings.device}`
+}
+
+/** Both sides of the best plan that keeps them apart. Throws `planner/infeasible` where there is none. */
+function apartParts({ request, candidates }: Plan, { groups }: FleetChoice): Part[] {
+  const found = disaggregate(request, candidates)
+  if (!found)
+    throw new AppError('planner/infeasible', {
+      message: 'no engine here hands caches over, or there are too few devices for two replicas',
+      hint: 'Name an engine that does (vllm, sglang, trtllm) and two devices or more, or leave --apart out.',
+    })
+  if (!found.meetsSlo)
+    throw new AppError('deployment/slo-unmet', {
+      message: `apart no plan keeps what is asked; nearest: ${sidesText(found)}`,
+    })
+  return (['decode', 'prefill'] as const).map((role) => ({
+    role,
+    candidate: found[role].candidate,
+    replicas: found[role].replicas,
+    weight: 1,
+    runtime: groups.find(({ name }) => name === found[role].candidate.settings.device)?.runtime ?? null,
+  }))
 }
 
 /** What serves together, each part where its devices are. */

@@ -24,6 +24,8 @@ export interface Part {
   readonly weight: number
   /** Where its devices are. Null: as the person says. */
   readonly runtime: string | null
+  /** Which part of each request is its. Absent: all of it. */
+  readonly role?: 'prefill' | 'decode'
 }
 
 /**
@@ -37,12 +39,14 @@ export function plannedSpecs(
   settled: Settled,
   isPlayed: boolean,
 ): readonly DeploymentSpec[] {
-  if (plan.status !== 'meets' || parts.length === 0) throw unmet(plan, plan.candidates[0])
+  const isApart = parts.some(({ role }) => role !== undefined)
+  if ((plan.status !== 'meets' && !isApart) || parts.length === 0) throw unmet(plan, plan.candidates[0])
   // The largest keeps the name: what runs under it already is changed, not ended.
   const [largest, ...others] = parts.toSorted((a, b) => b.weight - a.weight)
   const { name, route = name } = settled
   const devices = parts.map(({ candidate }) => deviceName(candidate))
-  const suffixOf = ({ candidate, runtime }: Part): string => {
+  const suffixOf = ({ candidate, runtime, role }: Part): string => {
+    if (role !== undefined) return role
     const device = deviceName(candidate)
     return devices.filter((one) => one === device).length === 1 ? device : `${device}-${runtime}`
   }
@@ -80,6 +84,7 @@ function specOf(plan: Plan, part: Part, settled: Settled, isPlayed: boolean): De
     burdens: [],
     weightBytes: weightBytesPerDevice(copy.layout),
     source: settled.model,
+    ...(part.role === undefined ? {} : { role: part.role }),
   })
   const decided = Object.keys(settled.settings).find((name) => name in settings)
   if (decided !== undefined)

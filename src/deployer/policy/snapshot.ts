@@ -1,5 +1,10 @@
 import type { DeploymentSpec } from '../../contract/deployment.ts'
-import type { SnapshotKey, SnapshotRoute, SnapshotTarget } from '../../contract/snapshot.ts'
+import type {
+  SnapshotKey,
+  SnapshotPrefill,
+  SnapshotRoute,
+  SnapshotTarget,
+} from '../../contract/snapshot.ts'
 import { isReady, type Replica } from './replica.ts'
 import { unreadyReason, type DeploymentCondition } from './status.ts'
 
@@ -9,6 +14,16 @@ export interface RoutedDeployment {
   readonly condition: DeploymentCondition
   /** Of a model that sleeps or could: how long a request may wait for it. Null: as the config says. */
   readonly wakeMs: number | null
+  /** How replicas are paired, by the hash of what they run. Absent: they answer alone. */
+  readonly pairs?: ReadonlyMap<string, PairFacts>
+}
+
+export interface PairFacts {
+  readonly role: 'prefill' | 'decode'
+  /** As in `engines/pairings.ts`. */
+  readonly protocol: string
+  /** Only those for which it is the same understand each other's caches. */
+  readonly alike: string
 }
 
 export const routeOf = (spec: DeploymentSpec): string => spec.route ?? spec.name
@@ -22,11 +37,16 @@ export function snapshotRoutes(deployments: readonly RoutedDeployment[]): readon
   }
   return [...routes].map(([name, all]) => {
     const task = all[0]?.spec.task ?? 'generate'
+    const readers = all.filter(({ spec }) => spec.settings.role === 'prefill')
+    // What only reads prompts has no answers for clients: it is asked beside one that has.
+    const answering = all.filter((one) => !readers.includes(one))
     return {
       name,
       task,
       createdS: Math.floor((all[0]?.createdAtMs ?? 0) / 1000),
-      targets: all.filter(({ spec }) => spec.task === task).flatMap(targetsOf),
+      targets: (answering.length > 0 ? answering : readers)
+        .filter(({ spec }) => spec.task === task)
+        .flatMap((one) => targetsOf(one, readers)),
       ...wakeOf(all),
     }
   })
@@ -48,30 +68,67 @@ const wakeOf = (all: readonly RoutedDeployment[]): { wakeMs?: number } => {
   return waits.length === 0 ? {} : { wakeMs: Math.max(...waits) }
 }
 
-/** One, or two while a step gives the new revision its share. */
-function targetsOf({ spec, condition }: RoutedDeployment): SnapshotTarget[] {
-  const { deployment } = condition
-  // What only takes prompts in has no answers for clients: its router asks it.
-  const ready = spec.settings.role === 'prefill' ? [] : condition.replicas.filter(isReady)
+function targetsOf(
+  deployment: RoutedDeployment,
+  readers: readonly RoutedDeployment[],
+): SnapshotTarget[] {
+  const { spec, condition } = deployment
   const reason = unreadyReason(condition)
-  const target = (replicas: readonly Replica[], weight: number): SnapshotTarget => ({
-    deployment: spec.name,
-    weight,
-    replicas: replicas.map(toSnapshot),
-    reason,
+  const base = { deployment: spec.name, reason }
+  if (spec.settings.role === 'prefill') return [{ ...base, weight: spec.weight, replicas: [] }]
+  return partsOf(deployment).flatMap(({ replicas, ...part }) => {
+    const byPair = Map.groupBy(replicas, ({ specHash }) => deployment.pairs?.get(specHash) ?? null)
+    if (byPair.size === 0) return [{ ...base, ...part, replicas: [] }]
+    return [...byPair].map(([pair, some]) => ({
+      ...base,
+      ...part,
+      weight: part.weight * (some.length / replicas.length),
+      replicas: some.map(toSnapshot),
+      ...(pair?.role === 'decode' ? { prefill: prefillOf(pair, readers) } : {}),
+    }))
   })
+}
+
+/** Those of the route that read prompts in such a way that this one can go on. */
+function prefillOf(pair: PairFacts, readers: readonly RoutedDeployment[]): SnapshotPrefill {
+  const [first] = readers
+  return {
+    protocol: pair.protocol,
+    groups: readers.flatMap((reader) =>
+      partsOf(reader).flatMap(({ weight, replicas }) => {
+        const alike = replicas.filter(({ specHash }) => {
+          const own = reader.pairs?.get(specHash)
+          return own?.protocol === pair.protocol && own.alike === pair.alike
+        })
+        if (alike.length === 0) return []
+        return [{ deployment: reader.spec.name, weight, replicas: alike.map(toSnapshot) }]
+      }),
+    ),
+    reason: first ? unreadyReason(first.condition) : 'no deployment of it has the role prefill',
+  }
+}
+
+interface Part extends Pick<SnapshotTarget, 'weight' | 'cohort'> {
+  readonly replicas: readonly Replica[]
+}
+
+/** What is ready: one part, or two while a step gives the new revision its share. */
+function partsOf({ spec, condition }: RoutedDeployment): Part[] {
+  const { deployment } = condition
+  const ready = condition.replicas.filter(isReady)
   const split = deployment.split ?? null
   const next = ready.filter(({ specHash }) => specHash === deployment.specHash)
   if (split === null || split.share === null || next.length === 0)
-    return [target(ready, spec.weight)]
+    return [{ weight: spec.weight, replicas: ready }]
   const before = ready.filter((replica) => !next.includes(replica))
   const { cohort } = spec.rollout
   return [
     {
-      ...target(next, spec.weight * split.share),
+      weight: spec.weight * split.share,
+      replicas: next,
       ...(cohort && split.isCohortOn ? { cohort } : {}),
     },
-    target(before, spec.weight * (1 - split.share)),
+    { weight: spec.weight * (1 - split.share), replicas: before },
   ]
 }
 

@@ -4,6 +4,8 @@ import { groupArguments } from '../table/group-arguments.ts'
 import { cant, custom, flag, type Rule, since, spelling, toggle } from '../table/rule.ts'
 import { sharedRanks } from '../table/shared-ranks.ts'
 import { mean, sum } from '../table/signals.ts'
+import { meetingNobody, sglangPairing } from './pairing.ts'
+import { sidePortOf } from '../pairing.ts'
 import { orElse } from '../settings-said.ts'
 
 /** Flags: sglang/srt/server_args.py of 0.5. Data parallelism shares the tensor ranks: `--tp-size` counts both. */
@@ -70,7 +72,15 @@ const rules: readonly Rule[] = [
       argv: ['--enable-hierarchical-cache', '--hicache-size', String(Math.ceil(gibibytes))],
     })),
   ),
-  custom('role', ['--disaggregation-mode'], (role) => ({ argv: ['--disaggregation-mode', role] })),
+  custom('role', ['--disaggregation-mode', '--disaggregation-bootstrap-port'], (role, { spec }) => ({
+    argv: [
+      '--disaggregation-mode',
+      role,
+      ...(role === 'prefill'
+        ? ['--disaggregation-bootstrap-port', String(sidePortOf(spec.port))]
+        : []),
+    ],
+  })),
   flag('kvTransfer', '--disaggregation-transfer-backend'),
   toggle('sleepMode', '--enable-memory-saver', null),
   flag('toolParser', '--tool-call-parser'),
@@ -149,6 +159,7 @@ export const sglangEngine = createEngine({
   }),
   rules,
   spansNodes: true,
+  pairing: () => ({ protocol: sglangPairing.name, alone: meetingNobody }),
   why: {
     'offload.nvmePath':
       'SGLang keeps KV on disks through --hicache-storage-backend (extraArguments)',

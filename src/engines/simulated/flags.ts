@@ -27,6 +27,7 @@ export const simulatedFlags = defineFlags(
     expertParallel: shape.expertParallel,
     prefixCaching: shape.prefixCaching,
     chunkedPrefill: shape.chunkedPrefill,
+    role: shape.role,
     /** What `/v1/models` and the metrics call it. */
     name: z.string().min(1),
     host: z.string().min(1),

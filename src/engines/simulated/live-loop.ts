@@ -1,7 +1,8 @@
 import type { Clock } from '../../core/clock.ts'
-import { AppError } from '../../core/errors.ts'
+import { AppError, toAppError } from '../../core/errors.ts'
 import type { BatchLoop } from '../embedded/batch/batch-loop.ts'
 import type { Generation, GenerationEnd } from '../embedded/batch/generation.ts'
+import type { PairedRequest } from './paired-request.ts'
 import type { StepModel } from './step-model.ts'
 import { answerTo, blockHashes, naturalLength } from './words.ts'
 
@@ -9,6 +10,13 @@ export interface LiveLoopDeps {
   readonly clock: Pick<Clock, 'monotonicMs'>
   later(afterMs: number, work: () => void): void
   onEnd(end: GenerationEnd): void
+}
+
+/** What is otherwise where another replica has a part in it. */
+type Paired = Pick<PairedRequest, 'tokensMax' | 'receive'>
+
+export interface LiveLoop extends BatchLoop {
+  submitPaired(generations: readonly Generation[], paired: Paired): void
 }
 
 interface Answer {
@@ -29,7 +37,7 @@ const lateMsMax = 250
  * Plays a step model in real time. A step begins when the one before it should have ended, not when the timer came, so
  * that lateness does not add up.
  */
-export function createLiveLoop(model: StepModel, deps: LiveLoopDeps): BatchLoop {
+export function createLiveLoop(model: StepModel, deps: LiveLoopDeps): LiveLoop {
   const { clock } = deps
   const answers = new Map<number, Answer>()
   /** On their way to the scheduler. */
@@ -60,7 +68,7 @@ export function createLiveLoop(model: StepModel, deps: LiveLoopDeps): BatchLoop 
     end(answer, reason, cached)
   }
 
-  const enqueue = (answer: Answer): void => {
+  const enqueue = (answer: Answer, isRead: boolean): void => {
     coming--
     const { generation, tokens } = answer
     if (generation.isCancelled) return end(answer, 'cancelled')
@@ -68,6 +76,7 @@ export function createLiveLoop(model: StepModel, deps: LiveLoopDeps): BatchLoop 
       promptTokens: generation.prompt.length,
       answerTokens: tokens.length,
       blockHashes: blockHashes(generation.prompt, tokens),
+      isRead,
     })
     const refusal = model.enqueue(id)
     if (refusal) {
@@ -117,27 +126,8 @@ export function createLiveLoop(model: StepModel, deps: LiveLoopDeps): BatchLoop 
   }
 
   return {
-    submit(generations) {
-      if (model.load().waiting + coming + generations.length > model.queueMax)
-        throw refusals['queue-full']()
-      const arrivedMs = clock.monotonicMs()
-      for (const generation of generations) {
-        const natural = naturalLength(generation.prompt)
-        const isNatural = !generation.sampling.ignoreEnd && natural < generation.maxTokens
-        const tokens = answerTo(generation.prompt, isNatural ? natural : generation.maxTokens)
-        const answer: Answer = {
-          generation,
-          tokens,
-          isNatural,
-          arrivedMs,
-          startedMs: null,
-          firstTokenMs: null,
-          delivered: 0,
-        }
-        coming++
-        deps.later(model.overheadMs, () => enqueue(answer))
-      }
-    },
+    submit: (generations) => submit(generations, null),
+    submitPaired: submit,
     state: () => {
       const { running, waiting, kvUsage } = model.load()
       return {
@@ -149,6 +139,39 @@ export function createLiveLoop(model: StepModel, deps: LiveLoopDeps): BatchLoop 
         stepStartedMs: null,
       }
     },
+  }
+
+  function submit(generations: readonly Generation[], paired: Paired | null): void {
+      if (model.load().waiting + coming + generations.length > model.queueMax)
+        throw refusals['queue-full']()
+      const arrivedMs = clock.monotonicMs()
+      for (const generation of generations) {
+        const natural = naturalLength(generation.prompt)
+        const tokensMax = Math.min(generation.maxTokens, paired?.tokensMax ?? Infinity)
+        const isNatural = !generation.sampling.ignoreEnd && natural < tokensMax
+        const tokens = answerTo(generation.prompt, isNatural ? natural : tokensMax)
+        const answer: Answer = {
+          generation,
+          tokens,
+          isNatural,
+          arrivedMs,
+          startedMs: null,
+          firstTokenMs: null,
+          delivered: 0,
+        }
+        coming++
+        deps.later(model.overheadMs, () => {
+          if (!paired?.receive) return enqueue(answer, false)
+          const isWanted = (): boolean => !generation.isCancelled
+          paired.receive(generation.prompt.length, isWanted).then(
+            () => enqueue(answer, true),
+            (thrown: unknown) => {
+              coming--
+              end(answer, 'failed', 0, toAppError(thrown))
+            },
+          )
+        })
+      }
   }
 }
 

@@ -1,11 +1,18 @@
 import { fileURLToPath } from 'node:url'
 import { behavesVariable } from '../../contract/engine-settings.ts'
+import type { DeploymentSpec } from '../../contract/deployment.ts'
 import { AppError } from '../../core/errors.ts'
 import type { Engine, ReplicaSpec } from '../engine.ts'
 import { embeddedEngine } from '../embedded/embedded.ts'
 import { launchPlan, oneCopy, probeOf } from '../launch-plan.ts'
+import { portsOf } from '../pairing.ts'
 import { environmentOf, orElse, sharedMemoryOf, unhonoured } from '../settings-said.ts'
+import { meetingNobody } from '../sglang/pairing.ts'
 import { type SimulatedFlags, simulatedFlags } from './flags.ts'
+import { isPairPlayed } from './paired-request.ts'
+
+/** Where other replicas reach this one. */
+export const addressVariable = 'HANDOVER_ADDRESS'
 
 const probe = probeOf('/health', { periodMs: 1000 })
 
@@ -33,9 +40,16 @@ export const simulatedEngine: Engine = {
     'expertParallel',
     'prefixCaching',
     'chunkedPrefill',
+    'role',
     'engineVersion',
     'image',
   ],
+
+  pairing: (deployment) => {
+    const protocol = playedBy(deployment)
+    if (!isPairPlayed(protocol)) return null
+    return { protocol, alone: protocol === 'sglang' ? meetingNobody : {} }
+  },
 
   launch(spec) {
     const { settings } = spec.deployment
@@ -48,10 +62,13 @@ export const simulatedEngine: Engine = {
         fileURLToPath(new URL('../../server/simulated/process.ts', import.meta.url)),
         ...simulatedFlags.write(flags),
       ],
-      env,
+      env: {
+        ...env,
+        ...(settings.role === 'both' ? {} : { [addressVariable]: '{address}' }),
+      },
       secrets,
       image: orElse(settings.image, null),
-      ports: [{ name: 'http', port: spec.port }],
+      ports: portsOf(spec),
       probes: {
         startup: { ...probe, loadTimeoutMs: orElse(settings.loadTimeoutS, 60) * 1000 },
         readiness: probe,
@@ -67,6 +84,11 @@ export const simulatedEngine: Engine = {
   },
 }
 
+function playedBy({ settings }: DeploymentSpec): string {
+  const behaves = settings.environment[behavesVariable]
+  return typeof behaves === 'string' ? behaves : 'vllm'
+}
+
 /** What a deployment asks the simulation for. Throws `simulation/bad-scenario` where it names no hardware. */
 export function simulationOf({
   deployment,
@@ -80,11 +102,10 @@ export function simulationOf({
       param: 'hardware',
       hint: 'Name accelerators: hardware: h100:8.',
     })
-  const behaves = settings.environment[behavesVariable]
   return {
     model,
     hardware,
-    behaves: typeof behaves === 'string' ? behaves : 'vllm',
+    behaves: playedBy(deployment),
     version: settings.engineVersion,
     contextTokens: settings.contextTokens,
     sequencesMax: settings.sequencesMax,
@@ -99,6 +120,7 @@ export function simulationOf({
     expertParallel: settings.expertParallel,
     prefixCaching: settings.prefixCaching,
     chunkedPrefill: settings.chunkedPrefill,
+    role: settings.role,
     name: route ?? name,
     host,
     port,

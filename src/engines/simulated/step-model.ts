@@ -9,6 +9,8 @@ export interface StepModel {
   readonly queueMax: number
   /** Before a request reaches the scheduler: HTTP, template, tokenising. */
   readonly overheadMs: number
+  /** How long the cache of a prompt is on its way from one replica to another. */
+  transferMs(promptTokens: number): number
   add(request: StepRequest): number
   /** Why it can't be taken; null: it waits for its turn. */
   enqueue(id: number): 'queue-full' | 'too-long' | null
@@ -31,4 +33,6 @@ export interface StepRequest {
   readonly answerTokens: number
   /** What prompt and answer consist of, 16 tokens at a time. */
   readonly blockHashes: readonly number[]
+  /** Another replica has read the prompt, and what it keeps of it is here. */
+  readonly isRead: boolean
 }

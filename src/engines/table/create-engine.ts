@@ -1,6 +1,7 @@
 import type { EngineSettings } from '../../contract/engine-settings.ts'
 import type { Engine, EngineHealth, LaunchPlan, ReplicaSpec } from '../engine.ts'
 import { launchPlan, oneCopy, probeOf } from '../launch-plan.ts'
+import { portsOf } from '../pairing.ts'
 import { environmentOf, orElse, sharedMemoryOf } from '../settings-said.ts'
 import type { EngineTable, TableContext } from './engine-table.ts'
 import { checkExtraArguments } from './extra-arguments.ts'
@@ -22,6 +23,7 @@ export function createEngine(table: EngineTable): Engine {
     metricsPath: table.metricsPath,
     metricsAt: table.replicaLabel === undefined ? 'api' : 'runtime',
     spansNodes: table.spansNodes ?? false,
+    ...(table.pairing ? { pairing: table.pairing } : {}),
     launch: (spec) => launch(table, spec),
     readHealth: (status, body) =>
       table.health.read?.(status, body) ?? readHealth(table, status, body),
@@ -64,7 +66,7 @@ function launch(table: EngineTable, spec: ReplicaSpec): LaunchPlan {
     files: command.files ?? {},
     image: command.url === undefined ? imageOf(table, context) : null,
     url: command.url ?? null,
-    ports: command.ports ?? [{ name: 'http', port: spec.port }],
+    ports: command.ports ?? portsOf(spec, table.pairing !== undefined),
     probes: {
       startup: {
         ...probeOf(path),

@@ -48,6 +48,8 @@ export interface EngineTable {
   readonly sharedMemoryGiB?: number
   /** Its command heeds `spec.group`. */
   readonly spansNodes?: true
+  /** As in `Engine`. */
+  readonly pairing?: Engine['pairing']
   /** Uses all devices that it is given, however many, without being told to. */
   readonly dividesItself?: true
   /** How the engine counts devices. Default: tensor × pipeline × data parallel. */

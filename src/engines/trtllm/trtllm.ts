@@ -6,6 +6,7 @@ import { cant, custom, flag, key, type Rule, spelling, toggle } from '../table/r
 import { sharedRanks } from '../table/shared-ranks.ts'
 import { mean, sum } from '../table/signals.ts'
 import { orElse } from '../settings-said.ts'
+import { trtllmPairing } from './pairing.ts'
 
 /** `trtllm-serve`: tensorrt_llm/commands/serve.py, and LlmArgs in a file. No key stands in both: versions differ in which one wins. */
 const rules: readonly Rule[] = [
@@ -61,6 +62,8 @@ const rules: readonly Rule[] = [
     argv: ['--server_role', role === 'prefill' ? 'CONTEXT' : 'GENERATION'],
     config: {
       'cache_transceiver_config.backend': orElse(settings.kvTransfer, 'default').toUpperCase(),
+      // Context servers have none yet (examples/disaggregated/README.md).
+      ...(role === 'prefill' ? { disable_overlap_scheduler: true } : {}),
     },
   })),
   custom('kvTransfer', [], (_, { settings }) =>
@@ -120,6 +123,7 @@ export const trtllmEngine = createEngine({
     files: { 'trtllm.yaml': stringify(nest({ return_perf_metrics: true, ...config })) },
   }),
   rules,
+  pairing: () => ({ protocol: trtllmPairing.name, alone: {} }),
   why: {
     queueMax: 'trtllm-serve bounds no queue; the gateway sheds what waits too long',
     weightPrecision: 'the checkpoint decides it: name one that is quantised (ModelOpt)',

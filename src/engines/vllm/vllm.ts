@@ -1,9 +1,12 @@
 import { groupPort } from '../engine.ts'
+import { sidePortOf } from '../pairing.ts'
+import { orElse } from '../settings-said.ts'
 import { createEngine } from '../table/create-engine.ts'
 import type { TableContext } from '../table/engine-table.ts'
 import { isAtLeast } from '../table/version.ts'
 import { vllmFailures } from './failures.ts'
 import { environmentOnCpu } from './on-cpu.ts'
+import { vllmPairing } from './pairing.ts'
 import { vllmRules } from './rules.ts'
 import { vllmSignals } from './signals.ts'
 
@@ -39,7 +42,12 @@ export const vllmEngine = createEngine({
           : []),
         ...nodes(context),
       ],
-      env: { ...quiet, VLLM_MEDIA_URL_ALLOW_REDIRECTS: '0', ...environmentOnCpu(context) },
+      env: {
+        ...quiet,
+        VLLM_MEDIA_URL_ALLOW_REDIRECTS: '0',
+        ...environmentOnCpu(context),
+        ...meeting(context),
+      },
       warnings: /\.gguf$/i.test(spec.modelPath)
         ? [
             'model: the image of vLLM reads no GGUF; name a safetensors checkpoint, or install vllm-gguf-plugin',
@@ -49,6 +57,9 @@ export const vllmEngine = createEngine({
   },
   rules: vllmRules,
   spansNodes: true,
+  // Its other connectors want somebody between who speaks their own protocol.
+  pairing: ({ settings }) =>
+    orElse(settings.kvTransfer, 'nixl') === 'nixl' ? { protocol: vllmPairing.name, alone: {} } : null,
   why: {
     queueMax: 'older vLLM bounds no queue; the gateway sheds what waits too long',
     'offload.nvmePath': 'vLLM offloads to host memory; for disks use kvTransfer: lmcache',
@@ -80,6 +91,15 @@ export const vllmEngine = createEngine({
 
 const embedding = (version: string): string[] =>
   isAtLeast(version, '0.11.0') ? ['--runner', 'pooling'] : ['--task', 'embed']
+
+/** Where NIXL's agents find each other: each replica listens where it can be reached itself. */
+const meeting = ({ spec, settings }: TableContext): Record<string, string> =>
+  settings.role === 'both' || orElse(settings.kvTransfer, 'nixl') !== 'nixl'
+    ? {}
+    : {
+        VLLM_NIXL_SIDE_CHANNEL_HOST: '{address}',
+        VLLM_NIXL_SIDE_CHANNEL_PORT: String(sidePortOf(spec.port)),
+      }
 
 /** One replica over several nodes, without Ray. */
 function nodes({ spec: { group } }: TableContext): string[] {

@@ -22,8 +22,8 @@ export const scannedKeys = [
 ] as const
 export type ScannedKey = (typeof scannedKeys)[number]
 
-export interface ScannedBody {
-  readonly spans: Partial<Record<ScannedKey, Span>>
+export interface ScannedBody<Key extends string = ScannedKey> {
+  readonly spans: Partial<Record<Key, Span>>
   /** Just behind the opening brace: where a member can be put in. */
   readonly insideAt: number
   readonly isEmpty: boolean
@@ -49,10 +49,16 @@ const closeBrace = 0x7d
  * prompt. Same answers as JSON.parse for every valid text; what it lets pass of an invalid one (escapes and control
  * characters in strings of a long body) the engine refuses. Of a repeated member the last counts, as there.
  */
-export function scanBody(body: Buffer): ScannedBody | ScanFailure {
+export const scanBody = (body: Buffer): ScannedBody | ScanFailure => scanMembers(body, known)
+
+/** The same for members of other names. */
+export function scanMembers<Key extends string>(
+  body: Buffer,
+  names: ReadonlyMap<string, Key>,
+): ScannedBody<Key> | ScanFailure {
   if (!isUtf8(body)) return 'not-utf8'
   const isStrict = body.length <= strictBytesMax
-  const spans: ScannedBody['spans'] = {}
+  const spans: Partial<Record<Key, Span>> = {}
   let at = skipSpace(body, 0)
   if (at === body.length) return 'not-json'
   if (body[at] !== openBrace) return skipValue(body, at, isStrict) > 0 ? 'not-object' : 'not-json'
@@ -65,7 +71,7 @@ export function scanBody(body: Buffer): ScannedBody | ScanFailure {
     if (body[at] !== quote) return 'not-json'
     const keyEnd = skipString(body, at, isStrict)
     if (keyEnd < 0) return 'not-json'
-    const key = readKey(body, at, keyEnd)
+    const key = readKey(body, at, keyEnd, names)
     at = skipSpace(body, keyEnd)
     if (body[at] !== colon) return 'not-json'
     const from = skipSpace(body, at + 1)
@@ -206,11 +212,16 @@ function isDigits(body: Buffer, from: number, to: number): boolean {
 
 const known: ReadonlyMap<string, ScannedKey> = new Map(scannedKeys.map((key) => [key, key]))
 
-function readKey(body: Buffer, from: number, to: number): ScannedKey | null {
+function readKey<Key extends string>(
+  body: Buffer,
+  from: number,
+  to: number,
+  names: ReadonlyMap<string, Key>,
+): Key | null {
   const text = body.toString('latin1', from + 1, to - 1)
-  if (!text.includes('\\')) return known.get(text) ?? null
+  if (!text.includes('\\')) return names.get(text) ?? null
   try {
-    return known.get(JSON.parse(body.toString('utf8', from, to)) as string) ?? null
+    return names.get(JSON.parse(body.toString('utf8', from, to)) as string) ?? null
   } catch {
     return null
   }

@@ -1,3 +1,5 @@
+import { asEvent } from './answer.ts'
+import { normaliseEvent } from './foreign-error.ts'
 import { hasUsage, readUsage, type Usage } from './usage.ts'
 
 /** A frame without an end is no frame: the engine is broken, or hostile. */
@@ -54,11 +56,14 @@ export class EventStream {
       const event = parseFrame(frame)
       from = to
       hasContent ||= event !== null && bearsContent(event)
-      if (event?.error !== undefined) this.hasError = true
+      const isError = event?.error !== undefined
+      if (isError) this.hasError = true
       const usage = readUsage(event?.usage)
       if (usage) this.usage = usage
       const isExtra = usage && Array.isArray(event?.choices) && event.choices.length === 0
-      if (!(isExtra && this.#stripsUsage)) kept.push(frame)
+      if (isExtra && this.#stripsUsage) continue
+      const plain = isError ? normaliseEvent(event as Record<string, unknown>) : null
+      kept.push(plain ? asEvent(plain) : frame)
     }
     if (hasContent) this.contentChunks++
     if (kept.length === 0) return null
@@ -113,15 +118,22 @@ function startsWithError(frames: Buffer): boolean {
   return errorMark.compare(frames, brace, brace + errorMark.length) === 0
 }
 
-/** Null: a comment, `[DONE]`, or not JSON. */
-function parseFrame(frame: Buffer): StreamEvent | null {
-  const line = frame
+/** What the last frame that says something says. */
+export const dataOf = (frames: Buffer): Buffer => Buffer.from(dataIn(frames) ?? '')
+
+const dataIn = (frame: Buffer): string | undefined =>
+  frame
     .toString('utf8')
     .split('\n')
-    .find((text) => text.startsWith('data:'))
-  if (line === undefined) return null
+    .findLast((text) => text.startsWith('data:') && text.includes('{'))
+    ?.slice(5)
+
+/** Null: a comment, `[DONE]`, or not JSON. */
+function parseFrame(frame: Buffer): StreamEvent | null {
+  const data = dataIn(frame)
+  if (data === undefined) return null
   try {
-    const event: unknown = JSON.parse(line.slice(5))
+    const event: unknown = JSON.parse(data)
     return typeof event === 'object' ? (event as StreamEvent | null) : null
   } catch {
     return null

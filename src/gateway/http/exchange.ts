@@ -14,14 +14,18 @@ import { targetOf } from './asker.ts'
 import { Attempt, type AttemptListener } from './attempt.ts'
 import type { BodyReader } from './body-reader.ts'
 import type { ScannedBody } from './body-scan.ts'
-import { EventStream } from './event-stream.ts'
+import { dispatch } from './dispatch.ts'
+import { dataOf, EventStream } from './event-stream.ts'
 import * as holding from './holding.ts'
 import { explainFailure, normaliseError, readEngineError } from './foreign-error.ts'
+import { Pair, type PairListener } from './pair.ts'
 import { errorJson, reject, statusOf, type Rejection } from './rejection.ts'
 import type { RequestRecord } from './request-record.ts'
 import { spliceBody } from './splice.ts'
 import { findUsage } from './usage.ts'
 import { closeLine, openLine } from './wide-event.ts'
+
+const nothing = Buffer.alloc(0)
 
 /** From `streaming` on the client has bytes. `recording`: it ends as soon as its closing line is on disk. */
 type Phase = 'held' | 'waiting' | 'streaming' | 'recording' | 'done'
@@ -35,7 +39,7 @@ interface Sent {
 }
 
 /** One request from its admission to its last byte: one object of one shape, as `Intake` was before. */
-export class Exchange implements Timed, Held, AttemptListener, JournalWaiter {
+export class Exchange implements Timed, Held, AttemptListener, PairListener, JournalWaiter {
   timedPrevious: Timed | null = null
   timedNext: Timed | null = null
   timedAt = -1
@@ -47,6 +51,10 @@ export class Exchange implements Timed, Held, AttemptListener, JournalWaiter {
   #phase: Phase = 'held'
   #sent: Sent | null
   #attempt: Attempt | null = null
+  /** Null: its route has no replicas that only read prompts. */
+  #pair: Pair | null = null
+  /** Of a stream that has brought no content yet. */
+  #kept: Buffer | null = null
   #holdUntilMs = 0
   #stream: EventStream | null = null
   /** How it ends. */
@@ -97,7 +105,10 @@ export class Exchange implements Timed, Held, AttemptListener, JournalWaiter {
   #choose(route: Route): Choice | null {
     const { policy, random } = this.#shell
     const { key, tried } = this.#record
-    return policy(route, tried, random, targetOf(route, key!, this.#request, this.#sent))
+    const target = targetOf(route, key!, this.#request, this.#sent)
+    if (!route.isPaired) return policy(route, tried, random, target)
+    this.#pair ??= new Pair(this.#shell, this.#record, this.#sent!, this)
+    return this.#pair.choose(route, target)
   }
 
   /** Waits for a replica, at most so long since then as it may. */
@@ -125,23 +136,43 @@ export class Exchange implements Timed, Held, AttemptListener, JournalWaiter {
   }
 
   #send(replica: Replica): void {
-    const { wheel, clock, times } = this.#shell
-    const record = this.#record
-    this.#phase = 'waiting'
-    record.sentTo(replica)
-    record.times.heardAtMs = clock.monotonicMs()
-    wheel.set(this, times.idleTimeoutMs)
-    const { stream, includesUsage } = record.checked!
+    if (this.#pair?.send()) return
+    const { stream, includesUsage } = this.#record.checked!
     const body = spliceBody(this.#sent!.body, this.#sent!.scanned, {
       servedName: replica.servedName,
       wantsUsage: stream && !includesUsage,
     })
-    const attempt = new Attempt(replica, this, clock)
+    this.onRead(replica, body, false)
+  }
+
+  onReading(attempt: Attempt): void {
+    this.#record.attempts++
+    this.#wait(attempt)
+  }
+
+  onRead(replica: Replica, body: Buffer, isGoingOn: boolean): void {
+    this.#record.sentTo(replica, isGoingOn)
+    const attempt = new Attempt(replica, this, this.#shell.clock)
+    this.#wait(attempt)
+    dispatch(attempt, this.#record, body)
+  }
+
+  #wait(attempt: Attempt): void {
+    const { wheel, clock, times } = this.#shell
+    this.#phase = 'waiting'
     this.#attempt = attempt
-    const id = record.clientId ?? record.id
-    const headers = ['content-type', 'application/json', 'x-request-id', id]
-    const path = replica.basePath + admission.paths[record.endpoint]
-    replica.pool.dispatch({ path, method: 'POST', headers, body }, attempt)
+    this.#record.times.heardAtMs = clock.monotonicMs()
+    wheel.set(this, times.idleTimeoutMs)
+  }
+
+  get isWaiting(): boolean {
+    return this.#phase === 'waiting'
+  }
+
+  onReadFailure(attempt: Attempt, failure: AttemptFailure, body: Buffer | null): void {
+    // The one that was to write waits for a cache that never comes.
+    if (this.#attempt !== attempt) this.#attempt?.abort(null)
+    this.onFailure(attempt, failure, body)
   }
 
   onStreamStart(): void {
@@ -157,6 +188,7 @@ export class Exchange implements Timed, Held, AttemptListener, JournalWaiter {
     const counted = stream.contentChunks
     const bytes = stream.push(chunk)
     if (stream.contentChunks > counted) times.noteContent(now)
+    if (this.#pair && stream.contentChunks === 0 && this.#keeps(attempt, stream, bytes)) return
     if (stream.isDone) {
       attempt.detach()
       return this.#endStream(bytes)
@@ -167,7 +199,28 @@ export class Exchange implements Timed, Held, AttemptListener, JournalWaiter {
     }
     if (!bytes) return
     if (this.#phase === 'waiting') this.#startStream()
-    this.#answer.relay(attempt, bytes)
+    this.#answer.relay(attempt, this.#withKept(bytes))
+  }
+
+  /**
+   * Of a pair nothing goes out before content has come: the role of a chat comes first, and then perhaps the error that
+   * the cache could not be fetched, which another pair may do better. False: it ends without content.
+   */
+  #keeps(attempt: Attempt, { hasError, isDone }: EventStream, bytes: Buffer | null): boolean {
+    if (hasError) {
+      attempt.abort(null)
+      this.onFailure(attempt, { kind: 'status', status: 500 }, bytes && dataOf(bytes))
+      return true
+    }
+    if (bytes && !isDone) this.#kept = this.#withKept(bytes)
+    return !isDone
+  }
+
+  #withKept(bytes: Buffer): Buffer {
+    const kept = this.#kept
+    if (!kept) return bytes
+    this.#kept = null
+    return Buffer.concat([kept, bytes])
   }
 
   onStreamEnd(): void {
@@ -186,8 +239,9 @@ export class Exchange implements Timed, Held, AttemptListener, JournalWaiter {
     const stream = this.#stream!
     this.#record.usage = stream.usage
     if (this.#phase === 'waiting') this.#startStream()
-    if (stream.hasError) this.#finish('failed', 200, last, 'engine/failed')
-    else this.#finish('ok', 200, last, null)
+    const rest = this.#kept ? this.#withKept(last ?? nothing) : last
+    if (stream.hasError) this.#finish('failed', 200, rest, 'engine/failed')
+    else this.#finish('ok', 200, rest, null)
   }
 
   onAnswer(attempt: Attempt, body: Buffer): void {
@@ -199,6 +253,7 @@ export class Exchange implements Timed, Held, AttemptListener, JournalWaiter {
   onFailure(attempt: Attempt, failure: AttemptFailure, body: Buffer | null): void {
     const { attempts } = this.#record
     this.#attempt = null
+    this.#pair?.release()
     const isTimeout = failure.kind === 'timeout'
     const code = isTimeout ? 'gateway/upstream-timeout' : 'gateway/upstream-failed'
     const outcome = isTimeout ? 'timeout' : 'failed'
@@ -209,6 +264,7 @@ export class Exchange implements Timed, Held, AttemptListener, JournalWaiter {
       return this.#finish(outcome, 200, frame, code)
     }
     this.#stream = null
+    this.#kept = null
     if (mayRetry(failure, attempts) && this.#tryAgain(failure)) return
     const shouldRetry = tellNoRetry(attempts) ? false : null
     const said = readEngineError(failure)
@@ -269,6 +325,7 @@ export class Exchange implements Timed, Held, AttemptListener, JournalWaiter {
     const record = this.#record
     wheel.clear(this)
     this.#endHold()
+    this.#pair?.release()
     this.#releaseBody()
     const contentChunks = this.#stream?.contentChunks ?? 0
     const usage = record.used(outcome, contentChunks)

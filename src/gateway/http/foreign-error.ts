@@ -31,8 +31,9 @@ export function explainFailure(failure: AttemptFailure, replica: string): string
 }
 
 /**
- * An engine's error as a body that OpenAI's clients understand. One already in that form passes byte by byte;
- * `{"detail": …}` of FastAPI, `{"message": …}` and plain text are put into it.
+ * An engine's error as a body that OpenAI's clients understand. One already in that form passes byte by byte; numbers in
+ * place of codes and names of exceptions in place of types (vLLM), `{"detail": …}` of FastAPI, `{"message": …}` and
+ * plain text are put into it.
  */
 export function normaliseError(status: number, body: Buffer, replica: Replica): Buffer {
   const value = parse(body)
@@ -40,8 +41,40 @@ export function normaliseError(status: number, body: Buffer, replica: Replica): 
   const message =
     findMessage(value) ??
     describe(status, value === undefined ? body.toString('utf8') : '', replica)
-  const type = status >= 500 ? 'server_error' : 'invalid_request_error'
-  return Buffer.from(JSON.stringify({ error: { message, type, param: null, code: null } }))
+  const { param, code } = Object(Object(value).error) as Record<string, unknown>
+  const error = {
+    message,
+    type: typeOf(status),
+    param: typeof param === 'string' ? param : null,
+    code: typeof code === 'string' ? code : codeOf(status, message),
+  }
+  return Buffer.from(JSON.stringify({ error }))
+}
+
+/** The same for one that comes in the middle of a stream, where it tells its status itself or not at all. */
+export function normaliseEvent(event: Readonly<Record<string, unknown>>): Buffer | null {
+  if (isOpenAiError(event)) return null
+  const told = Number(Object(event['error'])['code'] ?? 500)
+  const status = told >= 400 && told < 600 ? told : 500
+  return normaliseError(status, Buffer.from(JSON.stringify(event)), nobody)
+}
+
+const nobody = { id: 'of this model' } as Replica
+
+/** As OpenAI's API names them. */
+function typeOf(status: number): string {
+  if (status === 401) return 'authentication_error'
+  if (status === 403) return 'permission_error'
+  if (status === 429) return 'rate_limit_error'
+  return status >= 500 ? 'server_error' : 'invalid_request_error'
+}
+
+/** Codes that clients look for. */
+function codeOf(status: number, message: string): string | null {
+  if (status === 404 && /\bmodel\b/i.test(message)) return 'model_not_found'
+  if (status === 400 && /context length|longer than the maximum model length/i.test(message))
+    return 'context_length_exceeded'
+  return null
 }
 
 const messageLengthMax = 2000
@@ -61,8 +94,10 @@ function isOpenAiError(value: unknown): boolean {
   return (
     typeof message === 'string' &&
     typeof type === 'string' &&
-    param !== undefined &&
-    code !== undefined
+    // `BadRequestError`, `Internal Server Error`: OpenAI's are lower case.
+    /^[a-z_]+$/.test(type) &&
+    (param === null || typeof param === 'string') &&
+    (code === null || typeof code === 'string')
   )
 }
 

@@ -1,4 +1,10 @@
-import type { Endpoint, JournalClose, JournalOpen, Outcome } from '../../contract/journal.ts'
+import type {
+  Endpoint,
+  JournalClose,
+  JournalOpen,
+  Outcome,
+  PrefillRecord,
+} from '../../contract/journal.ts'
 import type { SnapshotKey } from '../../contract/snapshot.ts'
 import type { LimitAccount } from '../limiter.ts'
 import type { Replica } from '../route-table.ts'
@@ -29,6 +35,12 @@ export class RequestRecord {
   attempts = 0
   /** Replicas it was sent to, each once. */
   readonly tried: string[] = []
+  /** Replicas that failed to read its prompt for another one. */
+  readonly failedPrefills: string[] = []
+  /** Where prompts are read by others: who did it. */
+  prefill: PrefillRecord | null = null
+  /** What of the prompt was in memory where it was read; null: as the one that answered counted. */
+  cachedTokens: number | null = null
   status = 0
   /** As the engine counted. */
   usage: Usage | null = null
@@ -39,8 +51,9 @@ export class RequestRecord {
     this.times = new Timeline(nowMs)
   }
 
-  sentTo(replica: Replica): void {
-    this.attempts++
+  /** `isGoingOn`: another replica has read its prompt, and that was when the attempt began. */
+  sentTo(replica: Replica, isGoingOn = false): void {
+    if (!isGoingOn) this.attempts++
     this.replica = replica
     if (!this.tried.includes(replica.id)) this.tried.push(replica.id)
   }
@@ -48,7 +61,14 @@ export class RequestRecord {
   /** Counted by the engine, or else estimated from what passed. Work that failed is not. */
   used(outcome: Outcome, contentChunks: number): Usage {
     const isWorkedOn = this.attempts > 0 && (outcome === 'ok' || outcome === 'cancelled')
-    return this.usage ?? estimateUsage(this.bodyBytes, contentChunks, isWorkedOn)
+    const usage = this.usage ?? estimateUsage(this.bodyBytes, contentChunks, isWorkedOn)
+    return this.cachedTokens === null ? usage : { ...usage, cachedTokens: this.cachedTokens }
+  }
+
+  /** Those that failed before the last one. */
+  #failedOn(): readonly string[] | undefined {
+    if (this.tried.length <= 1 && this.failedPrefills.length === 0) return undefined
+    return [...this.failedPrefills, ...this.tried.slice(0, -1)]
   }
 
   opening(atMs: number): JournalOpen {
@@ -99,7 +119,8 @@ export class RequestRecord {
       holdMs: times.holdMs,
       itlMsMean: times.itlMsMean(sent.contentChunks),
       attempts: this.attempts,
-      failedOn: this.tried.length > 1 ? this.tried.slice(0, -1) : undefined,
+      failedOn: this.#failedOn(),
+      prefill: this.prefill ?? undefined,
       requestBytes: this.bodyBytes,
       responseBytes: sent.bytes,
     }
@@ -109,6 +130,7 @@ export class RequestRecord {
     const headers: HeaderList = ['x-request-id', this.clientId ?? this.id]
     if (this.account) addLimitHeaders(headers, this.account.lease, nowMs)
     if (this.replica) addWorkHeaders(headers, this.replica.id, this.attempts, this.times, nowMs)
+    if (this.prefill?.replica) headers.push('x-baleen-prefill', this.prefill.replica)
     return headers
   }
 }

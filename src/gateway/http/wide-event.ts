@@ -9,12 +9,15 @@ export function openLine(event: JournalOpen): string {
 }
 
 export function closeLine(event: JournalClose): string {
-  return `{"t":"close","id":"${event.id}","atMs":${event.atMs},"key":${quoted(event.key)},"route":${quoted(event.route)},"endpoint":"${event.endpoint}","stream":${event.stream},"deployment":${optional(event.deployment)},"replica":${optional(event.replica)},"outcome":"${event.outcome}","status":${event.status},"error":${optional(event.error)},"clientId":${optional(event.clientId)},"promptTokens":${event.promptTokens},"completionTokens":${event.completionTokens},"cachedTokens":${event.cachedTokens},"isEstimated":${event.isEstimated},"ttftMs":${rounded(event.ttftMs)},"e2eMs":${rounded(event.e2eMs)},"holdMs":${rounded(event.holdMs)},"itlMsMean":${rounded(event.itlMsMean)},"attempts":${event.attempts},"requestBytes":${event.requestBytes},"responseBytes":${event.responseBytes}${failedOn(event)}}\n`
+  return `{"t":"close","id":"${event.id}","atMs":${event.atMs},"key":${quoted(event.key)},"route":${quoted(event.route)},"endpoint":"${event.endpoint}","stream":${event.stream},"deployment":${optional(event.deployment)},"replica":${optional(event.replica)},"outcome":"${event.outcome}","status":${event.status},"error":${optional(event.error)},"clientId":${optional(event.clientId)},"promptTokens":${event.promptTokens},"completionTokens":${event.completionTokens},"cachedTokens":${event.cachedTokens},"isEstimated":${event.isEstimated},"ttftMs":${rounded(event.ttftMs)},"e2eMs":${rounded(event.e2eMs)},"holdMs":${rounded(event.holdMs)},"itlMsMean":${rounded(event.itlMsMean)},"attempts":${event.attempts},"requestBytes":${event.requestBytes},"responseBytes":${event.responseBytes}${failedOn(event)}${prefill(event)}}\n`
 }
 
 /** Seldom there. */
 const failedOn = ({ failedOn: ids }: JournalClose): string =>
   ids ? `,"failedOn":${JSON.stringify(ids)}` : ''
+
+const prefill = ({ prefill: read }: JournalClose): string =>
+  read ? `,"prefill":${JSON.stringify({ ...read, ms: rounded(read.ms) })}` : ''
 
 const isSafe = /^[\w.:@/=-]*$/
 

@@ -34,8 +34,13 @@ function pick(
   return { replica: difference < 0 ? first : second, reason: 'less-loaded' }
 }
 
-function drawTarget(view: RouteView, tried: readonly string[], random: Random): TargetView | null {
-  const only = view.targets.length === 1 ? view.targets[0]! : null
+/** One that has an available replica, by weight; or `only`, if that has one. */
+export function drawTarget(
+  view: RouteView,
+  tried: readonly string[],
+  random: Random,
+  only = view.targets.length === 1 ? view.targets[0]! : null,
+): TargetView | null {
   if (only) return countUsable(view, only, tried) > 0 ? only : null
   let total = 0
   let last: TargetView | null = null

@@ -1,9 +1,9 @@
 import { stringify } from 'yaml'
 import { type Emission, plainName } from './emission.ts'
 
-/** An entry for `deployments:` of Baleen's config file, with everything that the plan decides. */
-export const baleenDeployment = (emission: Emission): string =>
-  stringify({ deployments: [deploymentOf(emission)] })
+/** Entries for `deployments:` of Baleen's config file, with everything that the plan decides. */
+export const baleenDeployments = (...emissions: readonly Emission[]): string =>
+  stringify({ deployments: emissions.map(deploymentOf) })
 
 /** The same as an object. */
 export function deploymentOf(emission: Emission) {
@@ -20,6 +20,8 @@ export function deploymentOf(emission: Emission) {
     route: model.name.replace(/[^\w.:@/-]/g, '-'),
     ...(isEmbedded ? {} : { hardware: `${device.name}:${devices}` }),
     settings: {
+      // Both sides are on one route: the gateway pairs them.
+      ...(emission.role === undefined ? {} : { role: emission.role }),
       contextTokens: Math.max(64, settings.contextMax),
       sequencesMax: Math.min(isEmbedded ? 256 : 65_536, settings.maxSequences),
       batchTokens: Math.max(32, settings.batchedTokens),

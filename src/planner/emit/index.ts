@@ -1,4 +1,4 @@
-import { baleenDeployment } from './baleen.ts'
+import { baleenDeployments } from './baleen.ts'
 import { anyHost, type Command, type Emission, shellWord } from './emission.ts'
 import { kubernetesManifest } from './kubernetes.ts'
 import { llamaCommand } from './llama.ts'
@@ -26,21 +26,24 @@ export const engineOfFormat = (format: EmitFormat): string | null =>
 /** The text of a plan in a form: a script, a manifest or a config file. */
 export function emit(format: EmitFormat, emission: Emission): string {
   if (format === 'ray') return rayConfig(emission)
-  if (format === 'baleen') return baleenDeployment(emission)
+  if (format === 'baleen') return baleenDeployments(emission)
   if (format === 'kubernetes')
     return kubernetesManifest(emission, commandOf(emission.settings.engine, emission))
   return script(commandOf(format, emission), emission)
 }
 
 /** Both sides of a plan that keeps prompts and decoding apart: each as it is written alone. */
-export const emitApart = (format: EmitFormat, prefill: Emission, decode: Emission): string =>
-  [
+export function emitApart(format: EmitFormat, prefill: Emission, decode: Emission): string {
+  if (format === 'baleen')
+    return baleenDeployments({ ...prefill, role: 'prefill' }, { ...decode, role: 'decode' })
+  return [
     `# Prompts: ${prefill.settings.replicas} of these.`,
     emit(format, { ...prefill, role: 'prefill' }).trimEnd(),
     format === 'kubernetes' ? '---' : '',
-    `# Decoding: ${decode.settings.replicas} of these. A router sends each request to both in turn.`,
+    `# Decoding: ${decode.settings.replicas} of these. A router sends each request to both (`--emit baleen`: the gateway does).`,
     emit(format, { ...decode, role: 'decode' }),
   ].join('\n')
+}
 
 const commands: Readonly<Record<string, (emission: Emission) => Command>> = {
   vllm: vllmCommand,

@@ -35,8 +35,11 @@ export const containerName = (owner: string, id: string): string => `baleen-${ow
 /** Pure: one replica in the words of Docker's API. */
 export function containerOf(input: ContainerInput): ContainerCreateOptions {
   const { owner, id, carried, plan, image, secrets, assignment, access, port, network } = input
-  const at = (text: string): string => text.replaceAll('{files}', filesPath)
-  const [command = '', ...rest] = containerArgv(plan.argv).map(at)
+  const at = (text: string): string =>
+    text.replaceAll('{files}', filesPath).replaceAll('{address}', '127.0.0.1')
+  const argv = containerArgv(plan.argv)
+  const [command = '', ...rest] =
+    network === 'host' ? argv.map(at) : withAddress(argv, plan.env).map(at)
   const env = {
     ...plan.env,
     ...access.env,
@@ -80,6 +83,18 @@ export function containerOf(input: ContainerInput): ContainerCreateOptions {
       ),
     },
   }
+}
+
+/** Only the container itself knows its address, once it runs. */
+function withAddress(
+  argv: readonly string[],
+  env: Readonly<Record<string, string>>,
+): readonly string[] {
+  const names = Object.keys(env).filter((name) => env[name] === '{address}')
+  if (names.length === 0) return argv
+  const told = names.map((name) => `${name}="$address"`).join(' ')
+  const script = `address=$(hostname -i | cut -d " " -f 1); export ${told}; exec "$@"`
+  return ['/bin/sh', '-c', script, 'sh', ...argv]
 }
 
 function deviceAccess({ request, files, groups }: ContainerAccess) {

@@ -37,6 +37,17 @@ describe('containers', () => {
     })
   })
 
+  it('learn their own address only once they run', () => {
+    const plan = launchPlan({ argv: ['serve', '--x'], env: { HOST: '{address}', A: '1' } })
+    const { Entrypoint, Cmd } = containerOf({ ...input, plan })
+    expect(Entrypoint).toEqual(['/bin/sh'])
+    expect(Cmd?.slice(-3)).toEqual(['sh', 'serve', '--x'])
+    expect(Cmd?.[1]).toContain('export HOST="$address"; exec "$@"')
+    const onHost = containerOf({ ...input, plan, network: 'host' })
+    expect(onHost.Entrypoint).toEqual(['serve'])
+    expect(onHost.Env).toContain('HOST=127.0.0.1')
+  })
+
   it('get their devices, memory, time and mounts', () => {
     const nvidia = {
       ...access,

@@ -226,9 +226,10 @@ export function createDockerRuntime(deps: DockerRuntimeDeps): Runtime {
       })()
         .catch((thrown: unknown) => {
           if (signal.aborted || stopping.has(id)) return
-          const { message } = daemon.errorOf(thrown)
+          const { code, message, hint } = daemon.errorOf(thrown)
           ended.keep(id, [message])
-          tell({ kind: 'ended', id, exitCode: null, signal: null, logTail: message })
+          const failure = { code, message, mend: hint }
+          tell({ kind: 'ended', id, exitCode: null, signal: null, logTail: message, failure })
         })
         .finally(() => pulling.delete(id))
       return replica

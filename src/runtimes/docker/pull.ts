@@ -1,6 +1,6 @@
 import type Docker from 'dockerode'
-import { AppError } from '../../core/errors.ts'
 import { formatBytes } from '../../core/units.ts'
+import { imageFailure } from '../image-failure.ts'
 
 /** One line of what Docker tells while it pulls. */
 export interface PullEvent {
@@ -33,7 +33,7 @@ export function createPullProgress(image: string): (event: PullEvent) => string 
   }
 }
 
-/** Makes sure that the image is there. Throws `runtime/refused` where it can't be had. */
+/** Makes sure that the image is there. Throws what `imageFailure` makes of it where it can't be had. */
 export async function needImage(
   docker: Docker,
   image: string,
@@ -49,19 +49,24 @@ export async function needImage(
   }
   const progress = createPullProgress(image)
   onProgress(progress({}))
-  const stream = (await docker.pull(image, { abortSignal: signal })) as NodeJS.ReadableStream
+  const stream = (await docker
+    .pull(image, { abortSignal: signal })
+    .catch((thrown: unknown) => Promise.reject(refused(image, thrown)))) as NodeJS.ReadableStream
   await new Promise<void>((resolve, reject) => {
     docker.modem.followProgress(
       stream,
-      (error: Error | null) => (error ? reject(pullError(image, error)) : resolve()),
+      (error: Error | null) => (error ? reject(imageFailure(image, error.message, error)) : resolve()),
       (event: PullEvent) => onProgress(progress(event)),
     )
   })
 }
 
-const pullError = (image: string, cause: Error): AppError =>
-  new AppError('runtime/refused', {
-    message: `can't pull ${image}: ${cause.message}`,
-    hint: 'Check its name and `docker login`; or load it by hand: it is taken from what is there.',
-    cause,
-  })
+/** What the daemon itself says; that it can't be reached is another matter. */
+function refused(image: string, thrown: unknown): unknown {
+  const { statusCode, json, message } = thrown as {
+    statusCode?: number
+    json?: { message?: string }
+    message: string
+  }
+  return statusCode === undefined ? thrown : imageFailure(image, json?.message ?? message, thrown)
+}

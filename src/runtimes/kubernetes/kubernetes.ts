@@ -122,6 +122,7 @@ export function createKubernetesRuntime(deps: KubernetesRuntimeDeps): Runtime {
       exitCode: end.exitCode,
       signal: end.signal,
       logTail: words.join('\n'),
+      ...(end.failure ? { failure: end.failure } : {}),
     })
     await discard(id)
   }

@@ -64,7 +64,7 @@ function leaderWorkerSet(workload: Workload): Manifest {
 }
 
 function service(workload: Workload): Manifest {
-  const { name, selector, cluster, assignment } = workload
+  const { name, selector, cluster, assignment, plan } = workload
   const isGroup = assignment.nodes > 1
   const leaderOnly = isGroup ? { [labelKeys.component]: 'leader' } : {}
   return {
@@ -74,7 +74,12 @@ function service(workload: Workload): Manifest {
     spec: {
       ...(cluster.address === 'node' ? { type: 'NodePort' } : {}),
       selector: { ...selector, ...leaderOnly },
-      ports: [{ name: portName, port: workload.port, protocol: 'TCP', targetPort: portName }],
+      ports: [
+        { name: portName, port: workload.port, protocol: 'TCP', targetPort: portName },
+        ...plan.ports
+          .slice(1)
+          .map((one) => ({ ...one, protocol: 'TCP', targetPort: one.port })),
+      ],
     },
   }
 }

@@ -22,6 +22,7 @@ export interface Pod extends ApiObject {
     readonly schedulingGates?: readonly { readonly name: string }[]
     readonly containers: readonly {
       readonly name: string
+      readonly image?: string
       readonly resources?: { readonly requests?: Readonly<Record<string, string>> }
     }[]
   }

@@ -59,11 +59,24 @@ describe('what a cluster says of a replica', () => {
     expect(observe(workload, []).waiting).toBe('the cluster has not made its pod yet')
   })
 
-  it('waits for an image that can not be pulled', () => {
+  it('waits for an image while nobody says why it can not be pulled', () => {
     const waiting = { reason: 'ImagePullBackOff', message: 'Back-off pulling image "x:1"' }
     const seen = observe(workload, [pod({ status: engine({ state: { waiting } }) })])
     expect(seen.waiting).toBe('its image can’t be pulled: Back-off pulling image "x:1"')
     expect(seen.end).toBeNull()
+  })
+
+  it.each([
+    ['ErrImagePull', 'code = NotFound desc = x:1: not found', 'runtime/image-not-found'],
+    ['ImagePullBackOff', 'Back-off: ErrImagePull: unauthorized', 'runtime/image-forbidden'],
+    ['InvalidImageName', '', 'runtime/image-not-found'],
+    ['ErrImageNeverPull', 'not present with pull policy of Never', 'runtime/refused'],
+  ])('has failed to start with %s', (reason, message, code) => {
+    const containers = [{ name: 'engine', image: 'x:1' }]
+    const status = engine({ state: { waiting: { reason, message } } })
+    const seen = observe(workload, [pod({ spec: { containers }, status })])
+    expect(seen.end?.failure).toMatchObject({ code })
+    expect(seen.end?.failure?.message).toContain('x:1 can’t be pulled')
   })
 
   it.each([

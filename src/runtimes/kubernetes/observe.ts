@@ -1,4 +1,6 @@
+import type { StartFailure } from '../../engines/engine.ts'
 import { exitStatus, type ExitStatus } from '../exit-status.ts'
+import { imageFailure, saysWhy } from '../image-failure.ts'
 import type { ContainerStatus, Pod, Termination, WorkloadObject } from './objects.ts'
 import { containerName } from './names.ts'
 
@@ -22,6 +24,8 @@ export interface Ending extends ExitStatus {
   readonly reason: string
   /** The last lines of the log, as far as the cluster kept them with the pod. */
   readonly lastWords: string
+  /** Why it could not even start. Absent: it did. */
+  readonly failure?: StartFailure
 }
 
 /** Pure: the same objects give the same answer. */
@@ -125,6 +129,8 @@ function endOf(pod: Pod, status: ContainerStatus | undefined): Ending | null {
   const terminated =
     status?.state?.terminated ?? (status?.state?.waiting ? status.lastState?.terminated : undefined)
   if (terminated) return ending(terminated)
+  const unpulled = imageEnd(pod, status)
+  if (unpulled) return unpulled
   if (pod.status?.phase !== 'Failed') return null
   // The pod was ended as a whole: evicted, or refused by the device plugin.
   const { reason = 'Failed', message } = pod.status
@@ -134,6 +140,18 @@ function endOf(pod: Pod, status: ContainerStatus | undefined): Ending | null {
     reason: message === undefined ? reason : `${reason}: ${message}`,
     lastWords: '',
   }
+}
+
+/** The cluster would try again for ever: who waits for it learns why, and another image may be the cure. */
+function imageEnd(pod: Pod, status: ContainerStatus | undefined): Ending | null {
+  const { reason = '', message = '' } = status?.state?.waiting ?? {}
+  const isNamed = ['ErrImagePull', 'InvalidImageName', 'ErrImageNeverPull'].includes(reason)
+  // "Back-off pulling image": older clusters name the cause only at the moment of a try.
+  if (!isNamed && !(reason === 'ImagePullBackOff' && saysWhy(message))) return null
+  const image = pod.spec.containers.find((one) => one.name === containerName)?.image ?? 'its image'
+  const { code, message: text, hint } = imageFailure(image, `${reason}: ${message}`)
+  const failure = { code, message: text, mend: hint }
+  return { exitCode: null, signal: null, reason: '', lastWords: text, failure }
 }
 
 /** In a group it is also said which of its pods it was. */

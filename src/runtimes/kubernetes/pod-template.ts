@@ -101,13 +101,19 @@ function spread(
 }
 
 function container(workload: Workload, plan: LaunchPlan, role: 'leader' | 'worker'): object {
-  // The last two are variables that the cluster sets in pods of a group.
+  // The others are variables that the cluster sets in pods of a group.
   const at = (text: string): string =>
     text
       .replaceAll('{files}', filesPath)
       .replaceAll('{leader}', '$(LWS_LEADER_ADDRESS)')
       .replaceAll('{rank}', '$(LWS_WORKER_INDEX)')
+      .replaceAll('{address}', '$(BALEEN_POD_ADDRESS)')
+  const knowsAddress = Object.values(plan.env).includes('{address}')
   const env = [
+    // First: only what stands before a variable can be named in it.
+    ...(knowsAddress
+      ? [{ name: 'BALEEN_POD_ADDRESS', valueFrom: { fieldRef: { fieldPath: 'status.podIP' } } }]
+      : []),
     ...sorted(plan.env).map(([name, value]) => ({ name, value: at(value) })),
     ...sorted(plan.secrets).map(([name, secret]) => ({
       name,

@@ -6,13 +6,18 @@ import type { LaunchPlan } from '../../engines/engine.ts'
 export function createPlanFiles(directory: string) {
   const pathOf = (id: string): string => join(directory, id)
   return {
-    /** The words with `{files}` put in; written only where there are any. */
-    write(id: string, { files, argv, env }: LaunchPlan): Pick<LaunchPlan, 'argv' | 'env'> {
+    /** The words with `{files}` and `{address}` put in; files are written only where there are any. */
+    write(
+      id: string,
+      { files, argv, env }: LaunchPlan,
+      address: string,
+    ): Pick<LaunchPlan, 'argv' | 'env'> {
       const folder = pathOf(id)
       if (Object.keys(files).length > 0) mkdirSync(folder, { recursive: true, mode: 0o700 })
       for (const [name, text] of Object.entries(files))
         writeFileSync(join(folder, name), text, { mode: 0o600 })
-      const at = (word: string): string => word.replaceAll('{files}', folder)
+      const at = (word: string): string => 
+        word.replaceAll('{files}', folder).replaceAll('{address}', address)
       return {
         argv: argv.map(at),
         env: Object.fromEntries(Object.entries(env).map(([key, value]) => [key, at(value)])),

@@ -132,7 +132,7 @@ export function createProcessRuntime(config: ProcessRuntimeConfig): Runtime {
         devices: devices.map((device) => device.id),
       }
       const secrets = readSecrets(config.dataDirectory, plan.secrets)
-      const { argv: words, env } = files.write(identity.id, plan)
+      const { argv: words, env } = files.write(identity.id, plan, node.address)
       const [command = '', ...rest] = words
       const direct = [command === 'node' ? process.execPath : command, ...rest]
       const bounded = memory.wrap(identity.id, direct, assignment.memoryBytes)

@@ -6,13 +6,14 @@ import { engineModels } from '../../engines/models.ts'
 import type { SimulatedFlags } from '../../engines/simulated/flags.ts'
 import type { StepModel } from '../../engines/simulated/step-model.ts'
 import type { Scenario } from '../../planner/load/scenario.ts'
+import { transferMs } from '../../planner/disaggregation/transfer.ts'
 import { readRow } from '../../planner/predict/row.ts'
 import { readScenario } from '../../planner/predict/read-scenario.ts'
 import { Replica } from '../../simulator/cluster/replica.ts'
 import { RequestTable } from '../../simulator/request-table.ts'
 import { plannedEngine } from '../../simulator/scenario/planned-engine.ts'
 
-type Simulated = Omit<SimulatedFlags, 'name' | 'host' | 'port' | 'drainMs'>
+type Simulated = Omit<SimulatedFlags, 'name' | 'host' | 'port' | 'drainMs' | 'role'>
 
 /** Throws `simulation/bad-scenario` where the planner can't say how that would run. */
 export function simulatedScenario(
@@ -88,8 +89,12 @@ export function createStepModel(flags: Simulated): StepModel {
     kvTokens: rankTokens * ranks,
     queueMax: engine.queueMax,
     overheadMs: engine.requestOverheadMs,
-    add({ promptTokens, answerTokens, blockHashes }) {
+    transferMs: (promptTokens) =>
+      transferMs(scenario.layout, promptTokens, 2 * parseHardware(flags.hardware).count),
+    add({ promptTokens, answerTokens, blockHashes, isRead }) {
       const id = requests.add({ atMs: 0, promptTokens, answerTokens, blockHashes })
+      // The last token is computed once more: it brings the first of the answer.
+      if (isRead) requests.receivedTokens[id] = promptTokens - 1
       requests.goalTokens[id] = answerTokens
       return id
     },

@@ -32,6 +32,14 @@ const closeLine = z.object({
   itlMsMean: count.nullable(),
   attempts: z.int(),
   failedOn: z.array(z.string()).optional(),
+  prefill: z
+    .object({
+      deployment: z.string().nullable(),
+      replica: z.string().nullable(),
+      reason: z.string(),
+      ms: z.number().nullable(),
+    })
+    .optional(),
   requestBytes: count,
   responseBytes: count,
 })

@@ -39,7 +39,9 @@ export const handleChat: Handler = async (serving, body, response) => {
     const answers = plans.map((plan, index) => ({ plan, listener: choices[index]!.listener }))
     await runAnswers(loop, serving, answers, response)
     if (response.destroyed) return
+    const beside = await serving.beforeEnd?.()
     return sendJson(response, {
+      ...beside,
       ...head(chat, 'chat.completion'),
       choices: choices.map((choice, index) => choice.whole(index)),
       usage: sumUsage(
@@ -57,6 +59,7 @@ export const handleChat: Handler = async (serving, body, response) => {
   }))
   try {
     await runAnswers(loop, serving, answers, response)
+    if (!response.destroyed) await serving.beforeEnd?.()
   } catch (thrown) {
     if (!stream.hasStarted) throw thrown
     return stream.fail(toAppError(thrown))

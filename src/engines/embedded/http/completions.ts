@@ -38,8 +38,10 @@ export const handleCompletions: Handler = async (serving, body, response) => {
       ),
     ),
   )
+  let beside: object | undefined
   try {
     await runAnswers(loop, serving, choices, response)
+    if (!response.destroyed) beside = await serving.beforeEnd?.()
   } catch (thrown) {
     if (!stream?.hasStarted) throw thrown
     return stream.fail(toAppError(thrown))
@@ -49,7 +51,12 @@ export const handleCompletions: Handler = async (serving, body, response) => {
   const ends = choices.map((choice) => choice.end())
   const usage = sumUsage(promptTokens, ends, perPrompt)
   if (!stream)
-    return sendJson(response, { ...head, choices: choices.map((one) => one.whole()), usage })
+    return sendJson(response, {
+      ...beside,
+      ...head,
+      choices: choices.map((one) => one.whole()),
+      usage,
+    })
   if (withUsage) stream.send(JSON.stringify({ ...head, choices: [], usage }))
   stream.end()
 }

@@ -17,6 +17,8 @@ export interface ServerDeps {
   metrics(): Promise<string>
   /** Throws `engine/loading`, `engine/draining` or `engine/failed` where no request can be taken. */
   serving(): Serving
+  /** What one request is served by. Absent: the same as all. */
+  servingOf?(serving: Serving, body: unknown): Serving
   onUnexpected(error: AppError): void
 }
 
@@ -70,7 +72,8 @@ async function answer(
   if (handler) {
     if (incoming.method !== 'POST') throw wrongMethod(path, 'POST')
     const serving = deps.serving()
-    return handler(serving, await readJson(incoming), response)
+    const body = await readJson(incoming)
+    return handler(deps.servingOf?.(serving, body) ?? serving, body, response)
   }
   if (!gets.includes(path))
     throw new AppError('request/unknown-path', { message: `there is no ${path}` })

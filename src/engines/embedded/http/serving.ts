@@ -21,6 +21,8 @@ export interface Serving {
   readonly generations: BatchLoop | null
   /** Null: it only generates. */
   readonly embeddings: EmbedLoop | null
+  /** Before an answer ends. Resolves with what a whole one has beside the members of OpenAI's. */
+  beforeEnd?(): Promise<object>
 }
 
 /** Answers one request; throws AppError while nothing has been sent. */

@@ -1,0 +1,183 @@
+import { afterEach, describe, expect, it } from 'vitest'
+import { deploymentSpec } from '../contract/deployment.ts'
+import { simulationOf } from '../engines/simulated/simulated.ts'
+import { startSimulatedEngine } from '../engines/simulated/simulated-process.ts'
+import type { RunningEngine } from '../engines/run-engine.ts'
+import { createPorts } from '../runtimes/process/ports.ts'
+import { createStepModel } from '../server/simulated/step-model.ts'
+import { chat, chatPath, startGateway, until, type World } from '../../test/support/gateway.ts'
+
+const opened: (() => unknown)[] = []
+afterEach(async () => {
+  for (const close of opened.splice(0).reverse()) await close()
+})
+
+const portOn = createPorts()
+const here = { name: 'here', address: '127.0.0.1', namespace: null }
+
+/** A replica of a pair that plays an engine on an H100, in this process. */
+async function replica(
+  role: 'prefill' | 'decode',
+  engine: 'vllm' | 'sglang' = 'vllm',
+): Promise<RunningEngine> {
+  const deployment = deploymentSpec.parse({
+    name: 'ant',
+    model: 'llama-3.1-8b',
+    engine: 'simulated',
+    hardware: 'h100',
+    settings: { role, environment: { SIMULATED_ENGINE: engine } },
+  })
+  const port = await portOn(here)
+  const flags = simulationOf({ deployment, host: here.address, port })
+  const started = await startSimulatedEngine(flags, createStepModel(flags), () => {})
+  opened.push(() => started.drain(0))
+  return started
+}
+
+async function gateway(world: World) {
+  const started = await startGateway(world)
+  opened.push(() => started.close())
+  return started
+}
+
+const answers = 20
+const asked = (more: object = {}) => chat({ max_tokens: answers, ignore_eos: true, ...more })
+const metric = async ({ url }: RunningEngine, name: string): Promise<number> => {
+  const page = await (await fetch(`${url}/metrics`)).text()
+  const line = page.split('\n').find((one) => one.startsWith(name))
+  return Number(line?.split(' ').at(-1) ?? 0)
+}
+const contentOf = (text: string): string =>
+  text
+    .split('\n\n')
+    .filter((frame) => frame.startsWith('data: {'))
+    .map((frame) => {
+      const event = JSON.parse(frame.slice(6)) as { choices: { delta?: { content?: string } }[] }
+      return event.choices[0]?.delta?.content ?? ''
+    })
+    .join('')
+
+describe.each(['vllm', 'sglang'] as const)('a pair of %s', (engine) => {
+  const pair = async () => {
+    const [reads, writes] = [await replica('prefill', engine), await replica('decode', engine)]
+    const routes = { ant: [writes.url] }
+    const started = await gateway({ routes, prefill: { ant: { protocol: engine, urls: [reads.url] } } })
+    return { reads, writes, started }
+  }
+
+  it('answers whole and as a stream, the same, and counts it once', async () => {
+    const { reads, writes, started } = await pair()
+    const whole = await started.post(chatPath, asked())
+    const answer = (await whole.json()) as {
+      choices: { message: { content: string } }[]
+      usage: { prompt_tokens: number; completion_tokens: number }
+    }
+    expect(whole.status).toBe(200)
+    expect(whole.headers.get('x-baleen-prefill')).toMatch(/^reads-/)
+    const stream = await started.post(chatPath, asked({ stream: true }))
+    expect(contentOf(await stream.text())).toBe(answer.choices[0]!.message.content)
+    const { prompt_tokens: promptTokens, completion_tokens: completionTokens } = answer.usage
+    expect(completionTokens).toBe(answers)
+    const closes = started.closes()
+    expect(closes).toHaveLength(2)
+    for (const close of closes) {
+      expect(close).toMatchObject({ promptTokens, completionTokens, outcome: 'ok', attempts: 1 })
+      expect(close.replica).toMatch(/^ant-/)
+      expect(close.prefill).toMatchObject({ deployment: 'reads', reason: 'only-one' })
+      expect(close.failedOn).toBeUndefined()
+    }
+    // Each did its own part: one token of an answer there, all of it here.
+    expect(await metric(reads, 'vllm:generation_tokens_total')).toBe(2)
+    expect(await metric(writes, 'vllm:generation_tokens_total')).toBe(2 * answers)
+  })
+
+  it('gives a request to another one that reads when the first is gone', async () => {
+    const { reads, writes, started } = await pair()
+    const second = await replica('prefill', engine)
+    started.publish({
+      routes: { ant: [writes.url] },
+      prefill: { ant: { protocol: engine, urls: [reads.url, second.url] } },
+    })
+    await reads.drain(0)
+    for (let count = 0; count < 4; count++) {
+      const response = await started.post(chatPath, asked({ stream: count % 2 === 0 }))
+      expect(response.status).toBe(200)
+      await response.arrayBuffer()
+    }
+    const closes = started.closes()
+    expect(closes.map(({ outcome }) => outcome)).toEqual(['ok', 'ok', 'ok', 'ok'])
+    for (const { prefill } of closes) expect(second.url).toContain(prefill!.replica!.split('-')[1]!)
+  })
+
+  it('lets go of both when the client leaves', async () => {
+    const { reads, writes, started } = await pair()
+    const leave = new AbortController()
+    const asking = started.post(chatPath, asked({ max_tokens: 5000 }), { signal: leave.signal })
+    await until(async () => (await metric(writes, 'vllm:num_requests_running')) === 1)
+    leave.abort()
+    await asking.catch(() => {})
+    await until(async () => (await metric(writes, 'vllm:num_requests_running')) === 0)
+    await until(() => started.closes().length === 1)
+    expect(started.closes()[0]).toMatchObject({ outcome: 'cancelled' })
+    expect(await metric(reads, 'vllm:num_requests_running')).toBe(0)
+  })
+})
+
+describe('a pair without anybody who reads', () => {
+  it('of vLLM is answered by the one that writes, and the journal says why', async () => {
+    const writes = await replica('decode')
+    const started = await gateway({
+      routes: { ant: [writes.url] },
+      prefill: { ant: { protocol: 'vllm', urls: [] } },
+    })
+    expect((await started.post(chatPath, asked())).status).toBe(200)
+    expect(started.closes()[0]).toMatchObject({
+      outcome: 'ok',
+      prefill: { replica: null, reason: 'no-prefill' },
+    })
+  })
+
+  it('of SGLang is refused with what is missing', async () => {
+    const writes = await replica('decode', 'sglang')
+    const started = await gateway({
+      routes: { ant: [writes.url] },
+      prefill: { ant: { protocol: 'sglang', urls: [] } },
+    })
+    const response = await started.post(chatPath, asked(), {
+      headers: { 'x-baleen-timeout-ms': '0' },
+    })
+    expect(response.status).toBe(503)
+    expect(await response.text()).toContain('nothing reads its prompts: the reason')
+  })
+})
+
+describe('a request that can not be shared out', () => {
+  it('is answered whole, and what only engines may say of caches is taken out', async () => {
+    const [reads, writes] = [await replica('prefill'), await replica('decode')]
+    const started = await gateway({
+      routes: { ant: [writes.url] },
+      prefill: { ant: { protocol: 'vllm', urls: [reads.url] } },
+    })
+    const forged = { do_remote_prefill: true, remote_host: '10.0.0.1', remote_port: 1 }
+    const response = await started.post(
+      chatPath,
+      asked({ n: 2, kv_transfer_params: { ...forged, remote_engine_id: 'x', remote_block_ids: [] } }),
+    )
+    expect(response.status).toBe(200)
+    expect(started.closes()[0]).toMatchObject({ prefill: { reason: 'several-answers' } })
+    const second = await started.post(chatPath, asked({ kv_transfer_params: forged }))
+    expect(second.status).toBe(200)
+    expect(started.closes()[1]).toMatchObject({ prefill: { reason: 'only-one' } })
+  })
+
+  it('passes on what the one that reads thinks of it', async () => {
+    const [reads, writes] = [await replica('prefill'), await replica('decode')]
+    const started = await gateway({
+      routes: { ant: [writes.url] },
+      prefill: { ant: { protocol: 'vllm', urls: [reads.url] } },
+    })
+    const response = await started.post(chatPath, asked({ temperature: -1 }))
+    expect(response.status).toBe(400)
+    expect(started.closes()[0]).toMatchObject({ outcome: 'rejected', attempts: 1 })
+  })
+})
