@@ -113,11 +113,13 @@ describe.each(['vllm', 'sglang'] as const)('a pair of %s', (engine) => {
     const { reads, writes, started } = await pair()
     const leave = new AbortController()
     const asking = started.post(chatPath, asked({ max_tokens: 5000 }), { signal: leave.signal })
-    await until(async () => (await metric(writes, 'vllm:num_requests_running')) === 1)
+    const runs = (count: number) => async () =>
+      (await metric(writes, 'vllm:num_requests_running')) === count
+    await until('it is written', runs(1))
     leave.abort()
     await asking.catch(() => {})
-    await until(async () => (await metric(writes, 'vllm:num_requests_running')) === 0)
-    await until(() => started.closes().length === 1)
+    await until('nothing is written', runs(0))
+    await until('it is in the journal', () => started.closes().length === 1)
     expect(started.closes()[0]).toMatchObject({ outcome: 'cancelled' })
     expect(await metric(reads, 'vllm:num_requests_running')).toBe(0)
   })

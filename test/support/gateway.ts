@@ -225,11 +225,11 @@ export function readJournal(directory: string): JournalRecord[] {
 /** Polls until true, with patience for a busy machine. */
 export async function until(
   what: string,
-  isTrue: () => boolean,
+  isTrue: () => boolean | Promise<boolean>,
   timeoutMs = 15_000,
 ): Promise<void> {
   const deadlineMs = Date.now() + timeoutMs
-  while (!isTrue()) {
+  while (!(await isTrue())) {
     if (Date.now() > deadlineMs) throw new Error(`still not so after ${timeoutMs} ms: ${what}`)
     await new Promise((resolve) => setTimeout(resolve, 10))
   }

@@ -1,4 +1,4 @@
-import type { DeploymentView } from '../../contract/deployment.ts'
+import type { DeploymentSpec, DeploymentView } from '../../contract/deployment.ts'
 import { AppError } from '../../core/errors.ts'
 import { parseDurationMs } from '../../core/units.ts'
 import type { ControlClient } from '../control-client.ts'
@@ -12,11 +12,12 @@ import type { Progress } from '../progress.ts'
  */
 export async function awaitRollout(
   control: ControlClient,
-  { spec: { name }, revision }: DeploymentView,
+  { spec, revision }: DeploymentView,
   progress: Progress,
   io: Io,
   timeoutMs: number,
 ): Promise<DeploymentView> {
+  const { name } = spec
   let step = 0
   let status = ''
   let hasMoved = false
@@ -45,7 +46,7 @@ export async function awaitRollout(
     return undefined
   }
   const options = {
-    timeoutMs: timeoutMs + 2 * longestMs(await control.deployment(name)),
+    timeoutMs: timeoutMs + 2 * longestMs(spec),
     everyMs: 500,
     interrupt: io.interrupt,
     hasMoved: () => {
@@ -63,7 +64,7 @@ export async function awaitRollout(
   return view
 }
 
-const longestMs = ({ spec: { rollout } }: DeploymentView): number =>
+const longestMs = ({ rollout }: DeploymentSpec): number =>
   Math.max(0, ...rollout.steps.map(({ bakeTime }) => parseDurationMs(bakeTime)))
 
 /** "step 1 of 2: holds": what stays while the seconds run. */

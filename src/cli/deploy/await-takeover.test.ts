@@ -50,7 +50,7 @@ function watch(...views: DeploymentView[]) {
 describe('a change that takes over in steps', () => {
   it('is shown step by step until it has taken over', async () => {
     const first = at(0, 'step 1 of 2: holds, 1 s to go')
-    const { told, done } = watch(first, first, at(1, 'step 2 of 2: holds, 1 s to go'), promoted)
+    const { told, done } = watch(first, at(1, 'step 2 of 2: holds, 1 s to go'), promoted)
     expect((await done).rollout).toBeNull()
     expect(told).toEqual([
       '… ant: step 1 of 2: holds, 1 s to go',

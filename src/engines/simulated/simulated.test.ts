@@ -51,6 +51,22 @@ describe('simulated engine', () => {
     expect(usage.completion_tokens).toBeLessThanOrEqual(512)
   })
 
+  it('decodes at once what another replica has read', () => {
+    const firstStepMs = (isRead: boolean): number => {
+      const model = createStepModel(flags)
+      const blockHashes = Array.from({ length: 250 }, (_, at) => at)
+      const id = model.add({ promptTokens: 4000, answerTokens: 2, blockHashes, isRead })
+      expect(model.enqueue(id)).toBeNull()
+      const endMs = model.startStep(0)!
+      model.endStep()
+      expect(model.load().kvUsage).toBeGreaterThan(0)
+      return endMs
+    }
+    expect(firstStepMs(true)).toBeLessThan(firstStepMs(false) / 4)
+    const { transferMs } = createStepModel(flags)
+    expect(transferMs(4000)).toBeGreaterThan(transferMs(100))
+  })
+
   it('is told everything on its command line', () => {
     const { argv, warnings } = simulatedEngine.launch({
       id: 'r',
