@@ -13,6 +13,7 @@ const launch: Launch = {
   drainMs: 100,
   probePath: '/health',
   usesDevices: true,
+  pair: null,
   warnings: [],
   plan: () => launchPlan({ argv: [] }),
 }

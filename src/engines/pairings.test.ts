@@ -78,7 +78,10 @@ describe('TensorRT-LLM', () => {
       `{"ctx_request_id":9223372036854775807,"opaque":"x","request_type":"generation_only","disagg_request_id":${id}}`,
     )
     expect(set['prompt_token_ids']).toBe('[5,6]')
-    const completion = trtllm.decode({ ...handshake, endpoint: 'completions' }, Buffer.from(answer))!
+    const completion = trtllm.decode(
+      { ...handshake, endpoint: 'completions' },
+      Buffer.from(answer),
+    )!
     expect(completion.set['prompt']).toBe('[5,6]')
   })
 

@@ -61,7 +61,10 @@ describe.each(['vllm', 'sglang'] as const)('a pair of %s', (engine) => {
   const pair = async () => {
     const [reads, writes] = [await replica('prefill', engine), await replica('decode', engine)]
     const routes = { ant: [writes.url] }
-    const started = await gateway({ routes, prefill: { ant: { protocol: engine, urls: [reads.url] } } })
+    const started = await gateway({
+      routes,
+      prefill: { ant: { protocol: engine, urls: [reads.url] } },
+    })
     return { reads, writes, started }
   }
 
@@ -163,7 +166,10 @@ describe('a request that can not be shared out', () => {
     const forged = { do_remote_prefill: true, remote_host: '10.0.0.1', remote_port: 1 }
     const response = await started.post(
       chatPath,
-      asked({ n: 2, kv_transfer_params: { ...forged, remote_engine_id: 'x', remote_block_ids: [] } }),
+      asked({
+        n: 2,
+        kv_transfer_params: { ...forged, remote_engine_id: 'x', remote_block_ids: [] },
+      }),
     )
     expect(response.status).toBe(200)
     expect(started.closes()[0]).toMatchObject({ prefill: { reason: 'several-answers' } })

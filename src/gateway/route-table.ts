@@ -7,7 +7,6 @@ import type {
   SnapshotPrefill,
   SnapshotReplica,
   SnapshotRoute,
-  SnapshotTarget,
 } from '../contract/snapshot.ts'
 import { createBreaker, isAvailable, type Breaker } from './policy/breaker.ts'
 import type { PairProtocol } from '../engines/pairing.ts'
@@ -51,6 +50,8 @@ export interface Route extends RouteView {
   readonly hasCohorts: boolean
   /** Prompts and answers have replicas of their own. */
   readonly isPaired: boolean
+  /** Why nobody reads the prompts of what is ready. Null: somebody does, or nothing is ready. */
+  readonly unread: string | null
   /** A request that finds nothing ready makes it start, and may wait so long. Null: as the config says. */
   readonly wakeMs: number | null
   /** Why nothing is ready, for the 503. */
@@ -132,7 +133,7 @@ export function createRouteTable(
       const prefill = prefillOf(listed.name, target.prefill, next)
       return { deployment, weight, cohort, prefill, from, to: replicas.length }
     })
-    const reason = listed.targets.map(reasonOf).find((text) => text !== '')
+    const reason = listed.targets.map(({ reason: text }) => text).find((text) => text !== '')
     const { name, task, createdS, wakeMs = null } = listed
     return {
       name,
@@ -143,6 +144,7 @@ export function createRouteTable(
       targets,
       hasCohorts: targets.some(({ cohort }) => cohort !== null),
       isPaired: targets.some(({ prefill }) => prefill !== null),
+      unread: unreadReason(listed.targets),
       reason: reason ?? 'no replica is running',
     }
   }
@@ -182,11 +184,13 @@ export function createRouteTable(
   }
 }
 
-/** Where answers could be written, what is missing is somebody who reads. */
-const reasonOf = ({ replicas, reason, prefill }: SnapshotTarget): string =>
-  prefill && replicas.length > 0 && prefill.groups.length === 0
-    ? `nothing reads its prompts: ${prefill.reason}`
-    : reason
+/** Answers could be written, if somebody read the prompts. */
+function unreadReason(targets: SnapshotRoute['targets']): string | null {
+  const writing = targets.filter(({ replicas }) => replicas.length > 0)
+  const unread = writing.find(({ prefill }) => prefill?.groups.length === 0)
+  const isRead = writing.some(({ prefill }) => prefill?.groups.length !== 0)
+  return unread?.prefill && !isRead ? unread.prefill.reason : null
+}
 
 /** Timeouts are the gateway's own: undici's would cut long generations and keep a timer a request. */
 function createReplica(deployment: string, listed: SnapshotReplica, clock: Clock): Replica {

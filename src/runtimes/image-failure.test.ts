@@ -12,7 +12,10 @@ const said: readonly (readonly [code: string, text: string])[] = [
     'ErrImagePull: rpc error: code = NotFound desc = failed to pull and unpack image "docker.io/org/x:1": failed to resolve reference "docker.io/org/x:1": docker.io/org/x:1: not found',
   ],
   ['runtime/image-not-found', 'InvalidImageName: Failed to apply default image tag "a b:c"'],
-  ['runtime/image-not-found', 'no matching manifest for linux/arm64/v8 in the manifest list entries'],
+  [
+    'runtime/image-not-found',
+    'no matching manifest for linux/arm64/v8 in the manifest list entries',
+  ],
   [
     'runtime/image-forbidden',
     "pull access denied for org/x, repository does not exist or may require 'docker login': denied: requested access to the resource is denied",
@@ -31,10 +34,7 @@ const said: readonly (readonly [code: string, text: string])[] = [
   ],
   ['runtime/registry-unreachable', 'Get "https://10.0.0.9/v2/": net/http: TLS handshake timeout'],
   ['runtime/registry-unreachable', 'toomanyrequests: You have reached your pull rate limit.'],
-  [
-    'machine/disk-full',
-    'failed to register layer: write /usr/lib/x.so: no space left on device',
-  ],
+  ['machine/disk-full', 'failed to register layer: write /usr/lib/x.so: no space left on device'],
 ]
 
 describe('an image that can not be pulled', () => {

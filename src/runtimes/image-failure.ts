@@ -24,7 +24,8 @@ const causes: readonly Cause[] = [
     hint: 'Write settings.image as REGISTRY/NAME:TAG or NAME@DIGEST.',
   },
   {
-    pattern: /no matching manifest for|no match for platform|does not match the specified platform/i,
+    pattern:
+      /no matching manifest for|no match for platform|does not match the specified platform/i,
     code: 'runtime/image-not-found',
     what: 'there is no build of it for this kind of machine',
     hint: 'Name an image for the CPU of the node (amd64, arm64).',
@@ -41,7 +42,8 @@ const causes: readonly Cause[] = [
     what: 'there is no such repository, or it is not for everybody',
   },
   {
-    pattern: /unauthorized|authentication required|no basic auth|insufficient_scope|\b401\b|\b403\b|denied|forbidden/i,
+    pattern:
+      /unauthorized|authentication required|no basic auth|insufficient_scope|\b401\b|\b403\b|denied|forbidden/i,
     code: 'runtime/image-forbidden',
     what: 'the registry does not give it to this machine',
   },

@@ -93,7 +93,8 @@ describe('prompts and answers on replicas of their own', () => {
       await until(
         'the pool is whole again',
         async () =>
-          (await deployment('reads')).replicas.filter(({ state }) => state === 'ready').length === 2,
+          (await deployment('reads')).replicas.filter(({ state }) => state === 'ready').length ===
+          2,
       )
       await Promise.all(clients.map((client) => client.stop()))
       expect(clients.flatMap(({ failures }) => failures)).toEqual([])
@@ -115,9 +116,9 @@ describe('prompts and answers on replicas of their own', () => {
     const { requests } = (await (await serving.api('GET', '/requests?limit=20')).json()) as {
       requests: JournalClose[]
     }
-    expect(requests.every(({ outcome, deployment: by }) => outcome === 'ok' && by === 'writes')).toBe(
-      true,
-    )
+    expect(
+      requests.every(({ outcome, deployment: by }) => outcome === 'ok' && by === 'writes'),
+    ).toBe(true)
   }, 120_000)
 
   it('are planned and deployed in one step', async () => {

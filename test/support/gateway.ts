@@ -51,7 +51,9 @@ export interface World {
   readonly servedName?: string
   readonly reason?: string
   /** By route: who reads prompts for its replicas. */
-  readonly prefill?: Readonly<Record<string, { readonly protocol: string; readonly urls: readonly string[] }>>
+  readonly prefill?: Readonly<
+    Record<string, { readonly protocol: string; readonly urls: readonly string[] }>
+  >
   /** The new revision's share and cohort, with replicas of its own, in front of the routes' others. */
   readonly canary?: Pick<SnapshotTarget, 'weight' | 'cohort'> & { readonly urls: readonly string[] }
   readonly wakeMs?: number
@@ -154,13 +156,20 @@ const prefillOf = ({
 }: NonNullable<World['prefill']>[string]): NonNullable<SnapshotTarget['prefill']> => ({
   protocol,
   reason: 'the reason',
-  groups: [
-    {
-      deployment: 'reads',
-      weight: 1,
-      replicas: urls.map((url) => ({ id: `reads-${new URL(url).port}`, url, servedName: null })),
-    },
-  ],
+  groups:
+    urls.length === 0
+      ? []
+      : [
+          {
+            deployment: 'reads',
+            weight: 1,
+            replicas: urls.map((url) => ({
+              id: `reads-${new URL(url).port}`,
+              url,
+              servedName: null,
+            })),
+          },
+        ],
 })
 
 let versions = 0

@@ -169,6 +169,8 @@ function questionOf({ specs, outdated, endsFirst }: Planned): string {
 /** "llama as 4 × vllm on H100-SXM-80GB:2". */
 function deploymentText({ name, replicas, engine, hardware, settings }: DeploymentSpec): string {
   const on = hardware === undefined ? '' : ` on ${hardware} each`
-  const role = { both: '', prefill: ', reading prompts', decode: ', writing answers' }[settings.role]
+  const role = { both: '', prefill: ', reading prompts', decode: ', writing answers' }[
+    settings.role
+  ]
   return `${name} as ${replicas} × ${engine}${on}${role}`
 }

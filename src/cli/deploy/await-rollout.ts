@@ -33,7 +33,9 @@ export async function awaitRollout(
         message: `revision ${revision} of ${name} did not take over: ${reason}`,
         ...(rollout?.paused == null
           ? {}
-          : { hint: `\`baleen rollout ${name} resume\` goes on, \`baleen rollback ${name}\` gives it up.` }),
+          : {
+              hint: `\`baleen rollout ${name} resume\` goes on, \`baleen rollback ${name}\` gives it up.`,
+            }),
       })
     }
     if (rollout === null) return view

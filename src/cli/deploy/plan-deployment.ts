@@ -152,7 +152,8 @@ function apartParts({ request, candidates }: Plan, { groups }: FleetChoice): Par
     candidate: found[role].candidate,
     replicas: found[role].replicas,
     weight: 1,
-    runtime: groups.find(({ name }) => name === found[role].candidate.settings.device)?.runtime ?? null,
+    runtime:
+      groups.find(({ name }) => name === found[role].candidate.settings.device)?.runtime ?? null,
   }))
 }
 

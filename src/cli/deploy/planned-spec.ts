@@ -40,7 +40,8 @@ export function plannedSpecs(
   isPlayed: boolean,
 ): readonly DeploymentSpec[] {
   const isApart = parts.some(({ role }) => role !== undefined)
-  if ((plan.status !== 'meets' && !isApart) || parts.length === 0) throw unmet(plan, plan.candidates[0])
+  if ((plan.status !== 'meets' && !isApart) || parts.length === 0)
+    throw unmet(plan, plan.candidates[0])
   // The largest keeps the name: what runs under it already is changed, not ended.
   const [largest, ...others] = parts.toSorted((a, b) => b.weight - a.weight)
   const { name, route = name } = settled

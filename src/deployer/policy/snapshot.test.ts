@@ -41,7 +41,13 @@ function routed(
     split: changes.split ?? null,
   }
   return {
-    spec: deploymentSpec.parse({ name, model: 'm', engine: 'vllm', route: 'm', settings: { role } }),
+    spec: deploymentSpec.parse({
+      name,
+      model: 'm',
+      engine: 'vllm',
+      route: 'm',
+      settings: { role },
+    }),
     createdAtMs: 0,
     condition: {
       deployment,
@@ -90,7 +96,10 @@ describe('prompts and answers apart', () => {
     const changing = routed('decode', [replica('decode', 'd1'), replica('decode', 'd0', 'v0')], {
       alike: both,
     })
-    const targets = only(routed('prefill', [replica('prefill', 'p0', 'v0')], { alike: both }), changing)
+    const targets = only(
+      routed('prefill', [replica('prefill', 'p0', 'v0')], { alike: both }),
+      changing,
+    )
     const readers = Object.fromEntries(
       targets.map(({ replicas, weight, prefill }) => [
         replicas[0]!.id,

@@ -72,15 +72,19 @@ const rules: readonly Rule[] = [
       argv: ['--enable-hierarchical-cache', '--hicache-size', String(Math.ceil(gibibytes))],
     })),
   ),
-  custom('role', ['--disaggregation-mode', '--disaggregation-bootstrap-port'], (role, { spec }) => ({
-    argv: [
-      '--disaggregation-mode',
-      role,
-      ...(role === 'prefill'
-        ? ['--disaggregation-bootstrap-port', String(sidePortOf(spec.port))]
-        : []),
-    ],
-  })),
+  custom(
+    'role',
+    ['--disaggregation-mode', '--disaggregation-bootstrap-port'],
+    (role, { spec }) => ({
+      argv: [
+        '--disaggregation-mode',
+        role,
+        ...(role === 'prefill'
+          ? ['--disaggregation-bootstrap-port', String(sidePortOf(spec.port))]
+          : []),
+      ],
+    }),
+  ),
   flag('kvTransfer', '--disaggregation-transfer-backend'),
   toggle('sleepMode', '--enable-memory-saver', null),
   flag('toolParser', '--tool-call-parser'),

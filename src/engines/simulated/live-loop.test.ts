@@ -16,6 +16,7 @@ function world(changes: Partial<StepModel> = {}) {
     kvTokens: 1000,
     queueMax: 2,
     overheadMs: 5,
+    transferMs: () => 0,
     add: (request) => requests.push({ ...request, produced: 0, isOpen: false }) - 1,
     enqueue(id) {
       requests[id]!.isOpen = true

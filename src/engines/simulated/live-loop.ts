@@ -142,36 +142,36 @@ export function createLiveLoop(model: StepModel, deps: LiveLoopDeps): LiveLoop {
   }
 
   function submit(generations: readonly Generation[], paired: Paired | null): void {
-      if (model.load().waiting + coming + generations.length > model.queueMax)
-        throw refusals['queue-full']()
-      const arrivedMs = clock.monotonicMs()
-      for (const generation of generations) {
-        const natural = naturalLength(generation.prompt)
-        const tokensMax = Math.min(generation.maxTokens, paired?.tokensMax ?? Infinity)
-        const isNatural = !generation.sampling.ignoreEnd && natural < tokensMax
-        const tokens = answerTo(generation.prompt, isNatural ? natural : tokensMax)
-        const answer: Answer = {
-          generation,
-          tokens,
-          isNatural,
-          arrivedMs,
-          startedMs: null,
-          firstTokenMs: null,
-          delivered: 0,
-        }
-        coming++
-        deps.later(model.overheadMs, () => {
-          if (!paired?.receive) return enqueue(answer, false)
-          const isWanted = (): boolean => !generation.isCancelled
-          paired.receive(generation.prompt.length, isWanted).then(
-            () => enqueue(answer, true),
-            (thrown: unknown) => {
-              coming--
-              end(answer, 'failed', 0, toAppError(thrown))
-            },
-          )
-        })
+    if (model.load().waiting + coming + generations.length > model.queueMax)
+      throw refusals['queue-full']()
+    const arrivedMs = clock.monotonicMs()
+    for (const generation of generations) {
+      const natural = naturalLength(generation.prompt)
+      const tokensMax = Math.min(generation.maxTokens, paired?.tokensMax ?? Infinity)
+      const isNatural = !generation.sampling.ignoreEnd && natural < tokensMax
+      const tokens = answerTo(generation.prompt, isNatural ? natural : tokensMax)
+      const answer: Answer = {
+        generation,
+        tokens,
+        isNatural,
+        arrivedMs,
+        startedMs: null,
+        firstTokenMs: null,
+        delivered: 0,
       }
+      coming++
+      deps.later(model.overheadMs, () => {
+        if (!paired?.receive) return enqueue(answer, false)
+        const isWanted = (): boolean => !generation.isCancelled
+        paired.receive(generation.prompt.length, isWanted).then(
+          () => enqueue(answer, true),
+          (thrown: unknown) => {
+            coming--
+            end(answer, 'failed', 0, toAppError(thrown))
+          },
+        )
+      })
+    }
   }
 }
 

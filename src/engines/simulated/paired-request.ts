@@ -22,9 +22,10 @@ export interface PairPlayer {
 type Body = Readonly<Record<string, unknown>>
 
 /** Engines whose protocol is played. */
-const played: Readonly<
-  Record<string, (body: Body, player: PairPlayer) => PairedRequest | null>
-> = { vllm: likeVllm, sglang: likeSglang }
+const played: Readonly<Record<string, (body: Body, player: PairPlayer) => PairedRequest | null>> = {
+  vllm: likeVllm,
+  sglang: likeSglang,
+}
 
 export const isPairPlayed = (engine: string): boolean => engine in played
 
@@ -34,7 +35,9 @@ export const readPaired = (
   body: unknown,
   player: PairPlayer,
 ): PairedRequest | null =>
-  typeof body === 'object' && body !== null ? (played[engine]?.(body as Body, player) ?? null) : null
+  typeof body === 'object' && body !== null
+    ? (played[engine]?.(body as Body, player) ?? null)
+    : null
 
 const nothing = (): Promise<object> => Promise.resolve({})
 const blockTokens = 16

@@ -76,7 +76,8 @@ export async function startSimulatedEngine(
   const sidePort = flags.port === 0 ? 0 : sidePortOf(port)
   const handover =
     role === 'prefill' ? await openHandover({ host: flags.host, port: sidePort }, address) : null
-  player = role === 'both' ? null : { role, handover, transferMs: (tokens) => model.transferMs(tokens) }
+  player =
+    role === 'both' ? null : { role, handover, transferMs: (tokens) => model.transferMs(tokens) }
   return {
     url: `http://${flags.host}:${port}`,
     loaded: sleep(0, { contextTokens, kvTokens }),

@@ -59,7 +59,9 @@ export const vllmEngine = createEngine({
   spansNodes: true,
   // Its other connectors want somebody between who speaks their own protocol.
   pairing: ({ settings }) =>
-    orElse(settings.kvTransfer, 'nixl') === 'nixl' ? { protocol: vllmPairing.name, alone: {} } : null,
+    orElse(settings.kvTransfer, 'nixl') === 'nixl'
+      ? { protocol: vllmPairing.name, alone: {} }
+      : null,
   why: {
     queueMax: 'older vLLM bounds no queue; the gateway sheds what waits too long',
     'offload.nvmePath': 'vLLM offloads to host memory; for disks use kvTransfer: lmcache',

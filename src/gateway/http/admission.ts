@@ -81,7 +81,12 @@ export function refuseNotReady(
   if (model === null || !table.isLoaded)
     return reject('gateway/no-ready-replica', 'The platform is starting.', detail)
   const route = table.routes.get(model)
-  const isSilent = route !== undefined && route.replicas.length > 0
-  const why = isSilent ? 'its replicas do not answer' : (route?.reason ?? 'it was taken away')
+  const why = !route
+    ? 'it was taken away'
+    : route.unread !== null
+      ? `nothing reads its prompts: ${route.unread}`
+      : route.replicas.length > 0
+        ? 'its replicas do not answer'
+        : route.reason
   return reject('gateway/no-ready-replica', `The model \`${model}\` is not ready: ${why}.`, detail)
 }

@@ -4,9 +4,9 @@ import { normaliseError, normaliseEvent } from './foreign-error.ts'
 
 const replica = { id: 'ant-1' } as Replica
 const normal = (status: number, body: unknown) =>
-  JSON.parse(
-    String(normaliseError(status, Buffer.from(JSON.stringify(body)), replica)),
-  ) as { error: object }
+  JSON.parse(String(normaliseError(status, Buffer.from(JSON.stringify(body)), replica))) as {
+    error: object
+  }
 
 describe('an error of vLLM', () => {
   const message = "This model's maximum context length is 2048 tokens. However, you requested 4000."
@@ -31,7 +31,9 @@ describe('an error of vLLM', () => {
   })
 
   it('does so in the middle of a stream, too', () => {
-    const event = { error: { message: 'boom', type: 'InternalServerError', param: null, code: 500 } }
+    const event = {
+      error: { message: 'boom', type: 'InternalServerError', param: null, code: 500 },
+    }
     expect(JSON.parse(String(normaliseEvent(event)))).toEqual({
       error: { message: 'boom', type: 'server_error', param: null, code: null },
     })
@@ -39,7 +41,9 @@ describe('an error of vLLM', () => {
 })
 
 it('passes what has OpenAI’s form byte by byte', () => {
-  const body = Buffer.from('{ "error":{"message":"m","type":"server_error","param":null,"code":null} }')
+  const body = Buffer.from(
+    '{ "error":{"message":"m","type":"server_error","param":null,"code":null} }',
+  )
   expect(normaliseError(500, body, replica)).toBe(body)
   expect(normaliseEvent(JSON.parse(String(body)) as Record<string, unknown>)).toBeNull()
 })

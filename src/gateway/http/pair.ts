@@ -1,4 +1,9 @@
-import { sidePortOf, type BodyChange, type Handshake, type PairProtocol } from '../../engines/pairing.ts'
+import {
+  sidePortOf,
+  type BodyChange,
+  type Handshake,
+  type PairProtocol,
+} from '../../engines/pairing.ts'
 import { estimatePromptTokens } from '../policy/estimate.ts'
 import { chooseDecode, choosePrefill, type Prompt } from '../policy/pair.ts'
 import type { Choice } from '../policy/policy.ts'
@@ -115,7 +120,12 @@ export class Pair implements AttemptListener {
     const { hostname, port } = new URL(reader.replica.url)
     const endpoint = this.#record.endpoint === 'chat' ? 'chat' : 'completions'
     const room = Math.floor(random() * Number.MAX_SAFE_INTEGER)
-    const handshake = { host: hostname, port: sidePortOf(Number(port || 80)), room, endpoint } as const
+    const handshake = {
+      host: hostname,
+      port: sidePortOf(Number(port || 80)),
+      room,
+      endpoint,
+    } as const
     this.#handshake = handshake
     this.#toRead = reader
     reader.replica.tokensInFlight += reader.tokens
@@ -125,7 +135,11 @@ export class Pair implements AttemptListener {
     this.#reading = attempt
     const isInTurn = prefill.protocol.order === 'in-turn'
     if (isInTurn) this.#listener.onReading(attempt)
-    dispatch(attempt, this.#record, this.#changed(prefill.protocol.prefill(handshake), reader.replica, !isInTurn))
+    dispatch(
+      attempt,
+      this.#record,
+      this.#changed(prefill.protocol.prefill(handshake), reader.replica, !isInTurn),
+    )
     if (!isInTurn) this.#write(decode, prefill.protocol.decode(handshake, null)!, false)
     return true
   }
@@ -159,7 +173,8 @@ export class Pair implements AttemptListener {
     const usage = body && findUsage(body)
     if (usage) record.cachedTokens = usage.cachedTokens
     const change = this.#next(plan.prefill.protocol, body)
-    if (!change && record.prefill) record.prefill = { ...record.prefill, replica: null, reason: 'no-cache' }
+    if (!change && record.prefill)
+      record.prefill = { ...record.prefill, replica: null, reason: 'no-cache' }
     this.#write(this.#writer(plan), change ?? whole, true)
   }
 
@@ -272,7 +287,8 @@ const prefillAt = ({ targets }: Route, replica: number): Prefill | null =>
   targets.find(({ from, to }) => replica >= from && replica < to)?.prefill ?? null
 
 const isSaid = (body: Buffer, span: Span | undefined): boolean =>
-  span !== undefined && !['null', 'false', '0'].includes(body.toString('latin1', span.from, span.to))
+  span !== undefined &&
+  !['null', 'false', '0'].includes(body.toString('latin1', span.from, span.to))
 
 /** A list of texts, or of lists of tokens. */
 function hasSeveral(body: Buffer, span: Span | undefined): boolean {

@@ -13,7 +13,8 @@ export function spliceBody(
   const { model, stream_options: options } = scanned.spans
   if (change.servedName !== null && model)
     edits.push({ span: model, text: JSON.stringify(change.servedName) })
-  if (change.wantsUsage) edits.push(setMember('stream_options', usageOf(body, options), options, scanned))
+  if (change.wantsUsage)
+    edits.push(setMember('stream_options', usageOf(body, options), options, scanned))
   return spliced(body, edits)
 }
 

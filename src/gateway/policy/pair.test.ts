@@ -1,6 +1,12 @@
 import { describe, expect, it } from 'vitest'
 import { chooseDecode, choosePrefill, type PairedView } from './pair.ts'
-import { blockBytes, createPrefixIndex, noteRead, prefixBlocks, sharedBlocks } from './prefix-index.ts'
+import {
+  blockBytes,
+  createPrefixIndex,
+  noteRead,
+  prefixBlocks,
+  sharedBlocks,
+} from './prefix-index.ts'
 
 const replica = (id: string, tokensInFlight = 0, isAvailable = true): PairedView => ({
   id,
@@ -24,7 +30,13 @@ const long = promptOf(body('a'.repeat(8 * blockBytes)))
 
 describe('who reads a prompt', () => {
   it('has the least to read before it', () => {
-    const choice = choosePrefill(view(replica('a', 900), replica('b', 100)), long, empty, [], random)
+    const choice = choosePrefill(
+      view(replica('a', 900), replica('b', 100)),
+      long,
+      empty,
+      [],
+      random,
+    )
     expect(choice).toMatchObject({ replica: 1, reason: 'least-to-read', tokens: long.tokens })
   })
 

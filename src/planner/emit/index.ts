@@ -40,7 +40,7 @@ export function emitApart(format: EmitFormat, prefill: Emission, decode: Emissio
     `# Prompts: ${prefill.settings.replicas} of these.`,
     emit(format, { ...prefill, role: 'prefill' }).trimEnd(),
     format === 'kubernetes' ? '---' : '',
-    `# Decoding: ${decode.settings.replicas} of these. A router sends each request to both (`--emit baleen`: the gateway does).`,
+    `# Decoding: ${decode.settings.replicas} of these. A router sends each request to both (--emit baleen: the gateway does).`,
     emit(format, { ...decode, role: 'decode' }),
   ].join('\n')
 }

@@ -55,7 +55,8 @@ export async function needImage(
   await new Promise<void>((resolve, reject) => {
     docker.modem.followProgress(
       stream,
-      (error: Error | null) => (error ? reject(imageFailure(image, error.message, error)) : resolve()),
+      (error: Error | null) =>
+        error ? reject(imageFailure(image, error.message, error)) : resolve(),
       (event: PullEvent) => onProgress(progress(event)),
     )
   })

@@ -76,9 +76,7 @@ function service(workload: Workload): Manifest {
       selector: { ...selector, ...leaderOnly },
       ports: [
         { name: portName, port: workload.port, protocol: 'TCP', targetPort: portName },
-        ...plan.ports
-          .slice(1)
-          .map((one) => ({ ...one, protocol: 'TCP', targetPort: one.port })),
+        ...plan.ports.slice(1).map((one) => ({ ...one, protocol: 'TCP', targetPort: one.port })),
       ],
     },
   }

@@ -16,7 +16,7 @@ export function createPlanFiles(directory: string) {
       if (Object.keys(files).length > 0) mkdirSync(folder, { recursive: true, mode: 0o700 })
       for (const [name, text] of Object.entries(files))
         writeFileSync(join(folder, name), text, { mode: 0o600 })
-      const at = (word: string): string => 
+      const at = (word: string): string =>
         word.replaceAll('{files}', folder).replaceAll('{address}', address)
       return {
         argv: argv.map(at),

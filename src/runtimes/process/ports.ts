@@ -11,7 +11,7 @@ const [firstPort, ports] = [20_000, 12_000]
  * after it is free as well (`sidePortOf`).
  */
 export function createPorts(): (
-  node: Pick<ProcessNode, "name" | "namespace" | "address">,
+  node: Pick<ProcessNode, 'name' | 'namespace' | 'address'>,
 ) => Promise<number> {
   const recent: string[] = []
   return async (node) => {
@@ -40,7 +40,7 @@ async function portFromSystem(host: string): Promise<number> {
 }
 
 /** Another namespace can't be asked for a port, but knocked at; below the range that its clients draw from. */
-async function portBeyond({ address }: Pick<ProcessNode, "address">): Promise<number> {
+async function portBeyond({ address }: Pick<ProcessNode, 'address'>): Promise<number> {
   for (;;) {
     const port = firstPort + Math.floor(Math.random() * ports)
     if ((await knock(address, port)) !== 'open') return port
