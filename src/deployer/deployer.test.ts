@@ -371,40 +371,6 @@ describe('deployer', () => {
     await expect.poll(() => readyIds(), wait).toHaveLength(1)
   })
 
-  describe('prompts and answers apart', () => {
-    const { settings } = wantedOf('ant').spec
-    const role = (name: string, of: 'prefill' | 'decode') =>
-      wantedOf(name, { route: 'apart', settings: { ...settings, role: of } })
-    const wanted = [role('first', 'prefill'), role('then', 'decode')]
-    const areReady = (deployer: Deployer) =>
-      expect
-        .poll(() => deployer.replicas().map(({ state }) => state), wait)
-        .toEqual(['ready', 'ready'])
-
-    it('are paired: clients go to those that write, with those that read beside them', async () => {
-      const paired: Engine = { ...engine, pairing: () => ({ protocol: 'vllm', alone: {} }) }
-      const { deployer, readyIds, snapshots } = open(wanted, { engine: paired })
-      await deployer.start()
-      await areReady(deployer)
-      await expect.poll(() => readyIds('apart'), wait).toEqual([expect.stringMatching(/^then-/)])
-      expect(snapshots.at(-1)?.[0]?.targets[0]?.prefill).toMatchObject({
-        protocol: 'vllm',
-        groups: [{ deployment: 'first', replicas: [{ id: expect.stringMatching(/^first-/) }] }],
-      })
-      expect(deployer.deployments()[0]?.warnings).toEqual([])
-    })
-
-    it('are said not to be where nobody speaks to them so', async () => {
-      const { deployer, snapshots } = open(wanted, { engine: { ...engine, pairing: () => null } })
-      await deployer.start()
-      await areReady(deployer)
-      expect(snapshots.at(-1)?.[0]?.targets[0]).not.toHaveProperty('prefill')
-      expect(deployer.deployments()[0]?.warnings).toEqual([
-        expect.stringContaining('the gateway does not pair replicas'),
-      ])
-    })
-  })
-
   it('does not give text to be written to a model that makes embeddings', async () => {
     const source: ModelSource = async () => ({ path: '/models/e.gguf', task: 'embed' })
     const { deployer, readyIds } = open([wantedOf('ant'), wantedOf('bee', { task: 'embed' })], {

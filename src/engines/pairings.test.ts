@@ -104,7 +104,7 @@ describe('adapters', () => {
     expect(pairingOf('dynamo', { role: 'prefill' })).toBeNull()
     const sglang = { environment: { SIMULATED_ENGINE: 'sglang' } }
     expect(pairingOf('simulated', sglang)).toBe('sglang')
-    expect(pairingOf('simulated', { environment: { SIMULATED_ENGINE: 'trtllm' } })).toBeNull()
+    expect(pairingOf('simulated', { environment: { SIMULATED_ENGINE: 'llama' } })).toBeNull()
   })
 
   it('say where caches are handed over: at the next port', () => {

@@ -18,7 +18,7 @@ const here = { name: 'here', address: '127.0.0.1', namespace: null }
 /** A replica of a pair that plays an engine on an H100, in this process. */
 async function replica(
   role: 'prefill' | 'decode',
-  engine: 'vllm' | 'sglang' = 'vllm',
+  engine: 'vllm' | 'sglang' | 'trtllm' = 'vllm',
 ): Promise<RunningEngine> {
   const deployment = deploymentSpec.parse({
     name: 'ant',
@@ -57,7 +57,7 @@ const contentOf = (text: string): string =>
     })
     .join('')
 
-describe.each(['vllm', 'sglang'] as const)('a pair of %s', (engine) => {
+describe.each(['vllm', 'sglang', 'trtllm'] as const)('a pair of %s', (engine) => {
   const pair = async () => {
     const [reads, writes] = [await replica('prefill', engine), await replica('decode', engine)]
     const routes = { ant: [writes.url] }

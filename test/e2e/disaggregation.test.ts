@@ -122,10 +122,20 @@ describe('prompts and answers on replicas of their own', () => {
   }, 120_000)
 
   it('are planned and deployed in one step', async () => {
+    const asked = [
+      '--hardware',
+      'h100:8',
+      '--slo',
+      'ttft.p95=600ms,tpot.p95=10ms',
+      '--rate',
+      '20/s',
+    ]
+    const how = ['--apart', '--engine', 'vllm', '--name', 'planned', '--yes', '--quick', '--json']
     const { code, stdout, stderr } = await serving.baleen(
-      ...['deploy', 'llama-3.1-8b', '--apart', '--yes', '--quick', '--json', '--name', 'planned'],
-      ...['--hardware', 'h100:8', '--slo', 'ttft.p95=600ms,tpot.p95=10ms', '--rate', '20/s'],
-      ...['--engine', 'vllm'],
+      'deploy',
+      'llama-3.1-8b',
+      ...how,
+      ...asked,
     )
     expect({ code, stderr }).toMatchObject({ code: 0 })
     expect(stderr).not.toContain('not honoured: role')

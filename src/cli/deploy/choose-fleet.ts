@@ -60,6 +60,8 @@ export function chooseFleet(
     there.filter(({ isPlayed }) => isPlayed),
   )
   const isAsked = engine === 'simulated'
+  const wished = models.filter(({ name }) => name === engine)
+  const playable = wished.length > 0 ? wished : models
   if (isAsked || real.length === 0) {
     const because = isAsked ? 'as asked for' : wanted ? `no node has ${wish.hardware}` : null
     if (played.length > 0) return playing(played, `${because ?? 'no node has real ones'}`)
@@ -111,14 +113,14 @@ export function chooseFleet(
     if (free.length === 0)
       throw new AppError('deployment/no-room', { message: `${what} to be played: none is free` })
     const reason = `${because}: the engine \`simulated\` plays what nodes of the config name (${what})`
-    return { fleet: fleetOf(free), engines: models, groups: free, isPlayed: true, reason }
+    return { fleet: fleetOf(free), engines: playable, groups: free, isPlayed: true, reason }
   }
 
   function playingAnything(fleet: string): FleetChoice {
     const reason = isAsked
       ? 'the engine `simulated` plays it, as asked for'
       : `no node has ${fleet}: the engine \`simulated\` plays it`
-    return { fleet, engines: models, groups: [], isPlayed: true, reason }
+    return { fleet, engines: playable, groups: [], isPlayed: true, reason }
   }
 
   function onThisMachine(): FleetChoice {

@@ -1,4 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises'
+import type { WholeAnswer } from '../embedded/http/serving.ts'
 import { createId } from '../../core/id.ts'
 import { meetingNobody } from '../sglang/pairing.ts'
 import { fetchCache, type Handover } from './handover.ts'
@@ -9,14 +10,14 @@ export interface PairedRequest {
   readonly tokensMax: number
   /** Fetches its cache. Null: it reads the prompt itself. Throws where it can't be had. */
   readonly receive: ((promptTokens: number, isWanted: () => boolean) => Promise<void>) | null
-  /** Once its prompt is read. Resolves with what its answer says of where that is. */
-  give(): Promise<object>
+  /** Once its prompt is read. Resolves with what its answer becomes, so as to say where that is. */
+  give(): Promise<(answer: WholeAnswer) => object>
 }
 
 export interface PairPlayer {
   readonly role: 'prefill' | 'decode'
   readonly handover: Handover | null
-  transferMs(promptTokens: number): number
+  readonly transferMs: (promptTokens: number) => number
 }
 
 type Body = Readonly<Record<string, unknown>>
@@ -25,6 +26,7 @@ type Body = Readonly<Record<string, unknown>>
 const played: Readonly<Record<string, (body: Body, player: PairPlayer) => PairedRequest | null>> = {
   vllm: likeVllm,
   sglang: likeSglang,
+  trtllm: likeTrtllm,
 }
 
 export const isPairPlayed = (engine: string): boolean => engine in played
@@ -39,8 +41,8 @@ export const readPaired = (
     ? (played[engine]?.(body as Body, player) ?? null)
     : null
 
-const nothing = (): Promise<object> => Promise.resolve({})
-const blockTokens = 16
+const asIs = (answer: WholeAnswer): object => answer
+const nothing = () => Promise.resolve(asIs)
 
 /** NixlConnector: what the one that read answers names its blocks, and the other fetches them, or fails (0.26 and later). */
 function likeVllm(body: Body, { handover, transferMs }: PairPlayer): PairedRequest | null {
@@ -53,19 +55,17 @@ function likeVllm(body: Body, { handover, transferMs }: PairPlayer): PairedReque
       give() {
         const name = createId('req')
         void handover.offer(name)
-        return Promise.resolve({
-          kv_transfer_params: {
-            do_remote_prefill: true,
-            do_remote_decode: false,
-            remote_block_ids: [[0]],
-            remote_engine_id: `${handover.host}:${handover.port}`,
-            remote_request_id: name,
-            remote_host: handover.host,
-            remote_port: handover.port,
-            tp_size: 1,
-            block_size: blockTokens,
-          },
-        })
+        const params = {
+          do_remote_prefill: true,
+          do_remote_decode: false,
+          remote_block_ids: [[0]],
+          remote_engine_id: `${handover.host}:${handover.port}`,
+          remote_request_id: name,
+          remote_host: handover.host,
+          remote_port: handover.port,
+          tp_size: 1,
+        }
+        return Promise.resolve((answer) => ({ ...answer, kv_transfer_params: params }))
       },
     }
   const { remote_host: host, remote_port: port, remote_request_id: name } = params
@@ -94,13 +94,47 @@ function likeSglang(body: Body, { role, handover, transferMs }: PairPlayer): Pai
       receive: null,
       async give() {
         if (!isAlone) await handover?.offer(String(room))
-        return {}
+        return asIs
       },
     }
   return {
     tokensMax: Infinity,
     async receive(promptTokens, isWanted) {
       if (!isAlone) await fetchCache({ host, port: Number(port) }, String(room), isWanted)
+      await sleep(transferMs(promptTokens))
+    },
+    give: nothing,
+  }
+}
+
+/** What the context server says of its cache goes to the generation server as it is. Tokens of the prompt are not played. */
+function likeTrtllm(body: Body, { handover, transferMs }: PairPlayer): PairedRequest | null {
+  const params = body['disaggregated_params'] as Readonly<Record<string, unknown>> | null
+  if (params?.['request_type'] === 'context_only' && handover)
+    return {
+      tokensMax: 1,
+      receive: null,
+      give() {
+        const name = createId('ctx')
+        void handover.offer(name)
+        const { host, port } = handover
+        const told = { ...params, encoded_opaque_state: JSON.stringify({ host, port, name }) }
+        return Promise.resolve((answer) => ({
+          ...answer,
+          choices: answer.choices.map((one) => ({ ...one, disaggregated_params: told })),
+        }))
+      },
+    }
+  if (params?.['request_type'] !== 'generation_only') return null
+  const { host, port, name } = JSON.parse(String(params['encoded_opaque_state'])) as {
+    host: string
+    port: number
+    name: string
+  }
+  return {
+    tokensMax: Infinity,
+    async receive(promptTokens) {
+      await fetchCache({ host, port }, name)
       await sleep(transferMs(promptTokens))
     },
     give: nothing,

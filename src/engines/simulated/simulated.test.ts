@@ -63,8 +63,8 @@ describe('simulated engine', () => {
       return endMs
     }
     expect(firstStepMs(true)).toBeLessThan(firstStepMs(false) / 4)
-    const { transferMs } = createStepModel(flags)
-    expect(transferMs(4000)).toBeGreaterThan(transferMs(100))
+    const model = createStepModel(flags)
+    expect(model.transferMs(4000)).toBeGreaterThan(model.transferMs(100))
   })
 
   it('is told everything on its command line', () => {

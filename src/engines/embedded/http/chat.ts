@@ -39,9 +39,8 @@ export const handleChat: Handler = async (serving, body, response) => {
     const answers = plans.map((plan, index) => ({ plan, listener: choices[index]!.listener }))
     await runAnswers(loop, serving, answers, response)
     if (response.destroyed) return
-    const beside = await serving.beforeEnd?.()
-    return sendJson(response, {
-      ...beside,
+    const become = await serving.beforeEnd?.()
+    const answer = {
       ...head(chat, 'chat.completion'),
       choices: choices.map((choice, index) => choice.whole(index)),
       usage: sumUsage(
@@ -49,7 +48,8 @@ export const handleChat: Handler = async (serving, body, response) => {
         choices.map((choice) => choice.end()),
         choices.length,
       ),
-    })
+    }
+    return sendJson(response, become?.(answer) ?? answer)
   }
   const stream = createEventStream(response)
   const ends: GenerationEnd[] = []

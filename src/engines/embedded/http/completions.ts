@@ -38,10 +38,10 @@ export const handleCompletions: Handler = async (serving, body, response) => {
       ),
     ),
   )
-  let beside: object | undefined
+  let become: Awaited<ReturnType<NonNullable<Serving['beforeEnd']>>> | undefined
   try {
     await runAnswers(loop, serving, choices, response)
-    if (!response.destroyed) beside = await serving.beforeEnd?.()
+    if (!response.destroyed) become = await serving.beforeEnd?.()
   } catch (thrown) {
     if (!stream?.hasStarted) throw thrown
     return stream.fail(toAppError(thrown))
@@ -50,13 +50,10 @@ export const handleCompletions: Handler = async (serving, body, response) => {
   const promptTokens = prompts.reduce((sum, prompt) => sum + prompt.tokens.length, 0)
   const ends = choices.map((choice) => choice.end())
   const usage = sumUsage(promptTokens, ends, perPrompt)
-  if (!stream)
-    return sendJson(response, {
-      ...beside,
-      ...head,
-      choices: choices.map((one) => one.whole()),
-      usage,
-    })
+  if (!stream) {
+    const answer = { ...head, choices: choices.map((one) => one.whole()), usage }
+    return sendJson(response, become?.(answer) ?? answer)
+  }
   if (withUsage) stream.send(JSON.stringify({ ...head, choices: [], usage }))
   stream.end()
 }

@@ -21,8 +21,13 @@ export interface Serving {
   readonly generations: BatchLoop | null
   /** Null: it only generates. */
   readonly embeddings: EmbedLoop | null
-  /** Before an answer ends. Resolves with what a whole one has beside the members of OpenAI's. */
-  beforeEnd?(): Promise<object>
+  /** Before an answer ends. Resolves with what a whole one becomes. */
+  beforeEnd?(): Promise<(answer: WholeAnswer) => object>
+}
+
+/** What is sent where nobody asked for a stream. */
+export interface WholeAnswer {
+  readonly choices: readonly object[]
 }
 
 /** Answers one request; throws AppError while nothing has been sent. */
