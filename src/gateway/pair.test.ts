@@ -40,6 +40,14 @@ async function gateway(world: World) {
   return started
 }
 
+const whereOf = ({ host, port, name }: { host: string; port: number; name: string }) => ({
+  do_remote_prefill: true,
+  remote_block_ids: [[0]],
+  remote_engine_id: 'x',
+  remote_request_id: name,
+  remote_host: host,
+  remote_port: port,
+})
 const answers = 20
 const asked = (more: object = {}) => chat({ max_tokens: answers, ignore_eos: true, ...more })
 const metric = async ({ url }: RunningEngine, name: string): Promise<number> => {
@@ -110,6 +118,27 @@ describe.each(['vllm', 'sglang', 'trtllm'] as const)('a pair of %s', (engine) =>
     const closes = started.closes()
     expect(closes.map(({ outcome }) => outcome)).toEqual(['ok', 'ok', 'ok', 'ok'])
     for (const { prefill } of closes) expect(second.url).toContain(prefill!.replica!.split('-')[1]!)
+  })
+
+  it('fails with the engine’s words where no cache comes, and goes on with the next request', async () => {
+    if (engine === 'sglang') return // both fail together there
+    const writes = await replica('decode', engine)
+    const gone = { host: '127.0.0.1', port: 1, name: 'x' }
+    const params =
+      engine === 'vllm'
+        ? { kv_transfer_params: whereOf(gone) }
+        : {
+            disaggregated_params: {
+              request_type: 'generation_only',
+              encoded_opaque_state: JSON.stringify(gone),
+            },
+          }
+    const ask = async (more: object) =>
+      fetch(`${writes.url}${chatPath}`, { method: 'POST', body: JSON.stringify(asked(more)) })
+    const refused = await ask(params)
+    expect(refused.status).toBe(500)
+    expect(await refused.text()).toContain('could not be fetched')
+    expect((await ask({})).status).toBe(200)
   })
 
   it('lets go of both when the client leaves', async () => {

@@ -65,9 +65,12 @@ export async function openHandover(
   }
 }
 
+/** One request fails of it; the engine goes on. */
+export class CacheLost extends AppError {}
+
 /**
  * Fetches a cache. `isWanted`: waits until it is there, as long as that holds; absent: has to be there. Throws
- * `engine/failed` where nobody has it.
+ * `CacheLost` where nobody has it.
  */
 export async function fetchCache(
   { host, port }: { readonly host: string; readonly port: number },
@@ -84,7 +87,7 @@ export async function fetchCache(
     const isSilent = answer instanceof Error && answer.name === 'TimeoutError'
     if (isSilent && isWanted?.() && performance.now() < lateMs) continue
     const why = answer instanceof Error ? answer.message : `status ${answer.status}`
-    throw new AppError('engine/failed', {
+    throw new CacheLost('engine/failed', {
       message: `the cache at ${host}:${port} could not be fetched: ${why}`,
     })
   }

@@ -12,7 +12,7 @@ import type { Serving } from '../embedded/http/serving.ts'
 import { sidePortOf } from '../pairing.ts'
 import type { RunningEngine } from '../run-engine.ts'
 import type { SimulatedFlags } from './flags.ts'
-import { openHandover } from './handover.ts'
+import { CacheLost, openHandover } from './handover.ts'
 import { createLiveLoop } from './live-loop.ts'
 import { type PairPlayer, readPaired } from './paired-request.ts'
 import type { StepModel } from './step-model.ts'
@@ -68,7 +68,9 @@ export async function startSimulatedEngine(
         beforeEnd: () => paired.give(),
       }
     },
-    onUnexpected,
+    onUnexpected(error) {
+      if (!(error instanceof CacheLost)) onUnexpected(error)
+    },
   })
   const port = await listen(engineServer.server, flags)
   const { role } = flags
