@@ -1,4 +1,4 @@
-import { afterEach, describe, expect, it, vi } from 'vitest'
+import { afterEach, describe, expect, it } from 'vitest'
 import type { InjectionSpec } from '../../src/contract/injection-spec.ts'
 import { createImageTemplate } from '../../src/injector/data/image-template.ts'
 import { completeSpec } from '../../src/injector/policy/default-spec.ts'
@@ -9,7 +9,6 @@ import { chatStream, chunk, streamHead, type GoldenScript } from './golden-scrip
 import { startGoldenServer, type GoldenArrival, type GoldenServer } from './golden-server.ts'
 
 // Processes and sockets: on a machine that is busy with other tests they take their time.
-vi.setConfig({ testTimeout: 120_000 })
 
 const servers: GoldenServer[] = []
 afterEach(async () => {

@@ -1,7 +1,7 @@
 import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
+import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { chatStream, plainAnswer } from '../../../test/golden-server/golden-script.ts'
 import { startGoldenServer, type GoldenServer } from '../../../test/golden-server/golden-server.ts'
 import { injectionReport, type InjectionReport } from '../../contract/injection.ts'
@@ -9,7 +9,6 @@ import type { InjectionComparison, InjectionSweep } from '../../contract/injecti
 import { runCommand } from '../cli.fixture.ts'
 
 // Processes and sockets: on a machine that is busy with other tests they take their time.
-vi.setConfig({ testTimeout: 120_000 })
 
 let folder: string
 let server: GoldenServer

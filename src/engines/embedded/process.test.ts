@@ -13,7 +13,6 @@ import { embeddedEngine } from './embedded.ts'
 /** The real program with the real bundled models. */
 
 // Real models on two busy cores.
-vi.setConfig({ testTimeout: 60_000 })
 
 interface Running {
   readonly url: string

@@ -4,7 +4,7 @@ import { connect, createServer, type AddressInfo } from 'node:net'
 import { join } from 'node:path'
 import { Readable } from 'node:stream'
 import fc from 'fast-check'
-import { afterEach, describe, expect, it, vi } from 'vitest'
+import { afterEach, describe, expect, it } from 'vitest'
 import { chatStream } from '../../../test/golden-server/golden-script.ts'
 import { startGoldenServer, type GoldenServer } from '../../../test/golden-server/golden-server.ts'
 import { createLatencyHistogram, decodeLatencyHistogram } from '../drive/latency-histogram.ts'
@@ -14,7 +14,6 @@ import { startAgent, type Agent } from './agent.ts'
 import { fromAgent, readLines } from './protocol.ts'
 
 // Processes and sockets: on a machine that is busy with other tests they take their time.
-vi.setConfig({ testTimeout: 120_000 })
 
 const token = 'a token of 16 characters or more'
 const agents: Agent[] = []

@@ -3,7 +3,7 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import fc from 'fast-check'
-import { afterAll, afterEach, describe, expect, it, vi } from 'vitest'
+import { afterAll, afterEach, describe, expect, it } from 'vitest'
 import { chatStream } from '../../../test/golden-server/golden-script.ts'
 import { startGoldenServer, type GoldenServer } from '../../../test/golden-server/golden-server.ts'
 import { faultSpec } from '../../contract/fault.ts'
@@ -14,7 +14,6 @@ import { runInjection } from '../run-injection.ts'
 import { readFaultPlan } from './read-plan.ts'
 
 // Processes and sockets: on a machine that is busy with other tests they take their time.
-vi.setConfig({ testTimeout: 120_000 })
 
 const children: ChildProcess[] = []
 const servers: GoldenServer[] = []

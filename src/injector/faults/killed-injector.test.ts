@@ -10,11 +10,10 @@ import {
 } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
+import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { mendLeftFaults } from './open-faults.ts'
 
 // Processes and sockets: on a machine that is busy with other tests they take their time.
-vi.setConfig({ testTimeout: 120_000 })
 
 /** A fault made by an injector that is then killed, and what shows that it stands. */
 interface Case {
