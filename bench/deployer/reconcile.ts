@@ -67,6 +67,7 @@ const deployer = createDeployer({
   runsHere: () => true,
   probe: async () => ({ state: 'ready', reason: 'ready' }),
   warm: async () => null,
+  callEngine: async () => null,
   readMetrics: async () => null,
   namesOf: () => ['gpu'],
   ledger: { setProgress: async () => {}, promote: async () => {}, rollBack: async () => {} },

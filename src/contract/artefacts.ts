@@ -1,11 +1,14 @@
 import type { DeploymentSpec } from './deployment.ts'
 
-/** What a deployment needs beside its model, draft models and adapters, where that is to be fetched or made, too. */
-export function artefactsOf({ settings: { speculation, lora } }: DeploymentSpec): string[] {
+/** Draft models and adapters, as the settings name them. */
+export function namedArtefacts({ settings: { speculation, lora } }: DeploymentSpec): string[] {
   const draft = typeof speculation === 'string' ? undefined : speculation.model
-  const named = [...(draft === undefined ? [] : [draft]), ...lora.adapters.map(({ path }) => path)]
-  return named.filter(isReference)
+  return [...(draft === undefined ? [] : [draft]), ...lora.adapters.map(({ path }) => path)]
 }
+
+/** What a deployment needs beside its model, where that is to be fetched or made, too. */
+export const artefactsOf = (spec: DeploymentSpec): string[] =>
+  namedArtefacts(spec).filter(isReference)
 
 /** Anything without a scheme is the engine's to find. */
 const isReference = (text: string): boolean => /^(bundled|hf|npm|s3|oci|https?):/.test(text)

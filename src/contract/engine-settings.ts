@@ -82,6 +82,9 @@ const lora = z.strictObject({
   adapters: z
     .array(z.strictObject({ name: z.string().regex(/^[\w.:@-]{1,64}$/), path: artefact }))
     .max(256)
+    .refine((all) => new Set(all.map(({ name }) => name)).size === all.length, {
+      error: 'give each adapter a name of its own',
+    })
     .default([]),
   /** On devices at once. */
   loadedMax: orAuto(z.int().min(1).max(1024)),

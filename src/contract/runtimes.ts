@@ -137,6 +137,16 @@ const ray = z.strictObject({
     .regex(/^[A-Z_][A-Z0-9_]*$/)
     .optional(),
   zone: z.string().min(1).optional(),
+  /** Ray itself moves the number of processes that each replica of Baleen's has. Without it: one. */
+  autoscale: z
+    .strictObject({
+      min: z.int().min(1).max(1000).default(1),
+      max: z.int().min(1).max(1000),
+      /** Requests under way that each of them is to have. Without it: as Ray thinks. */
+      targetRequests: z.number().min(0.01).max(100_000).optional(),
+    })
+    .refine(({ min, max }) => min <= max, 'min is above max')
+    .optional(),
 })
 
 const runtimeConfig = z.discriminatedUnion('kind', [docker, kubernetes, ray])

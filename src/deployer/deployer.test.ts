@@ -88,6 +88,7 @@ function open(
         : { state: 'ready', reason: 'ready' }
     },
     warm: async () => null,
+    callEngine: async () => null,
     readMetrics: async () => null,
     namesOf: (model) => [model.toLowerCase()],
     ledger: {
@@ -163,7 +164,7 @@ describe('deployer', () => {
       ...engine,
       launch(spec) {
         if (spec.id !== '') told.set(spec.deployment.name, spec.vendor)
-        return engine.launch(spec)
+        return { ...engine.launch(spec), warnings: [`not on ${spec.vendor}`] }
       },
     }
     const wanted = [
@@ -173,6 +174,8 @@ describe('deployer', () => {
     const { deployer } = open(wanted, { world, engine: telling })
     await deployer.start()
     await expect.poll(() => Object.fromEntries(told), wait).toEqual({ ant: 'amd', bee: 'fake' })
+    const warnings = () => deployer.deployments().map((one) => one.warnings)
+    await expect.poll(warnings, wait).toEqual([['not on amd'], ['not on fake']])
 
     const bare = open([wantedOf('cat')], {
       world: createWorld([fakeNode('bare', 0)]),

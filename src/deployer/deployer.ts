@@ -7,8 +7,9 @@ import type { Node } from '../core/node.ts'
 import type { Engine } from '../engines/engine.ts'
 import type { Runtime } from '../runtimes/runtime.ts'
 import { createActivities } from './activities.ts'
+import { createAdapters, type CallEngine } from './adapters.ts'
 import { artefactsOf } from '../contract/artefacts.ts'
-import { createConditions, type Wanted } from './conditions.ts'
+import { createConditions, type Known, type Wanted } from './conditions.ts'
 import { createNodes } from './nodes.ts'
 import { restartKey } from './policy/back-off.ts'
 import { reconcile, type Action } from './policy/reconcile.ts'
@@ -35,6 +36,7 @@ export interface DeployerDeps {
   readonly probe: Probe
   readonly warm: Warm
   readonly readMetrics: ReadMetrics
+  readonly callEngine: CallEngine
   readonly ledger: RolloutLedger
   /** Names that a demand may call a device by, lower case. */
   namesOf(model: string): readonly string[]
@@ -135,7 +137,8 @@ export function createDeployer(deps: DeployerDeps): Deployer {
   const { noRoom } = starts
   const conditions = createConditions({ ...deps, preparations, set, activities, noRoom })
   const takeovers = createTakeovers({ rollouts, clock, conditions })
-  const publish = createPublication({ ...deps, set })
+  const adapters = createAdapters({ ...deps, onChange: wake })
+  const publish = createPublication({ ...deps, set, adapters })
 
   runtime.watch((event) => {
     if (event.kind === 'node-gone') {
@@ -187,7 +190,8 @@ export function createDeployer(deps: DeployerDeps): Deployer {
       set.forgive(name)
       wake()
     },
-    deployments: () => conditions.look().map((one) => deploymentViewOf(one, loadOfReplica)),
+    deployments: () =>
+      conditions.look().map((one) => deploymentViewOf(one, loadOfReplica, warningsOf(one))),
     replicas: () =>
       set.all().map((one) => {
         const history = set.restarts.get(restartKey(one.deployment, one.specHash))
@@ -239,8 +243,22 @@ export function createDeployer(deps: DeployerDeps): Deployer {
     }
     if (!starts.begin(wishes)) wake()
     takeovers.advance(known)
+    adapters.settle(known)
     publish(conditions.lookAgain(known))
     deps.meter.reconciled(clock.monotonicMs() - startedMs)
+  }
+
+  /** What can't be honoured may depend on where it runs. */
+  function warningsOf(known: Known): readonly string[] {
+    const { launch, condition } = known
+    const vendors = new Set(
+      condition.replicas.flatMap(({ node, devices, specHash }) =>
+        specHash === launch?.specHash ? (nodes.vendorOf(node, devices) ?? []) : [],
+      ),
+    )
+    const told = [...vendors].flatMap((vendor) => launch?.warningsOn(vendor) ?? [])
+    const warnings = vendors.size > 0 ? told : (launch?.warnings ?? [])
+    return [...new Set([...warnings, ...adapters.troublesOf(known)])]
   }
 
   /** An event may have been lost. */

@@ -2,9 +2,10 @@ import { createHash } from 'node:crypto'
 import { sameValue } from '../core/same-value.ts'
 import type { DeploymentSpec } from '../contract/deployment.ts'
 import { placementSpec } from '../contract/placement.ts'
-import type { Engine, LaunchPlan } from '../engines/engine.ts'
+import type { AdapterDialect, Engine, LaunchPlan } from '../engines/engine.ts'
 import { planOf } from './plan-of.ts'
 import type { PairFacts } from './policy/snapshot.ts'
+import type { Adapter } from './policy/adapters.ts'
 
 /** How one replica of a deployment is run, as far as it is the same for all of them. */
 export interface Launch {
@@ -16,9 +17,18 @@ export interface Launch {
   readonly usesDevices: boolean
   /** How it is paired with others. Null: it answers requests alone. */
   readonly pair: PairFacts | null
+  /** Adapters that a replica takes once it runs. Null: they come with its start. */
+  readonly adapters: TakenAdapters | null
   /** What of the spec its engine can't honour. */
   readonly warnings: readonly string[]
+  /** The same with whose accelerators it gets, `cpu` where there are none. */
+  warningsOn(vendor: string): readonly string[]
   plan(id: string, at: Endpoint): LaunchPlan
+}
+
+export interface TakenAdapters {
+  readonly wanted: readonly Adapter[]
+  readonly calls: NonNullable<AdapterDialect['calls']>
 }
 
 /** Where it shall listen, and on whose devices it runs. */
@@ -75,7 +85,20 @@ export function launchOf(engine: Engine, spec: DeploymentSpec, modelPath: string
     probePath: probes.readiness.path,
     usesDevices: devices.count !== 0,
     pair: pairOf(engine, spec),
+    adapters: takenAdapters(engine, deployment),
     warnings: [...warnings, ...aboutRole(engine, spec)],
+    warningsOn: (vendor) => [
+      ...plan('', { ...nowhere, vendor }).warnings,
+      ...aboutRole(engine, spec),
+    ],
     plan,
   }
+}
+
+export function takenAdapters(
+  { adapters }: Pick<Engine, 'adapters'>,
+  { settings: { lora } }: DeploymentSpec,
+): TakenAdapters | null {
+  if (lora.dynamic !== 'on' || !adapters?.calls) return null
+  return { wanted: lora.adapters, calls: adapters.calls }
 }

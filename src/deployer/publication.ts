@@ -1,6 +1,7 @@
 import type { SnapshotRoute } from '../contract/snapshot.ts'
 import { toAppError } from '../core/errors.ts'
 import type { Log } from '../core/log.ts'
+import type { Adapters } from './adapters.ts'
 import type { Known } from './conditions.ts'
 import { wakeMsOf } from './policy/idle.ts'
 import { snapshotRoutes } from './policy/snapshot.ts'
@@ -12,6 +13,7 @@ export type Publication = (known: readonly Known[]) => void
 export function createPublication(deps: {
   readonly set: Pick<ReplicaSet, 'all'>
   readonly log: Log
+  readonly adapters: Pick<Adapters, 'offered'>
   /** May throw: it is called again. */
   publish(routes: readonly SnapshotRoute[], lost: readonly string[]): void
 }): Publication {
@@ -19,13 +21,16 @@ export function createPublication(deps: {
   let trouble: string | null = null
 
   return (known) => {
-    const routed = known.map(({ wanted: { spec, createdAtMs }, condition, launch, previous }) => ({
-      spec,
-      createdAtMs,
-      condition,
-      wakeMs: wakeMsOf(spec),
+    const routed = known.map((one) => ({
+      spec: one.wanted.spec,
+      createdAtMs: one.wanted.createdAtMs,
+      condition: one.condition,
+      wakeMs: wakeMsOf(one.wanted.spec),
+      adapters: deps.adapters.offered(one),
       pairs: new Map(
-        [previous, launch].flatMap((one) => (one?.pair ? [[one.specHash, one.pair] as const] : [])),
+        [one.previous, one.launch].flatMap((launch) =>
+          launch?.pair ? [[launch.specHash, launch.pair] as const] : [],
+        ),
       ),
     }))
     const lost = set.all().flatMap(({ phase, id }) => (phase === 'lost' ? id : []))

@@ -14,7 +14,9 @@ const launch: Launch = {
   probePath: '/health',
   usesDevices: true,
   pair: null,
+  adapters: null,
   warnings: [],
+  warningsOn: () => [],
   plan: () => launchPlan({ argv: [] }),
 }
 

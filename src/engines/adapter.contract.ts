@@ -73,6 +73,36 @@ export function adapterContract(engine: Engine, needed: Settings = {}): void {
       expect(answers).toContain(true)
     })
 
+    it('has a name for an adapter that clients can ask for, or says that it has none', () => {
+      const { warnings } = launch({ lora: { adapters: [{ name: 'sql', path: '/lora/sql' }] } })
+      const isSaid = warnings.some((warning) => warning.startsWith('lora.adapters: '))
+      expect(engine.adapters?.nameOf('ant', 'sql').endsWith('sql') ?? isSaid).toBe(true)
+      expect(engine.adapters !== undefined && isSaid).toBe(false)
+    })
+
+    it('needs no new process for an adapter that one which runs can take', () => {
+      if (!engine.adapters?.calls) return
+      const started = (...paths: readonly string[]): unknown => {
+        const adapters = paths.map((path) => ({ name: path.slice(1), path }))
+        const { argv, env } = launch({ lora: { dynamic: 'on', adapters } })
+        return { argv, env }
+      }
+      expect(started('/sql', '/law')).toEqual(started())
+      expect(started()).not.toEqual({ argv: launch({}).argv, env: launch({}).env })
+    })
+
+    it('finds an adapter that lies elsewhere than its model', () => {
+      const lora = { adapters: [{ name: 'sql', path: '/adapters/sql' }] }
+      const pathsOf = (modelPath: string): readonly string[] =>
+        engine
+          .launch(replicaOf({ ...needed, lora }, { modelPath }))
+          .mounts.flatMap(({ kind, path }) => (kind === 'model' ? path : []))
+      if (!engine.adapters) return
+      expect(pathsOf('/models/qwen')).toEqual(['/models/qwen', '/adapters/sql'])
+      expect(pathsOf('/adapters/qwen')).toEqual(['/adapters/qwen'])
+      expect(pathsOf('org/qwen')).toEqual(['/adapters/sql'])
+    })
+
     it('starts by itself, or names an image or a URL', () => {
       const { argv, image, url } = launch({})
       expect(argv.length > 0 || image !== null || url !== null).toBe(true)

@@ -43,5 +43,6 @@ export function told(engine: Engine, settings: Settings = {}, wanted: Wanted = {
   ].join('\n')
 }
 
-/** Everything that a runtime acts on. */
-export const effectOf = (plan: LaunchPlan): string => JSON.stringify({ ...plan, warnings: [] })
+/** Everything that a runtime acts on, but for where files are: what is mounted need not be used. */
+export const effectOf = (plan: LaunchPlan): string =>
+  JSON.stringify({ ...plan, warnings: [], mounts: [] })

@@ -136,6 +136,23 @@ export interface Sample {
   readonly count: number
 }
 
+/** How an engine speaks of the adapters of its settings. */
+export interface AdapterDialect {
+  /** What has to be named as the model; `model`: what it calls the model itself. */
+  nameOf(model: string, adapter: string): string
+  /** With `lora.dynamic: on` one that runs takes them, and lets them go. Absent: they come with its start alone. */
+  readonly calls?: {
+    load(name: string, path: string): EngineCall
+    unload(name: string): EngineCall
+  }
+}
+
+/** A POST. */
+export interface EngineCall {
+  readonly path: string
+  readonly body: object
+}
+
 /** How a replica ended. */
 export interface EngineEnd {
   readonly exitCode: number | null
@@ -185,6 +202,8 @@ export interface Engine {
    * knows. Absent: it has no such roles, or a router of its own.
    */
   pairing?(deployment: DeploymentSpec): Pairing | null
+  /** Absent: it knows no adapter by name. */
+  readonly adapters?: AdapterDialect
   /** Why it ended, read from its log. Null: for no reason that is known. */
   explainFailure(end: EngineEnd): StartFailure | null
   /** Arguments after the program that make it tell its version and its flags. Null: it can't be asked. */

@@ -19,7 +19,6 @@ export interface Replica extends PairedView {
   readonly id: string
   readonly deployment: string
   readonly url: string
-  readonly servedName: string | null
   /** What its URL has before the paths of the API, such as the route of an application of Ray Serve. Mostly empty. */
   readonly basePath: string
   readonly pool: Pool
@@ -45,6 +44,8 @@ export interface Route extends RouteView {
   readonly task: 'generate' | 'embed'
   readonly createdS: number
   readonly replicas: readonly Replica[]
+  /** By the id of a replica: what the model is called there. Null: by all as the client wrote it. */
+  readonly servedNames: ReadonlyMap<string, string> | null
   readonly targets: readonly Target[]
   /** Some requests belong to one target of it. */
   readonly hasCohorts: boolean
@@ -85,10 +86,7 @@ export function createRouteTable(
 
   function replicaOf(deployment: string, listed: SnapshotReplica): Replica {
     const present = known.get(listed.id)
-    const isSame =
-      present?.url === listed.url &&
-      present.servedName === listed.servedName &&
-      present.deployment === deployment
+    const isSame = present?.url === listed.url && present.deployment === deployment
     return isSame ? present : createReplica(deployment, listed, clock)
   }
 
@@ -126,6 +124,7 @@ export function createRouteTable(
 
   function createRoute(listed: SnapshotRoute, next: Map<string, Replica>): Route {
     const replicas: Replica[] = []
+    const servedNames = servedNamesIn(listed.targets)
     const targets = listed.targets.map((target) => {
       const from = replicas.length
       addReplicas(target.deployment, target.replicas, next, replicas)
@@ -141,6 +140,7 @@ export function createRouteTable(
       createdS,
       wakeMs,
       replicas,
+      servedNames,
       targets,
       hasCohorts: targets.some(({ cohort }) => cohort !== null),
       isPaired: targets.some(({ prefill }) => prefill !== null),
@@ -184,6 +184,20 @@ export function createRouteTable(
   }
 }
 
+function servedNamesIn(targets: SnapshotRoute['targets']): ReadonlyMap<string, string> | null {
+  const names = targets
+    .flatMap(({ replicas, prefill }) => [
+      ...replicas,
+      ...(prefill?.groups.flatMap((group) => group.replicas) ?? []),
+    ])
+    .flatMap(({ id, servedName }) => (servedName === null ? [] : [[id, servedName] as const]))
+  return names.length === 0 ? null : new Map(names)
+}
+
+/** What a replica calls the model of the route. Null: as the client wrote it. */
+export const servedNameOf = (route: Route | undefined, { id }: Replica): string | null =>
+  route?.servedNames?.get(id) ?? null
+
 /** Answers could be written, if somebody read the prompts. */
 function unreadReason(targets: SnapshotRoute['targets']): string | null {
   const writing = targets.filter(({ replicas }) => replicas.length > 0)
@@ -200,7 +214,6 @@ function createReplica(deployment: string, listed: SnapshotReplica, clock: Clock
     id: listed.id,
     deployment,
     url: listed.url,
-    servedName: listed.servedName,
     basePath: pathname.replace(/\/+$/, ''),
     pool: new Pool(origin, {
       connect: { timeout: connectTimeoutMs },

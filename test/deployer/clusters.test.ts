@@ -70,6 +70,7 @@ async function open(...specs: object[]) {
       return home && !away.has(home.name) ? { state: 'ready', reason: 'ready' } : null
     },
     warm: async () => null,
+    callEngine: async () => null,
     readMetrics: async () => null,
     namesOf: () => ['gpu'],
     ledger: { setProgress: async () => {}, promote: async () => {}, rollBack: async () => {} },

@@ -68,6 +68,7 @@ export async function createWorld(seed: number): Promise<World> {
         const state = machines.probe(url)
         return state && { state, reason: state }
       },
+      callEngine: async () => null,
       readMetrics: async () => null,
       warm: async () => (dice.chance(0.02) ? 'no token came' : null),
       namesOf: () => ['gpu'],

@@ -2,19 +2,15 @@ import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { stringify } from 'yaml'
-import {
-  deploymentSpec,
-  type DeploymentView,
-  type ReplicaView,
-} from '../../src/contract/deployment.ts'
-import { simulatedFlags } from '../../src/engines/simulated/flags.ts'
-import { simulationOf } from '../../src/engines/simulated/simulated.ts'
+import type { DeploymentView, ReplicaView } from '../../src/contract/deployment.ts'
 import { serve, type Serving } from '../e2e/serving.ts'
 import { startClients, type Clients } from '../support/clients.ts'
 import { makeAccount } from './support/account.ts'
 import { vllmImage } from './support/image.ts'
 import { lwsProgram, startLws } from './support/lws.ts'
+import { playedVllm } from './support/played-vllm.ts'
 import {
+  giveGpu,
   say,
   seconds,
   startCluster,
@@ -32,22 +28,6 @@ const name = 'pair'
 const withinMs = 120_000
 const placeLabel = 'leaderworkerset.sigs.k8s.io/worker-index'
 
-/** In place of vLLM: its leader answers as the simulation does, its workers are there. */
-const vllm = (): string => {
-  const deployment = deploymentSpec.parse({
-    name,
-    model: 'llama-3.1-8b',
-    engine: 'simulated',
-    hardware: 'h100:2',
-    settings: { drainTimeoutS: 2 },
-  })
-  const flags = simulatedFlags.write(simulationOf({ deployment, host: '0.0.0.0', port: 8000 }))
-  return `#!/bin/sh
-case "$*" in *--headless*) trap "exit 0" TERM; sleep 1000000 & wait $!; exit $? ;; esac
-exec node /app/src/server/simulated/process.ts ${flags.join(' ')}
-`
-}
-
 describe.skipIf(trouble !== null)(
   `replicas of several nodes, with their real controller${trouble === null ? '' : ` (skipped: ${trouble})`}`,
   () => {
@@ -57,21 +37,10 @@ describe.skipIf(trouble !== null)(
     let clients: Clients | undefined
 
     beforeAll(async () => {
-      cluster = await startCluster(3, vllm())
+      cluster = await startCluster(3, playedVllm(name))
       const { plane, nodes, folder } = cluster
       groups = await startLws(plane, join(folder, 'lws'), 'path' in lws ? lws.path : '')
-      // As a device plugin and feature discovery would say it.
-      const labels = {
-        'nvidia.com/gpu.product': 'NVIDIA-H100-80GB-HBM3',
-        'nvidia.com/gpu.memory': '81559',
-      }
-      for (const { name: node } of nodes) {
-        const path = `/api/v1/nodes/${node}`
-        const type = 'application/merge-patch+json'
-        await plane.call('PATCH', path, { metadata: { labels } }, type)
-        const status = { capacity: { 'nvidia.com/gpu': '1' } }
-        await plane.call('PATCH', `${path}/status`, { status }, type)
-      }
+      for (const node of nodes) await giveGpu(plane, node.name)
       const { kubeconfig } = await makeAccount(plane, namespace)
       serving = await serve({
         config: {

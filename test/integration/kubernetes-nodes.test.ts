@@ -1,4 +1,4 @@
-import { writeFileSync } from 'node:fs'
+import { readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
@@ -20,6 +20,7 @@ import {
   type PodObject,
   type RealCluster,
 } from './support/real-cluster.ts'
+import { noS3Store, startS3Store, type S3Server } from './support/s3-store.ts'
 import { until } from './support/tools.ts'
 
 const namespace = 'engines'
@@ -32,12 +33,18 @@ describe.skipIf(whyNoCluster !== null)(
     let cluster: RealCluster
     let serving: Serving
     let clients: Clients | undefined
+    let store: S3Server | undefined
 
     beforeAll(async () => {
       cluster = await startCluster(3)
+      if (noS3Store === null) store = await startS3Store()
+      // Of Baleen and of all nodes, under one path, as a shared volume is.
+      const shared = join(cluster.folder, 'models')
       const { kubeconfig } = await makeAccount(cluster.plane, namespace)
       serving = await serve({
+        environment: store?.variablesOf('secret') ?? {},
         config: {
+          models: { directory: shared },
           deployments: [],
           runtimes: {
             prod: { kind: 'kubernetes', kubeconfig, namespace, address: 'pod' },
@@ -49,6 +56,14 @@ describe.skipIf(whyNoCluster !== null)(
               address: 'node',
               models: { hostPath: modelsDirectory },
             },
+            shared: {
+              kind: 'kubernetes',
+              kubeconfig,
+              namespace,
+              owner: 'shared',
+              address: 'pod',
+              models: { hostPath: shared, shared: true },
+            },
           },
         },
       })
@@ -56,6 +71,7 @@ describe.skipIf(whyNoCluster !== null)(
     afterAll(async () => {
       await clients?.stop()
       await serving?.close()
+      await store?.stop()
       await cluster?.stop()
     })
 
@@ -156,6 +172,43 @@ describe.skipIf(whyNoCluster !== null)(
         withinMs,
       )
     })
+
+    it.skipIf(noS3Store !== null)(
+      `runs a model that Baleen fetches onto a volume of all nodes${noS3Store === null ? '' : ` (skipped: ${noS3Store})`}`,
+      async () => {
+        const path = await prepareBundled('minimind2-small', modelsDirectory)
+        const file = join(cluster.folder, 'fetched.yaml')
+        const fetched = {
+          name: 'fetched',
+          model: await store!.put('fetched', readFileSync(path)),
+          engine: 'embedded',
+          runtime: 'shared',
+          settings: { image: baleenImage, contextTokens: 512 },
+        }
+        writeFileSync(file, stringify(fetched))
+        const tookMs = await timed(async () => {
+          const { code, stdout, stderr } = await serving.baleen('deploy', '-f', file)
+          expect(code, stdout + stderr).toBe(0)
+        })
+        const { choices } = await serving.openai().chat.completions.create({
+          model: 'fetched',
+          max_tokens: 8,
+          messages: [{ role: 'user', content: 'Hello' }],
+        })
+        expect(choices[0]?.message.content).toMatch(/\w/)
+        say(`fetched and deployed: ${seconds(tookMs)}`)
+        expect((await serving.baleen('stop', 'fetched')).code).toBe(0)
+        await until(
+          'its end',
+          async () =>
+            !(await pods()).some(
+              ({ metadata }) => metadata.labels['baleen.dev/owner'] === 'shared',
+            ),
+          [],
+          withinMs,
+        )
+      },
+    )
 
     it('replaces an engine that was killed', async () => {
       const [victim] = await ready()

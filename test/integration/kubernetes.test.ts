@@ -23,18 +23,18 @@ import { until } from './support/tools.ts'
 const program = controlPlaneProgram()
 const wait = { timeout: 60_000 }
 
-/** As much of it as an API server needs to keep such objects. */
-const groupKind = {
+/** As much of a kind as an API server needs to keep such objects. */
+const kindOf = (group: string, version: string, kind: string) => ({
   apiVersion: 'apiextensions.k8s.io/v1',
   kind: 'CustomResourceDefinition',
-  metadata: { name: 'leaderworkersets.leaderworkerset.x-k8s.io' },
+  metadata: { name: `${kind.toLowerCase()}s.${group}` },
   spec: {
-    group: 'leaderworkerset.x-k8s.io',
+    group,
     scope: 'Namespaced',
-    names: { kind: 'LeaderWorkerSet', plural: 'leaderworkersets', singular: 'leaderworkerset' },
+    names: { kind, plural: `${kind.toLowerCase()}s`, singular: kind.toLowerCase() },
     versions: [
       {
-        name: 'v1',
+        name: version,
         served: true,
         storage: true,
         schema: {
@@ -43,7 +43,9 @@ const groupKind = {
       },
     ],
   },
-}
+})
+const groupKind = kindOf('leaderworkerset.x-k8s.io', 'v1', 'LeaderWorkerSet')
+const queuedKind = kindOf('kueue.x-k8s.io', 'v1beta2', 'Workload')
 
 describe.skipIf('missing' in program)(
   `Kubernetes${'missing' in program ? ` (skipped: ${program.missing})` : ''}`,
@@ -211,6 +213,47 @@ describe.skipIf('missing' in program)(
         // Applied with strict validation: a field that the server does not know is refused.
         for (const manifest of manifestsOf({ ...workload, assignment })) await api.apply(manifest)
       }
+    })
+
+    it('says what a queue says of a pod that it holds back', async () => {
+      const namespace = await newNamespace()
+      const kinds = '/apis/apiextensions.k8s.io/v1/customresourcedefinitions'
+      const path = `/apis/kueue.x-k8s.io/v1beta2/namespaces/${namespace}/workloads`
+      await plane.call('POST', kinds, queuedKind)
+      await until('the kind', async () => Boolean(await plane.call('GET', path)))
+      const config = { ...clusterOf(namespace), queue: 'llm' }
+      const api = connect(config)
+      const runtime = createKubernetesRuntime({ name: 'prod', config, vendors: [], api })
+      // In place of the webhook of Kueue's: a pod that is held back.
+      const identity = { id: 'dog-1', deployment: 'dog', revision: 1, specHash: 'a', port: 8000 }
+      await runtime.start(identity, plan, { ...anywhere, labels: { nowhere: 'yes' } })
+      const deployment = `/apis/apps/v1/namespaces/${namespace}/deployments/baleen-dog-1`
+      const type = 'application/merge-patch+json'
+      const schedulingGates = [{ name: 'kueue.x-k8s.io/admission' }]
+      await plane.call(
+        'PATCH',
+        deployment,
+        { spec: { template: { spec: { schedulingGates } } } },
+        type,
+      )
+      const waiting = async () => (await runtime.list())[0]?.waiting
+      await expect.poll(waiting, wait).toBe('queued: Kueue has not admitted it yet')
+      const pods = (await plane.call('GET', `/api/v1/namespaces/${namespace}/pods`)) as {
+        items: { metadata: { name: string; uid: string; deletionTimestamp?: string } }[]
+      }
+      const [{ metadata: pod }] = pods.items.filter((one) => !one.metadata.deletionTimestamp) as [
+        (typeof pods.items)[number],
+      ]
+      const owner = { apiVersion: 'v1', kind: 'Pod', name: pod.name, uid: pod.uid }
+      await plane.call('POST', path, {
+        apiVersion: 'kueue.x-k8s.io/v1beta2',
+        kind: 'Workload',
+        metadata: { name: 'pod-dog', ownerReferences: [owner] },
+        status: { conditions: [{ type: 'QuotaReserved', status: 'False', message: 'no quota' }] },
+      })
+      await expect.poll(waiting, wait).toBe('queued: no quota')
+      await runtime.stop('dog-1', 1000)
+      await runtime.close()
     })
 
     it('hears of what happened while the API server was away', async () => {

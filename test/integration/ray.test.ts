@@ -1,7 +1,3 @@
-import { execFileSync } from 'node:child_process'
-import { mkdtempSync, rmSync } from 'node:fs'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { stringify } from 'yaml'
 import { runtimesConfig } from '../../src/contract/runtimes.ts'
@@ -12,8 +8,8 @@ import { launchPlan } from '../../src/engines/launch-plan.ts'
 import { connectDashboard } from '../../src/runtimes/ray/dashboard.ts'
 import { createRayRuntime } from '../../src/runtimes/ray/ray.ts'
 import { runtimeContract } from '../../src/runtimes/runtime.contract.ts'
-import { rayProgram } from './support/ray.ts'
-import { freePort, until } from './support/tools.ts'
+import { rayProgram, startRay, type RayHead } from './support/ray.ts'
+import { until } from './support/tools.ts'
 
 const program = rayProgram()
 
@@ -31,92 +27,19 @@ const planOf = (model: string) =>
 describe.skipIf('missing' in program)(
   `Ray${'missing' in program ? ` (skipped: ${program.missing})` : ''}`,
   () => {
-    const folder = mkdtempSync(join(tmpdir(), 'bray-'))
-    const python = 'path' in program ? program.path : ''
-    const ray = ['-m', 'ray.scripts.scripts']
-    const env = {
-      ...process.env,
-      RAY_USAGE_STATS_ENABLED: '0',
-      RAY_agent_register_timeout_ms: '120000',
-      PYTHONPATH: join(import.meta.dirname, 'support'),
-    }
-    let dashboardPort = 0
-    let serve = ''
+    let ray: RayHead
     let owners = 0
-    const address = (): string => `http://127.0.0.1:${dashboardPort}`
-    const applications = async () => {
-      const response = await fetch(`${address()}/api/serve/applications/`)
-      const { applications: all } = (await response.json()) as {
-        applications: Record<string, { status: string; deployments: Record<string, object> }>
-      }
-      return all
-    }
-
-    const stop = (): void => {
-      const options = { env, stdio: 'pipe', timeout: 120_000 } as const
-      execFileSync(python, [...ray, 'stop', '--force'], options)
-    }
+    const applications = () => ray.applications()
 
     beforeAll(async () => {
-      const [gcsPort, servePort] = await Promise.all([freePort(), freePort()])
-      dashboardPort = await freePort()
-      serve = `http://127.0.0.1:${servePort}`
-      const start = [
-        'start',
-        '--head',
-        '--port',
-        String(gcsPort),
-        '--num-cpus',
-        '8',
-        '--dashboard-host',
-        '127.0.0.1',
-        '--dashboard-port',
-        String(dashboardPort),
-        '--disable-usage-stats',
-        '--temp-dir',
-        folder,
-      ]
-      // On a busy machine its parts may wait too long for each other.
-      for (let tries = 3; tries > 0; tries--)
-        try {
-          execFileSync(python, [...ray, ...start], { env, stdio: 'pipe', timeout: 240_000 })
-          break
-        } catch (thrown) {
-          stop()
-          if (tries === 1) throw thrown
-        }
-      // Something of somebody else, which has to stay as it is.
-      const config = {
-        http_options: { host: '127.0.0.1', port: servePort },
-        applications: [
-          {
-            name: 'other',
-            route_prefix: '/other',
-            import_path: 'ray_application:build',
-            args: { model: 'other' },
-          },
-        ],
-      }
-      const dashboard = connectDashboard(address(), null)
-      // Serve itself is started by the first one, which a busy machine may take too long for.
-      const declare = () => dashboard.putServe(config).then(() => true)
-      await until('a declared application', declare, [], 240_000)
-      await until(
-        'the other application',
-        async () => (await applications())['other']?.status === 'RUNNING',
-        [],
-        240_000,
-      )
+      ray = await startRay('path' in program ? program.path : '')
     }, 600_000)
-    afterAll(() => {
-      stop()
-      rmSync(folder, { recursive: true, force: true })
-    })
+    afterAll(() => ray?.stop())
 
     const open = (owner: string) => {
-      const { ray } = runtimesConfig.parse({ ray: { kind: 'ray', address: address() } })
-      if (ray?.kind !== 'ray') throw new Error('not ray')
-      return createRayRuntime({ name: 'ray', owner, config: ray, token: null })
+      const { ray: config } = runtimesConfig.parse({ ray: { kind: 'ray', address: ray.address } })
+      if (config?.kind !== 'ray') throw new Error('not ray')
+      return createRayRuntime({ name: 'ray', owner, config, token: null })
     }
     const nodeName = async (): Promise<string> => {
       const runtime = open('look')
@@ -134,7 +57,7 @@ describe.skipIf('missing' in program)(
         waitMs: 90_000,
         takeAway: async (id) => {
           // Not `fetch`: to what looks like a browser Ray tells no variable, and writing that back would lose them.
-          const dashboard = connectDashboard(address(), null)
+          const dashboard = connectDashboard(ray.address, null)
           const { applications: all } = await dashboard.serve()
           const rest = Object.entries(all).filter(([name]) => name !== `baleen-${id}`)
           const declared = rest.map(([, one]) => one.deployed_app_config)
@@ -156,7 +79,7 @@ describe.skipIf('missing' in program)(
         [],
         120_000,
       )
-      expect(url).toBe(`${serve}/ant-9`)
+      expect(url).toBe(`${ray.serve}/ant-9`)
       const models = (await (await fetch(`${url}/v1/models`)).json()) as { data: { id: string }[] }
       expect(models.data[0]?.id).toBe('ant')
       const body = JSON.stringify({ messages: [{ role: 'user', content: 'hello' }] })

@@ -109,9 +109,12 @@ async function firstModel(control: ControlClient): Promise<string> {
 
 /** Whether a word names a model. Error: it nearly does, so it is hardly a prompt. */
 async function isModel(word: string, control: ControlClient): Promise<boolean> {
-  const routes = (await control.deployments()).map(routeOf)
-  if (routes.includes(word)) return true
-  const meant = nearest(word, routes)
+  const models = (await control.deployments()).flatMap((one) => [
+    routeOf(one),
+    ...one.spec.settings.lora.adapters.map(({ name }) => name),
+  ])
+  if (models.includes(word)) return true
+  const meant = nearest(word, models)
   if (meant === null) return false
   throw new AppError('deployment/not-found', {
     message: `there is no model "${word}"`,

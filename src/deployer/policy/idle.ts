@@ -1,7 +1,7 @@
 import type { DeploymentSpec } from '../../contract/deployment.ts'
 import { parseDurationMs } from '../../core/units.ts'
 
-/** Requests of a deployment's route. */
+/** Requests of a deployment, by its route or an adapter of its. */
 export interface Activity {
   readonly lastMs: number
   readonly inFlight: number

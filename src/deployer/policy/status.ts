@@ -90,6 +90,7 @@ interface Known {
 export function deploymentViewOf(
   { wanted, launch, condition }: Known,
   loadOf: (replica: string) => EngineLoad | null,
+  warnings: readonly string[] = launch?.warnings ?? [],
 ): DeploymentView {
   const { spec, revision, createdAtMs, updatedAtMs, rollout } = wanted
   return {
@@ -109,7 +110,7 @@ export function deploymentViewOf(
       status: condition.progress ?? 'begins',
     },
     preparation: condition.preparation,
-    warnings: [...(launch?.warnings ?? [])],
+    warnings: [...warnings],
     status: statusOf(condition),
   }
 }

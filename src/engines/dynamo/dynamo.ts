@@ -14,7 +14,7 @@ const pair = [
   'wait -n; code=$?; kill -TERM $(jobs -p) 2>/dev/null; wait; exit $code',
 ].join('\n')
 
-const notThroughDynamo: readonly string[] = ['role', 'lora.dynamic', 'queueMax']
+const notThroughDynamo: readonly string[] = ['role', 'lora.adapters', 'lora.dynamic', 'queueMax']
 
 /** NVIDIA Dynamo 1.1 and later, with vLLM as its worker. */
 export const dynamoEngine = createEngine({
@@ -49,7 +49,10 @@ export const dynamoEngine = createEngine({
     custom('role', [], () => ({})),
     custom('lora.dynamic', [], (value) => (value === 'on' ? cant('not through Dynamo') : {})),
   ],
-  why: { queueMax: 'Dynamo bounds no queue; the gateway sheds what waits too long' },
+  why: {
+    queueMax: 'Dynamo bounds no queue; the gateway sheds what waits too long',
+    'lora.adapters': 'Dynamo loads adapters while it runs, through an API of its own (/v1/loras)',
+  },
   forbiddenFlags: '--middleware --worker-cls --tool-parser-plugin --config --download-dir',
   health: { path: '/health', loading: [503] },
   metricsPath: '/metrics',

@@ -94,6 +94,7 @@ export const lmdeployEngine = createEngine({
   }),
   rules,
   spansNodes: true,
+  adapters: { nameOf: (_, adapter) => adapter },
   why: {
     sleepMode: 'POST /sleep and /wakeup are always there',
     pipelineParallel: 'LMDeploy cuts layers across devices alone: tensorParallel',

@@ -164,6 +164,8 @@ export const sglangEngine = createEngine({
   rules,
   spansNodes: true,
   pairing: () => ({ protocol: sglangPairing.name, alone: meetingNobody }),
+  // It divides at the first colon, and does not look at what is before it.
+  adapters: { nameOf: (model, adapter) => `${model.replaceAll(':', '-')}:${adapter}` },
   why: {
     'offload.nvmePath':
       'SGLang keeps KV on disks through --hicache-storage-backend (extraArguments)',

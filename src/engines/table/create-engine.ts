@@ -1,3 +1,5 @@
+import { dirname } from 'node:path'
+import { namedArtefacts } from '../../contract/artefacts.ts'
 import type { EngineSettings } from '../../contract/engine-settings.ts'
 import type { Engine, EngineHealth, LaunchPlan, ReplicaSpec } from '../engine.ts'
 import { launchPlan, oneCopy, probeOf } from '../launch-plan.ts'
@@ -24,6 +26,7 @@ export function createEngine(table: EngineTable): Engine {
     metricsAt: table.replicaLabel === undefined ? 'api' : 'runtime',
     spansNodes: table.spansNodes ?? false,
     ...(table.pairing ? { pairing: table.pairing } : {}),
+    ...(table.adapters ? { adapters: table.adapters } : {}),
     launch: (spec) => launch(table, spec),
     readHealth: (status, body) =>
       table.health.read?.(status, body) ?? readHealth(table, status, body),
@@ -85,7 +88,7 @@ function launch(table: EngineTable, spec: ReplicaSpec): LaunchPlan {
     },
     devices,
     mounts: [
-      ...(spec.modelPath.startsWith('/') ? [{ path: spec.modelPath, kind: 'model' as const }] : []),
+      ...modelMounts(spec),
       ...(table.caches ?? []).map((cache) => ({ path: cache, kind: 'cache' as const })),
     ],
     // Only processes that work together need it.
@@ -95,6 +98,16 @@ function launch(table: EngineTable, spec: ReplicaSpec): LaunchPlan {
     ),
     warnings: [...warnings, ...written.warnings, ...(command.warnings ?? []), ...extra.warnings],
   })
+}
+
+/** The model's, and those of drafts and adapters that are not below the same directory. */
+function modelMounts({ modelPath, deployment }: ReplicaSpec): LaunchPlan['mounts'] {
+  const paths = [modelPath, ...namedArtefacts(deployment)].filter((path) => path.startsWith('/'))
+  const mounts: { path: string; kind: 'model' }[] = []
+  for (const path of paths)
+    if (!mounts.some((mount) => path.startsWith(`${dirname(mount.path)}/`)))
+      mounts.push({ path, kind: 'model' })
+  return mounts
 }
 
 function extraArguments(

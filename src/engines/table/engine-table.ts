@@ -1,5 +1,5 @@
 import type { DeploymentSpec } from '../../contract/deployment.ts'
-import type { Engine, EngineHealth, LaunchPlan } from '../engine.ts'
+import type { AdapterDialect, Engine, EngineHealth, LaunchPlan } from '../engine.ts'
 import type { FailureRule } from './failures.ts'
 import type { Rule, RuleContext } from './rule.ts'
 import type { SignalTable } from './signals.ts'
@@ -50,6 +50,7 @@ export interface EngineTable {
   readonly spansNodes?: true
   /** As in `Engine`. */
   readonly pairing?: Engine['pairing']
+  readonly adapters?: AdapterDialect
   /** Uses all devices that it is given, however many, without being told to. */
   readonly dividesItself?: true
   /** How the engine counts devices. Default: tensor × pipeline × data parallel. */

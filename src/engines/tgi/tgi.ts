@@ -102,6 +102,7 @@ export const tgiEngine = createEngine({
     how: () => 'signal',
     tell: (timeoutS) => ({ argv: ['--graceful-termination-timeout', String(timeoutS)] }),
   },
+  adapters: { nameOf: (_, adapter) => adapter },
   caches: ['/data'],
   sharedMemoryGiB: 1,
 })

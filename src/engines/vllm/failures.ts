@@ -92,6 +92,18 @@ export const vllmFailures: readonly FailureRule[] = [
     mend: 'Choose a settings.tensorParallel that divides $1.',
   },
   {
+    pattern: /LoRA rank (\d+) is greater than max_lora_rank (\d+)/,
+    code: 'engine/bad-argument',
+    message: 'an adapter has the rank $1, and room is made for $2',
+    mend: 'Set settings.lora.rankMax to $1.',
+  },
+  {
+    pattern: /Loading lora (\S+) failed: No adapter found for ([^\n]+)/,
+    code: 'engine/no-model',
+    message: 'there is no adapter at $2, where $1 was told to be',
+    mend: 'Correct settings.lora.adapters, or put adapter_config.json and its weights there.',
+  },
+  {
     pattern: /World size \((\d+)\) is larger than the number of available GPUs \((\d+)\)/,
     code: 'engine/no-device',
     message: 'it wants $1 GPUs and sees $2',

@@ -56,22 +56,24 @@ export const vllmRules: readonly Rule[] = [
   since('0.11.1', flag('graphSequencesMax', '--max-cudagraph-capture-size')),
   until('0.11.1', flag('graphSequencesMax', '--cuda-graph-sizes')),
   custom('speculation', ['--speculative-config'], writeSpeculation),
-  custom('lora.adapters', ['--enable-lora', '--lora-modules'], (adapters) => ({
-    argv: [
-      '--enable-lora',
-      '--lora-modules',
-      ...adapters.map(({ name, path }) => `${name}=${path}`),
-    ],
-  })),
-  flag('lora.loadedMax', '--max-loras'),
-  flag('lora.rankMax', '--max-lora-rank', (rank) => loraRanks.find((one) => one >= rank) ?? 512),
-  custom('lora.dynamic', ['--enable-lora'], (value, { settings }) =>
-    value === 'off'
+  custom('lora.adapters', ['--enable-lora', '--lora-modules'], (adapters, { settings }) =>
+    // One that runs is told of them, so that others need no new process.
+    settings.lora.dynamic === 'on'
       ? {}
       : {
-          argv: settings.lora.adapters.length > 0 ? [] : ['--enable-lora'],
-          env: { VLLM_ALLOW_RUNTIME_LORA_UPDATING: 'True' },
+          argv: [
+            '--enable-lora',
+            '--lora-modules',
+            ...adapters.map(({ name, path }) => `${name}=${path}`),
+          ],
         },
+  ),
+  flag('lora.loadedMax', '--max-loras'),
+  flag('lora.rankMax', '--max-lora-rank', (rank) => loraRanks.find((one) => one >= rank) ?? 512),
+  custom('lora.dynamic', ['--enable-lora'], (value) =>
+    value === 'off'
+      ? {}
+      : { argv: ['--enable-lora'], env: { VLLM_ALLOW_RUNTIME_LORA_UPDATING: 'True' } },
   ),
   flag('offload.weightsGiB', '--cpu-offload-gb'),
   since('0.12.0', flag('offload.kvGiB', '--kv-offloading-size')),

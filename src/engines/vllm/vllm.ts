@@ -62,6 +62,16 @@ export const vllmEngine = createEngine({
     orElse(settings.kvTransfer, 'nixl') === 'nixl'
       ? { protocol: vllmPairing.name, alone: {} }
       : null,
+  adapters: {
+    nameOf: (_, adapter) => adapter,
+    calls: {
+      load: (name, path) => ({
+        path: '/v1/load_lora_adapter',
+        body: { lora_name: name, lora_path: path },
+      }),
+      unload: (name) => ({ path: '/v1/unload_lora_adapter', body: { lora_name: name } }),
+    },
+  },
   why: {
     queueMax: 'older vLLM bounds no queue; the gateway sheds what waits too long',
     'offload.nvmePath': 'vLLM offloads to host memory; for disks use kvTransfer: lmcache',

@@ -5,7 +5,7 @@ import type { Held } from '../hold-queue.ts'
 import type { JournalWaiter } from '../journal.ts'
 import type { Choice } from '../policy/policy.ts'
 import { isConnectionLost, mayRetry, tellNoRetry, type AttemptFailure } from '../policy/retry.ts'
-import type { Replica, Route } from '../route-table.ts'
+import { servedNameOf, type Replica, type Route } from '../route-table.ts'
 import type { Shell } from '../shell.ts'
 import type { Timed } from '../timing-wheel.ts'
 import * as admission from './admission.ts'
@@ -137,9 +137,9 @@ export class Exchange implements Timed, Held, AttemptListener, PairListener, Jou
 
   #send(replica: Replica): void {
     if (this.#pair?.send()) return
-    const { stream, includesUsage } = this.#record.checked!
+    const { stream, includesUsage, model } = this.#record.checked!
     const body = spliceBody(this.#sent!.body, this.#sent!.scanned, {
-      servedName: replica.servedName,
+      servedName: servedNameOf(this.#shell.table.routes.get(model), replica),
       wantsUsage: stream && !includesUsage,
     })
     this.onRead(replica, body, false)

@@ -9,7 +9,7 @@ import { chooseDecode, choosePrefill, type Prompt } from '../policy/pair.ts'
 import type { Choice } from '../policy/policy.ts'
 import { noteRead, prefixBlocks } from '../policy/prefix-index.ts'
 import { isConnectionLost, type AttemptFailure } from '../policy/retry.ts'
-import type { Prefill, Replica, Route } from '../route-table.ts'
+import { servedNameOf, type Prefill, type Replica, type Route } from '../route-table.ts'
 import type { Shell } from '../shell.ts'
 import { Attempt, type AttemptListener } from './attempt.ts'
 import { scanMembers, scannedKeys, type ScannedBody, type Span } from './body-scan.ts'
@@ -224,8 +224,9 @@ export class Pair implements AttemptListener {
     }
   }
 
-  #changed({ set, replace }: BodyChange, { servedName }: Replica, wantsStream: boolean): Buffer {
-    const { stream, includesUsage } = this.#record.checked!
+  #changed({ set, replace }: BodyChange, replica: Replica, wantsStream: boolean): Buffer {
+    const { stream, includesUsage, model } = this.#record.checked!
+    const servedName = servedNameOf(this.#shell.table.routes.get(model), replica)
     const scanned = this.#scanned!
     const there = Object.entries({ ...nulls(this.#protocol!), ...replace })
     return setMembers(this.#body, scanned, {

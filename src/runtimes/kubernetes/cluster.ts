@@ -7,7 +7,13 @@ import { createInformer, type Informer } from './informer.ts'
 import { kindsOf } from './manifests.ts'
 import { identityAnnotation, labelKeys, objectName, serviceName } from './names.ts'
 import { nodesOf, type NodeView } from './nodes.ts'
-import type { ClusterNodeObject, Pod, ServiceObject, WorkloadObject } from './objects.ts'
+import type {
+  ClusterNodeObject,
+  Pod,
+  QueuedObject,
+  ServiceObject,
+  WorkloadObject,
+} from './objects.ts'
 import type { Workload } from './workload.ts'
 
 interface ClusterDeps {
@@ -27,6 +33,7 @@ interface ClusterEvents {
 export type Cluster = ReturnType<typeof openCluster>
 
 const groupVersion = 'leaderworkerset.x-k8s.io/v1'
+const queueGroup = 'kueue.x-k8s.io'
 const usageAgeMs = 5000
 const settleMs = 100
 const settleTries = 100
@@ -66,6 +73,18 @@ export function openCluster(deps: ClusterDeps, events: ClusterEvents) {
     groups = createInformer<WorkloadObject>(api, collection, owned, changed)
     informers.push(groups)
   }
+
+  /** What Kueue thinks of the pods here. Null: no queue is named, or it can't be asked; nothing but a reason depends on it. */
+  let queued: Informer<QueuedObject> | null = null
+  const lookForQueue = async (): Promise<void> => {
+    if (config.queue === undefined) return
+    const found = await api.read<ApiGroup>(`/apis/${queueGroup}`).catch(() => null)
+    if (!found || queued || isClosed) return
+    const { groupVersion: version } = found.preferredVersion
+    const collection = collectionOf(version, 'Workload', namespace)
+    queued = createInformer<QueuedObject>(api, collection, {}, () => {})
+  }
+  let isClosed = false
   const all = (): readonly WorkloadObject[] => [
     ...deployments.objects.values(),
     ...(groups?.objects.values() ?? []),
@@ -126,11 +145,13 @@ export function openCluster(deps: ClusterDeps, events: ClusterEvents) {
 
   return {
     async ready() {
-      await (lookingForGroups ??= lookForGroups())
+      await (lookingForGroups ??= Promise.all([lookForGroups(), lookForQueue()]).then(() => {}))
       for (const informer of informers) await informer.ready()
     },
     close() {
+      isClosed = true
       for (const informer of informers) informer.close()
+      queued?.close()
     },
     nodes: views,
     /** Throws `runtime/refused` where the cluster can't start a replica on several nodes. */
@@ -151,6 +172,8 @@ export function openCluster(deps: ClusterDeps, events: ClusterEvents) {
         .filter((one) => one.metadata.labels?.[labelKeys.deployment] === deployment)
         .flatMap((one) => one.metadata.labels?.[labelKeys.replica] ?? []),
     pods: podsOf,
+    /** Why Kueue holds pods back. */
+    queued: (): Iterable<QueuedObject> => queued?.objects.values() ?? [],
     podPath,
     /** It takes no pod that is not there yet. */
     isClosed: (node: string): boolean =>
@@ -254,6 +277,10 @@ export function openCluster(deps: ClusterDeps, events: ClusterEvents) {
     if (found) return found
     throw new AppError('runtime/unknown-device', { message: `nobody knows devices of "${vendor}"` })
   }
+}
+
+interface ApiGroup extends ApiObject {
+  readonly preferredVersion: { readonly groupVersion: string }
 }
 
 const hostOf = (ip: string): string => (ip.includes(':') ? `[${ip}]` : ip)

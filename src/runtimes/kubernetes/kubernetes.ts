@@ -75,7 +75,7 @@ export function createKubernetesRuntime(deps: KubernetesRuntimeDeps): Runtime {
       lose(id, 'it was deleted in the cluster by another hand')
       return
     }
-    const observation = observe(workload, cluster.pods(id))
+    const observation = observe(workload, cluster.pods(id), cluster.queued())
     const home = homeOf(observation)
     if (home !== null && cluster.isClosed(home)) {
       seen.delete(id)
@@ -182,7 +182,7 @@ export function createKubernetesRuntime(deps: KubernetesRuntimeDeps): Runtime {
     const carried = carriedBy(workload)
     if (!carried) return null
     const { id, deployment, revision, specHash, devices } = carried
-    const { node, waiting, pod } = observe(workload, cluster.pods(id))
+    const { node, waiting, pod } = observe(workload, cluster.pods(id), cluster.queued())
     return {
       id,
       deployment,

@@ -172,6 +172,13 @@ describe('manifests of a replica', () => {
     })
   })
 
+  it('let Kueue admit a group as a whole, not pod by pod', () => {
+    const assignment = { ...anywhere, nodes: 2 }
+    const [group] = manifestsOf(workload({ assignment, cluster: cluster({ queue: 'llm' }) }))
+    expect(group?.metadata.labels).toHaveProperty(['kueue.x-k8s.io/queue-name'], 'llm')
+    expect(JSON.stringify(group?.['spec'])).not.toContain('kueue.x-k8s.io/queue-name')
+  })
+
   it('take a replica to the nodes that its deployment names, in spite of their taints', () => {
     const assignment = {
       ...anywhere,

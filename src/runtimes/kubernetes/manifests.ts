@@ -1,4 +1,4 @@
-import { labelKeys, portName, serviceName } from './names.ts'
+import { labelKeys, portName, queueLabel, serviceName } from './names.ts'
 import { podTemplate } from './pod-template.ts'
 import type { Manifest, Workload } from './workload.ts'
 
@@ -42,10 +42,11 @@ function deployment(workload: Workload): Manifest {
 function leaderWorkerSet(workload: Workload): Manifest {
   const { replicas, assignment, plan } = workload
   const leader = podTemplate(workload, plan)
+  const metadata = metadataOf(workload)
   return {
     apiVersion: 'leaderworkerset.x-k8s.io/v1',
     kind: kindsOf.group,
-    metadata: metadataOf(workload),
+    metadata: { ...metadata, labels: { ...metadata.labels, ...queueLabel(workload.cluster) } },
     spec: {
       ...(replicas === null ? {} : { replicas }),
       startupPolicy: 'LeaderCreated',

@@ -39,3 +39,10 @@ export const serviceName = (name: string, isGroup: boolean): string =>
 
 export const hashOf = (text: string): string =>
   createHash('sha256').update(text).digest('hex').slice(0, 8)
+
+/** Kueue admits what carries it. */
+export const queueLabel = ({
+  queue,
+}: {
+  readonly queue?: string | undefined
+}): Readonly<Record<string, string>> => (queue === undefined ? {} : { [labelKeys.queue]: queue })

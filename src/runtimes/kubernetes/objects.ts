@@ -37,6 +37,16 @@ export interface Pod extends ApiObject {
   }
 }
 
+/** Kueue's Workload: what it thinks of a pod, or of a group of pods, that waits for quota. */
+export interface QueuedObject extends ApiObject {
+  readonly metadata: ApiObject['metadata'] & {
+    readonly ownerReferences?: readonly { readonly uid: string }[]
+  }
+  readonly status?: {
+    readonly conditions?: readonly Condition[]
+  }
+}
+
 export interface ContainerStatus {
   readonly name: string
   readonly restartCount: number

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import type { ContainerStatus, Pod, WorkloadObject } from './objects.ts'
+import type { ContainerStatus, Pod, QueuedObject, WorkloadObject } from './objects.ts'
 import { observe } from './observe.ts'
 
 const metadata = (name: string, changes: object = {}) => ({
@@ -43,6 +43,24 @@ describe('what a cluster says of a replica', () => {
       waiting: 'queued: Kueue has not admitted it yet',
       end: null,
     })
+  })
+
+  it('says why Kueue holds it back, by itself or with its group', () => {
+    const queued = (owner: string, message: string): QueuedObject => ({
+      metadata: { ...metadata('queued'), ownerReferences: [{ uid: owner }] },
+      status: {
+        conditions: [
+          { type: 'PodsReady', status: 'False', message: 'not yet' },
+          { type: 'QuotaReserved', status: 'False', message },
+        ],
+      },
+    })
+    const gated = unplaced({ schedulingGates: [{ name: 'kueue.x-k8s.io/admission' }] })
+    const said = (...all: readonly QueuedObject[]) => observe(workload, [gated], all).waiting
+    const mine = queued(gated.metadata.uid, 'insufficient unused quota')
+    expect(said(queued('other', 'no'), mine)).toBe('queued: insufficient unused quota')
+    expect(said(queued(workload.metadata.uid, 'one more'))).toBe('queued: one more')
+    expect(said(queued('other', 'no'))).toBe('queued: Kueue has not admitted it yet')
   })
 
   it('does not fit, in the words of the scheduler', () => {

@@ -1,7 +1,7 @@
 import type { StartFailure } from '../../engines/engine.ts'
 import { exitStatus, type ExitStatus } from '../exit-status.ts'
 import { imageFailure, saysWhy } from '../image-failure.ts'
-import type { ContainerStatus, Pod, Termination, WorkloadObject } from './objects.ts'
+import type { ContainerStatus, Pod, QueuedObject, Termination, WorkloadObject } from './objects.ts'
 import { containerName } from './names.ts'
 
 /** What the cluster says of one replica, from its workload and its pods. */
@@ -28,14 +28,20 @@ export interface Ending extends ExitStatus {
   readonly failure?: StartFailure
 }
 
-/** Pure: the same objects give the same answer. */
-export function observe(workload: WorkloadObject, pods: readonly Pod[]): Observation {
+/** Pure: the same objects give the same answer. `queued`: what Kueue has of this namespace. */
+export function observe(
+  workload: WorkloadObject,
+  pods: readonly Pod[],
+  queued: Iterable<QueuedObject> = [],
+): Observation {
   const pod = leaderOf(pods)
   if (!pod) {
     const waiting = failureOf(workload) ?? 'the cluster has not made its pod yet'
     return { node: null, waiting, restarts: 0, end: null, pod: null, endedPod: null }
   }
   const members = [pod, ...workersOf(pods)]
+  const queueSays = (one: Pod): string =>
+    reasonIn(queued, [one.metadata.uid, workload.metadata.uid])
   const ends = members.map((one) => {
     const end = endOf(one, engineOf(one))
     return end && endOfMember(one, end)
@@ -43,7 +49,7 @@ export function observe(workload: WorkloadObject, pods: readonly Pod[]): Observa
   const ended = ends.findIndex((end) => end !== null)
   return {
     node: pod.spec.nodeName ?? null,
-    waiting: members.map((one) => waitingOf(one, engineOf(one))).find(Boolean) ?? null,
+    waiting: members.map((one) => waitingOf(one, engineOf(one), queueSays)).find(Boolean) ?? null,
     restarts: members.reduce((sum, one) => sum + (engineOf(one)?.restartCount ?? 0), 0),
     end: ends[ended] ?? null,
     pod,
@@ -85,17 +91,37 @@ function failureOf({ status }: WorkloadObject): string | null {
   return failed?.message ?? null
 }
 
+/** What Kueue says of who belongs to one of these. A pod is told by itself, those of a group by the group. */
+function reasonIn(queued: Iterable<QueuedObject>, owners: readonly string[]): string {
+  for (const { metadata, status } of queued) {
+    if (!metadata.ownerReferences?.some(({ uid }) => owners.includes(uid))) continue
+    const held = status?.conditions?.find(
+      ({ type, status: is }) => (type === 'QuotaReserved' || type === 'Admitted') && is === 'False',
+    )
+    if (held?.message) return held.message
+  }
+  return 'Kueue has not admitted it yet'
+}
+
 /** A group has not started before all of its pods have. */
-function waitingOf(pod: Pod, status: ContainerStatus | undefined): string | null {
-  const waiting = whyWaiting(pod, status)
+function waitingOf(
+  pod: Pod,
+  status: ContainerStatus | undefined,
+  queueSays: (pod: Pod) => string,
+): string | null {
+  const waiting = whyWaiting(pod, status, queueSays)
   return waiting === null || placeOf(pod) === 0 ? waiting : `worker ${placeOf(pod)}: ${waiting}`
 }
 
-function whyWaiting(pod: Pod, status: ContainerStatus | undefined): string | null {
+function whyWaiting(
+  pod: Pod,
+  status: ContainerStatus | undefined,
+  queueSays: (pod: Pod) => string,
+): string | null {
   const [gate] = pod.spec.schedulingGates ?? []
   if (gate)
     return gate.name.startsWith('kueue.x-k8s.io/')
-      ? 'queued: Kueue has not admitted it yet'
+      ? `queued: ${queueSays(pod)}`
       : `held back by the scheduling gate ${gate.name}`
   if (pod.spec.nodeName === undefined) {
     const scheduled = pod.status?.conditions?.find((one) => one.type === 'PodScheduled')

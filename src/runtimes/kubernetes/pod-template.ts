@@ -1,7 +1,7 @@
 import type { LaunchPlan, Probe } from '../../engines/engine.ts'
 import { modelsPath } from '../model-mount.ts'
 import { containerArgv } from '../own-program.ts'
-import { containerName, filesAnnotation, hashOf, labelKeys, portName } from './names.ts'
+import { containerName, filesAnnotation, hashOf, labelKeys, portName, queueLabel } from './names.ts'
 import type { Workload } from './workload.ts'
 
 const filesPath = '/etc/baleen'
@@ -30,7 +30,8 @@ export function podTemplate(
         ...labels,
         ...selector,
         ...(isGroup ? { [labelKeys.component]: role } : {}),
-        ...(cluster.queue === undefined ? {} : { [labelKeys.queue]: cluster.queue }),
+        // A group is admitted as a whole: there the label is at its top.
+        ...(isGroup ? {} : queueLabel(cluster)),
       },
       ...(files
         ? { annotations: { [filesAnnotation]: hashOf(JSON.stringify(sorted(plan.files))) } }

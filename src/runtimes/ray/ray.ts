@@ -197,7 +197,10 @@ export function createRayRuntime({ name, owner, config, token }: RayRuntimeDeps)
         if (known) return toRunning(...known, details)
         const { node, devices } = assignment
         const carried = { ...identity, owner, node, devices, startedAtMs: Date.now() }
-        const application = applicationOf(identity, plan, assignment, carried, nodeIp)
+        const application = applicationOf(identity, plan, assignment, carried, {
+          nodeIp,
+          autoscale: config.autoscale,
+        })
         ended.forget(identity.id)
         await dashboard.putServe(withApplication(details, application.name, application))
         seen.add(identity.id)

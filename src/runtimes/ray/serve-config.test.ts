@@ -42,7 +42,14 @@ const plan = launchPlan({
           route_prefix: '/',
           import_path: 'ray.serve.llm:build_openai_app',
           runtime_env: { env_vars: { A: '1' }, pip: ['x'] },
-          args: { llm_configs: [{ engine_kwargs: { tensor_parallel_size: 2 } }] },
+          args: {
+            llm_configs: [
+              {
+                engine_kwargs: { tensor_parallel_size: 2 },
+                deployment_config: { num_replicas: 1, health_check_period_s: 10 },
+              },
+            ],
+          },
         },
       ],
     }),
@@ -95,18 +102,44 @@ describe('the configuration of Serve', () => {
     const accelerators = { vendor: 'nvidia', model: 'H100', profile: null, count: 2 }
     const { args } = applicationOf(identity, plan, { ...anywhere, accelerators }, carried)
     expect(args).toEqual({
-      llm_configs: [{ engine_kwargs: { tensor_parallel_size: 2 }, accelerator_type: 'H100' }],
+      llm_configs: [
+        {
+          engine_kwargs: { tensor_parallel_size: 2 },
+          deployment_config: { num_replicas: 1, health_check_period_s: 10 },
+          accelerator_type: 'H100',
+        },
+      ],
     })
   })
 
   it('is put on the node, and claims the devices, that it was given', () => {
     const devices = ['ray/10.0.0.1/GPU/0', 'ray/10.0.0.1/GPU/1']
     const assignment = { ...anywhere, node: 'ray/10.0.0.1', devices }
-    const { args } = applicationOf(identity, plan, assignment, carried, '10.0.0.1')
+    const { args } = applicationOf(identity, plan, assignment, carried, {
+      nodeIp: '10.0.0.1',
+    })
     const bundle = { GPU: 1, 'node:10.0.0.1': 0.001 }
     expect(args).toMatchObject({
       llm_configs: [{ placement_group_config: { bundles: [bundle, bundle], strategy: 'PACK' } }],
     })
+  })
+
+  it('lets Ray scale where that was asked for, on any node', () => {
+    const assignment = { ...anywhere, node: 'ray/10.0.0.1', devices: ['ray/10.0.0.1/GPU/0'] }
+    const { args } = applicationOf(identity, plan, assignment, carried, {
+      nodeIp: '10.0.0.1',
+      autoscale: { min: 1, max: 3, targetRequests: 16 },
+    })
+    const autoscaling = { min_replicas: 1, max_replicas: 3, target_ongoing_requests: 16 }
+    expect(args).toMatchObject({
+      llm_configs: [
+        {
+          deployment_config: { health_check_period_s: 10, autoscaling_config: autoscaling },
+          placement_group_config: { bundles: [{ GPU: 1 }] },
+        },
+      ],
+    })
+    expect(JSON.stringify(args)).not.toContain('num_replicas')
   })
 
   it('is nothing for an engine that is no application of Ray', () => {

@@ -1,4 +1,5 @@
 import { replicaVariable } from '../../contract/boot.ts'
+import type { RayConfig } from '../../contract/runtimes.ts'
 import { AppError } from '../../core/errors.ts'
 import type { Assignment } from '../../core/node.ts'
 import type { LaunchPlan } from '../../engines/engine.ts'
@@ -104,7 +105,7 @@ export function applicationOf(
   plan: LaunchPlan,
   assignment: Assignment,
   carried: CarriedIdentity,
-  nodeIp: string | null = null,
+  { nodeIp = null, autoscale }: { nodeIp?: string | null; autoscale?: RayConfig['autoscale'] } = {},
 ): ServeApplication {
   const file = plan.files['serve.yaml']
   const config = file === undefined ? null : (parse(file) as { applications?: ServeApplication[] })
@@ -123,29 +124,58 @@ export function applicationOf(
       ...application.runtime_env,
       env_vars: { ...environment, [replicaVariable]: JSON.stringify(carried) },
     },
-    ...(application.args ? { args: withDevices(application.args, assignment, nodeIp) } : {}),
+    ...(application.args
+      ? {
+          args: withAutoscaling(
+            // What Ray adds may run elsewhere.
+            withDevices(application.args, assignment, autoscale ? null : nodeIp),
+            autoscale,
+          ),
+        }
+      : {}),
   }
 }
 
+type Arguments = Readonly<Record<string, unknown>>
+
+/** Models of Serve LLM, each changed. */
+function changeModels(args: Arguments, change: (model: Arguments) => Arguments): Arguments {
+  const models = args['llm_configs']
+  return Array.isArray(models)
+    ? { ...args, llm_configs: (models as Arguments[]).map(change) }
+    : args
+}
+
+/** Serve takes a number of replicas, or what to choose it by, never both. */
+const withAutoscaling = (args: Arguments, autoscale: RayConfig['autoscale']): Arguments =>
+  autoscale === undefined
+    ? args
+    : changeModels(args, (model) => {
+        const { num_replicas: _, ...rest } = (model['deployment_config'] ?? {}) as Arguments
+        const { min, max, targetRequests } = autoscale
+        const autoscaling = {
+          min_replicas: min,
+          max_replicas: max,
+          ...(targetRequests === undefined ? {} : { target_ongoing_requests: targetRequests }),
+        }
+        return { ...model, deployment_config: { ...rest, autoscaling_config: autoscaling } }
+      })
+
 /** Serve LLM takes devices as the bundles of a placement group, one a device; each node has a resource of its address. */
 function withDevices(
-  args: Readonly<Record<string, unknown>>,
+  args: Arguments,
   { accelerators, devices }: Assignment,
   nodeIp: string | null,
-): Readonly<Record<string, unknown>> {
-  const configs = args['llm_configs']
+): Arguments {
   const model = accelerators?.model ?? null
-  if (!Array.isArray(configs) || (!accelerators && devices.length === 0)) return args
+  if (!accelerators && devices.length === 0) return args
   const there = nodeIp === null ? {} : { [`node:${nodeIp}`]: shareOfNode }
   const bundles = devices.map((id) => ({ [resourceOf(id)]: 1, ...there }))
-  return {
-    ...args,
-    llm_configs: (configs as Readonly<Record<string, unknown>>[]).map((config) => ({
-      ...config,
-      ...(model === null ? {} : { accelerator_type: model }),
-      ...(bundles.length === 0 ? {} : { placement_group_config: { bundles, strategy: 'PACK' } }),
-    })),
-  }
+  return changeModels(args, (config) => ({
+    ...config,
+    ...(model === null ? {} : { accelerator_type: model }),
+    ...(bundles.length === 0 ? {} : { placement_group_config: { bundles, strategy: 'PACK' } }),
+  }))
 }
 
 /** Of the one that a node has: enough to be put there, and as many may share it as anybody wants. */

@@ -9,8 +9,8 @@ import {
 } from '../../contract/api.ts'
 import { deploymentSpec, deploymentView, type DeploymentSpec } from '../../contract/deployment.ts'
 import { AppError } from '../../core/errors.ts'
-import { routeOf } from '../../deployer/policy/snapshot.ts'
 import type { Change } from '../../store/store.ts'
+import { checkRoute } from './check-route.ts'
 import type { ApiContext, Scope } from './context.ts'
 import { errors } from './schemas.ts'
 
@@ -25,7 +25,10 @@ export function deploymentRoutes(scope: Scope, context: ApiContext): void {
 
   const check = async (spec: DeploymentSpec): Promise<void> => {
     context.checkEngine(spec)
-    checkRoute(spec, context)
+    checkRoute(
+      spec,
+      registry.deployments().map((one) => one.spec),
+    )
     const known = registry.deployment(spec.name)
     const same = (['model', 'task', 'engine', 'hardware'] as const).every(
       (name) => known?.spec[name] === spec[name],
@@ -156,20 +159,6 @@ export function deploymentRoutes(scope: Scope, context: ApiContext): void {
     { schema: { tags, summary: 'List replicas', response: { 200: replicaList, ...errors } } },
     async () => ({ replicas: [...deployer.replicas()] }),
   )
-}
-
-/** A route offers one task, whichever of its deployments answers. */
-function checkRoute(spec: DeploymentSpec, { registry }: ApiContext): void {
-  const route = routeOf(spec)
-  const other = registry
-    .deployments()
-    .find((one) => one.spec.name !== spec.name && routeOf(one.spec) === route)
-  if (other && other.spec.task !== spec.task)
-    throw new AppError('request/invalid', {
-      message: `the route "${route}" is for the task "${other.spec.task}" of "${other.spec.name}"`,
-      param: 'route',
-      hint: 'Choose another route, or the same task.',
-    })
 }
 
 function notFound(name: string): never {

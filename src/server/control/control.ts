@@ -8,6 +8,7 @@ import type { Log } from '../../core/log.ts'
 import { createDeployer } from '../../deployer/deployer.ts'
 import { snapshotKey } from '../../deployer/policy/snapshot.ts'
 import { createPreparations, type ModelSource } from '../../deployer/preparation.ts'
+import { callEngineOverHttp } from '../../deployer/adapters.ts'
 import { probeOverHttp, readMetricsOverHttp, warmOverHttp } from '../../deployer/probe.ts'
 import { createSnapshotFile } from '../../deployer/snapshot-file.ts'
 import type { DeploymentSpec } from '../../contract/deployment.ts'
@@ -96,6 +97,7 @@ export async function startControl(boot: Boot, deps: ControlDeps): Promise<Contr
     runsHere: (spec) => runsHere(spec, config.runtimes),
     probe: probeOverHttp,
     warm: warmOverHttp,
+    callEngine: callEngineOverHttp,
     readMetrics: readMetricsOverHttp,
     ledger: {
       setProgress: (name, revision, progress) => registry.setProgress(name, revision, progress),

@@ -2,6 +2,7 @@ import { cpSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { bundledModel, packageDirectory } from '../../../src/models/bundled/catalogue.ts'
 import { readMiniMindWeights } from '../../../src/models/bundled/minimind2-weights.ts'
+import { writeSafetensors } from './safetensors.ts'
 
 /** Writes the bundled chat model as engines on PyTorch want it: a directory of Hugging Face's form, float32. */
 export function writeHuggingFaceModel(directory: string): void {
@@ -15,21 +16,9 @@ export function writeHuggingFaceModel(directory: string): void {
   // So small a model rambles at the usual 1.0.
   const sampling = { do_sample: true, temperature: 0.3, repetition_penalty: 1.1 }
   write(directory, 'generation_config.json', { ...json('generation_config.json'), ...sampling })
-  const header: Record<string, object> = {}
-  const bodies: Buffer[] = []
-  let end = 0
-  for (const [name, weight] of readMiniMindWeights(from)) {
-    // The last layer is the embedding, which is there already.
-    if (!name.startsWith('model.')) continue
-    const { buffer, byteOffset, byteLength } = weight.data()
-    bodies.push(Buffer.from(buffer, byteOffset, byteLength))
-    header[name] = { dtype: 'F32', shape: weight.shape, data_offsets: [end, (end += byteLength)] }
-  }
-  const text = JSON.stringify({ __metadata__: { format: 'pt' }, ...header })
-  const head = Buffer.from(text.padEnd(Math.ceil(text.length / 8) * 8))
-  const size = Buffer.alloc(8)
-  size.writeBigUInt64LE(BigInt(head.length))
-  writeFileSync(join(directory, 'model.safetensors'), Buffer.concat([size, head, ...bodies]))
+  // The last layer is the embedding, which is there already.
+  const weights = [...readMiniMindWeights(from)].filter(([name]) => name.startsWith('model.'))
+  writeSafetensors(join(directory, 'model.safetensors'), weights)
 }
 
 const write = (directory: string, name: string, value: object): void =>

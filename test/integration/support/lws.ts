@@ -1,9 +1,16 @@
 import { execFileSync } from 'node:child_process'
 import { copyFileSync, globSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
-import { connect } from 'node:net'
 import { join } from 'node:path'
-import { parseAllDocuments } from 'yaml'
 import type { ControlPlane } from './control-plane.ts'
+import {
+  makeKinds,
+  makeWebhooks,
+  objectsIn,
+  resourcesOf,
+  webhookPlace,
+  type Webhook,
+  type WebhookObject,
+} from './controller.ts'
 import { cached, freePort, has, startDaemon, until, type Daemon } from './tools.ts'
 
 /** The controller of LeaderWorkerSets, with its kind and its webhooks. */
@@ -38,46 +45,25 @@ function build(checkout: string, path: string): void {
   copyFileSync(join(checkout, 'config/webhook/manifests.yaml'), join(path, 'webhooks.yaml'))
 }
 
-interface WebhookObject {
-  readonly kind: string
-  readonly metadata: object
-  readonly webhooks: readonly {
-    readonly clientConfig: { readonly service: { readonly path: string } }
-    readonly rules: readonly { readonly resources: readonly string[] }[]
-  }[]
-}
-
 export async function startLws(
   plane: ControlPlane,
   folder: string,
   program: string,
 ): Promise<Daemon> {
-  const host = new URL(plane.url).hostname
-  const [port, healthPort] = await Promise.all([freePort(), freePort()])
-  const certDir = join(folder, 'certs')
-  mkdirSync(certDir, { recursive: true })
-  // The API server's own, which is good for this machine.
-  writeFileSync(join(certDir, 'tls.crt'), plane.certificate.cert)
-  writeFileSync(join(certDir, 'tls.key'), plane.certificate.key)
+  const webhook = await webhookPlace(plane, folder)
+  const healthPort = await freePort()
   const config = {
     apiVersion: 'config.lws.x-k8s.io/v1alpha1',
     kind: 'Configuration',
-    webhook: { host, port, certDir },
+    webhook,
     health: { healthProbeBindAddress: `127.0.0.1:${healthPort}` },
     metrics: { bindAddress: '0' },
     leaderElection: { leaderElect: false },
     internalCertManagement: { enable: false },
   }
   writeFileSync(join(folder, 'config.yaml'), JSON.stringify(config))
-  const objectsOf = (name: string): object[] =>
-    parseAllDocuments(readFileSync(join(program, name), 'utf8')).flatMap(
-      (document) => (document.toJS() as object | null) ?? [],
-    )
-  for (const kind of objectsOf('kinds.yaml'))
-    await plane.call('POST', '/apis/apiextensions.k8s.io/v1/customresourcedefinitions', kind)
-  await until('the kind', async () =>
-    Boolean(await plane.call('GET', '/apis/leaderworkerset.x-k8s.io/v1/leaderworkersets')),
-  )
+  const kinds = objectsIn(join(program, 'kinds.yaml'))
+  await makeKinds(plane, kinds, '/apis/leaderworkerset.x-k8s.io/v1/leaderworkersets')
   const daemon = startDaemon(
     join(folder, 'lws.log'),
     [join(program, 'manager'), `--config=${join(folder, 'config.yaml')}`, '--leader-elect=false'],
@@ -88,38 +74,16 @@ export async function startLws(
     async () => (await fetch(`http://127.0.0.1:${healthPort}/readyz`)).ok,
     [daemon],
   )
-  await until('its webhooks', () => isOpen(host, port), [daemon])
-  const caBundle = Buffer.from(plane.certificate.cert).toString('base64')
-  for (const object of objectsOf('webhooks.yaml') as WebhookObject[]) {
-    const webhooks = object.webhooks.map((one) => ({
-      ...one,
-      clientConfig: {
-        url: `https://${host}:${port}${one.clientConfig.service.path}`,
-        caBundle,
-      },
-      // As its own manifests have it: other pods are none of its business.
-      ...(one.rules.some(({ resources }) => resources.includes('pods'))
-        ? {
-            objectSelector: {
-              matchExpressions: [{ key: 'leaderworkerset.sigs.k8s.io/name', operator: 'Exists' }],
-            },
-          }
-        : {}),
-    }))
-    await plane.call(
-      'POST',
-      `/apis/admissionregistration.k8s.io/v1/${object.kind.toLowerCase()}s`,
-      { ...object, webhooks },
-    )
-  }
+  const webhooks = objectsIn(join(program, 'webhooks.yaml')) as WebhookObject[]
+  await makeWebhooks(plane, webhooks, webhook, (one) => (isOfPods(one) ? ofGroups : {}), daemon)
   return daemon
 }
 
-const isOpen = (host: string, port: number): Promise<boolean> =>
-  new Promise((resolve) => {
-    const socket = connect(port, host, () => {
-      socket.destroy()
-      resolve(true)
-    })
-    socket.once('error', () => resolve(false))
-  })
+const isOfPods = (webhook: Webhook): boolean => resourcesOf(webhook).includes('pods')
+
+/** As its own manifests have it: other pods are none of its business. */
+const ofGroups = {
+  objectSelector: {
+    matchExpressions: [{ key: 'leaderworkerset.sigs.k8s.io/name', operator: 'Exists' }],
+  },
+}

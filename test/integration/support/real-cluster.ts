@@ -92,6 +92,19 @@ export async function startCluster(
   }
 }
 
+/** One H100 as its device plugin and feature discovery would tell of it. */
+export async function giveGpu(plane: ControlPlane, node: string): Promise<void> {
+  const labels = {
+    'nvidia.com/gpu.product': 'NVIDIA-H100-80GB-HBM3',
+    'nvidia.com/gpu.memory': '81559',
+  }
+  const path = `/api/v1/nodes/${node}`
+  const type = 'application/merge-patch+json'
+  await plane.call('PATCH', path, { metadata: { labels } }, type)
+  const status = { capacity: { 'nvidia.com/gpu': '1' } }
+  await plane.call('PATCH', `${path}/status`, { status }, type)
+}
+
 /** How long it took, ms. Figures to read, never to hold anything to. */
 export async function timed(work: () => Promise<unknown>): Promise<number> {
   const startMs = performance.now()

@@ -111,10 +111,10 @@ function over(next: Tally, prev: Tally, figure: LatencyFigure, limitMs: number) 
   return { next: pair(next), prev: pair(prev), margin: 0 }
 }
 
-/** What it was held against: the old revision, or where nothing was seen of it what is promised. */
+/** What it was held against: the old revision, or where too little was seen of it what is allowed in any case. */
 const against = ({ prev, floor }: Check, most: number): string =>
   prev[1] === 0
-    ? `${percent(floor)} are promised, and of what ran before nothing was seen`
+    ? `${percent(floor)} may, and too little was seen of what ran before`
     : `before ${told(prev)}, at most ${percent(most)}`
 
 const told = ([hits, total]: readonly [number, number]): string => `${hits} of ${total}`
