@@ -154,7 +154,9 @@ describe('rollback and rollout', () => {
     answer('POST /api/v1/deployments/ant/rollout', deploymentOf({ name: 'ant' }, [], 'fine'))
     expect((await baleen('rollout', 'ant', 'promote')).stderr).toBe('ant: fine\n')
     expect(control.calls[0]?.body).toEqual({ action: 'promote' })
-    expect((await baleen('rollout', 'ant', 'abort')).stderr).toMatch(/ACTION is one of promote/)
+    expect((await baleen('rollout', 'ant', 'abort')).stderr).toMatch(
+      /ACTION is one of follow, promote/,
+    )
   })
 })
 

@@ -124,8 +124,8 @@ function hintsOf({ endpoint, token }: Hub, repository: string): Hints {
   if (token === null)
     return {
       missing:
-        'Check the spelling. Where it is private: `hf auth login`, or set HF_TOKEN where Baleen runs; none is set.',
-      forbidden: `No HF_TOKEN is set where Baleen runs: ${terms}, then \`hf auth login\` with that account, or set HF_TOKEN.`,
+        'Check the spelling. Where it is private: `hf auth login`, or a token in secrets/hub/token of the data directory, or HF_TOKEN; none is set.',
+      forbidden: `No HF_TOKEN is set where Baleen runs: ${terms}, then \`hf auth login\` with that account, or write its token to secrets/hub/token in the data directory.`,
     }
   return {
     missing: 'Check the spelling, and that the account of HF_TOKEN may see it where it is private.',
