@@ -8,6 +8,8 @@ import {
   rmSync,
   symlinkSync,
 } from 'node:fs'
+import { createServer } from 'node:http'
+import type { AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
@@ -167,6 +169,53 @@ describe.skipIf(missing !== null)(
         bringBack: startDocker,
         destroy: async () => {},
       }
+    })
+
+    it('says why an image can not be pulled', async () => {
+      const registry = createServer((request, response) => {
+        const [, , repository = ''] = (request.url ?? '').split('/')
+        const [status, code] =
+          repository === 'closed' ? [401, 'UNAUTHORIZED'] : [404, 'MANIFEST_UNKNOWN']
+        if (repository === '') return void response.writeHead(200).end('{}')
+        response.writeHead(status, { 'content-type': 'application/json' })
+        response.end(JSON.stringify({ errors: [{ code, message: code.toLowerCase() }] }))
+      })
+      await new Promise<void>((resolve) => registry.listen(0, '127.0.0.1', resolve))
+      const { port } = registry.address() as AddressInfo
+      const runtime = createDockerRuntime({
+        name: 'here',
+        owner: 'pulls',
+        config: config(),
+        vendors: [],
+        models: folder,
+        freePort,
+        secretsOf: () => ({}),
+      })
+      const said = new Map<string, string | undefined>()
+      runtime.watch((event) => {
+        if (event.kind === 'ended') said.set(event.id, event.failure?.code)
+      })
+      const images: Record<string, string> = {
+        gone: `127.0.0.1:${port}/gone:1`,
+        closed: `127.0.0.1:${port}/closed:1`,
+        nowhere: '127.0.0.1:1/x:1',
+        unnamed: 'two:tags:here',
+      }
+      for (const [id, image] of Object.entries(images))
+        await runtime.start(
+          { id, deployment: 'pulls', revision: 1, specHash: 'a', port: 1 },
+          launchPlan({ argv: ['x'], image }),
+          anywhere,
+        )
+      await until('all have failed', async () => said.size === 4)
+      expect(Object.fromEntries(said)).toEqual({
+        gone: 'runtime/image-not-found',
+        closed: 'runtime/image-forbidden',
+        nowhere: 'runtime/registry-unreachable',
+        unnamed: 'runtime/image-not-found',
+      })
+      await runtime.close()
+      registry.close()
     })
 
     it("runs an engine of Baleen's own from its image, on a model of this machine", async () => {

@@ -45,7 +45,7 @@ export async function needImage(
     await docker.getImage(image).inspect()
     return
   } catch (thrown) {
-    if ((thrown as { statusCode?: number }).statusCode !== 404) throw thrown
+    if ((thrown as { statusCode?: number }).statusCode !== 404) throw refused(image, thrown)
   }
   const progress = createPullProgress(image)
   onProgress(progress({}))
