@@ -69,6 +69,17 @@ describe('replica set', () => {
     expect(set.restarts.get('ant v1')?.reason).toBe('out of GPU memory: lower contextTokens')
   })
 
+  it('says what its runtime knows better than any log', async () => {
+    const { set, fake, start, isUp } = bench({}, () => 'something in the log')
+    start()
+    await isUp()
+    const code = 'runtime/image-not-found'
+    fake.end('ant-1', 1, { code, message: 'x can’t be pulled', mend: 'Do.' })
+    expect(set.restarts.get('ant v1')?.reason).toBe(
+      'runtime/image-not-found: x can’t be pulled. Do.',
+    )
+  })
+
   it('starts nothing when the start is called off before it began', async () => {
     const port = Promise.withResolvers<{ host: string; port: number }>()
     let starts = 0

@@ -1,3 +1,5 @@
+import { createServer } from 'node:http'
+import type { AddressInfo } from 'node:net'
 import { afterEach, describe, expect, it } from 'vitest'
 import { deploymentSpec } from '../contract/deployment.ts'
 import { simulationOf } from '../engines/simulated/simulated.ts'
@@ -182,6 +184,50 @@ describe('a pair without anybody who reads', () => {
     })
     expect(response.status).toBe(503)
     expect(await response.text()).toContain('nothing reads its prompts: the reason')
+  })
+})
+
+describe('a reader that is gone before its cache was fetched', () => {
+  /** Says that it has read, and nothing is where it says. */
+  async function liar(): Promise<string> {
+    const server = createServer((_, response) => {
+      const where = whereOf({ host: '127.0.0.1', port: 1, name: 'x' })
+      response.writeHead(200, { 'content-type': 'application/json' })
+      response.end(JSON.stringify({ choices: [], kv_transfer_params: where }))
+    })
+    await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
+    opened.push(() => server.close())
+    return `http://127.0.0.1:${(server.address() as AddressInfo).port}`
+  }
+
+  it('fails nobody: another one reads, and the one that writes is not blamed', async () => {
+    const [reads, writes, lies] = [await replica('prefill'), await replica('decode'), await liar()]
+    const started = await gateway({
+      routes: { ant: [writes.url] },
+      prefill: { ant: { protocol: 'vllm', urls: [lies, reads.url] } },
+    })
+    const all = Array.from({ length: 24 }, (_, at) =>
+      started.post(chatPath, asked({ stream: at % 2 === 0 })).then((one) => one.text()),
+    )
+    for (const text of await Promise.all(all)) expect(text).not.toContain('"error"')
+    const closes = started.closes()
+    expect(closes.map(({ outcome }) => outcome)).toEqual(closes.map(() => 'ok'))
+    // Some were tried with both.
+    expect(closes.some(({ attempts }) => attempts === 2)).toBe(true)
+  })
+
+  it('leaves the prompt to the one that writes where there is no other', async () => {
+    const [writes, lies] = [await replica('decode'), await liar()]
+    const started = await gateway({
+      routes: { ant: [writes.url] },
+      prefill: { ant: { protocol: 'vllm', urls: [lies] } },
+    })
+    expect((await started.post(chatPath, asked())).status).toBe(200)
+    expect(started.closes()[0]).toMatchObject({
+      attempts: 2,
+      prefill: { replica: null, reason: 'prefill-lost' },
+    })
+    expect(started.closes()[0]?.failedOn?.[0]).toMatch(/^reads-/)
   })
 })
 

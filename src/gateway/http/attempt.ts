@@ -32,13 +32,16 @@ export class Attempt implements Dispatcher.DispatchHandler {
   #isStream = false
   #chunks: Buffer[] = []
   #bytes = 0
+  readonly #isOnItsOwn: boolean
   #isCounted = true
   #isJudged = false
 
-  constructor(replica: Replica, listener: AttemptListener, clock: Clock) {
+  /** `isOnItsOwn`: an error that it answers is its fault. */
+  constructor(replica: Replica, listener: AttemptListener, clock: Clock, isOnItsOwn = true) {
     this.replica = replica
     this.#listener = listener
     this.#clock = clock
+    this.#isOnItsOwn = isOnItsOwn
     replica.inFlight++
     noteSent(replica.breaker)
   }
@@ -80,7 +83,8 @@ export class Attempt implements Dispatcher.DispatchHandler {
   ): void {
     if (status < 200) return
     this.status = status
-    this.#judge(status < 300 ? 'ok' : verdictOf({ kind: 'status', status }))
+    if (status < 300) this.#judge('ok')
+    else this.#judge(this.#isOnItsOwn ? verdictOf({ kind: 'status', status }) : null)
     const type = headers['content-type']
     if (typeof type === 'string') this.contentType = type
     const retryAfterS = Number(headers['retry-after'])

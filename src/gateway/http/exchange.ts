@@ -152,7 +152,9 @@ export class Exchange implements Timed, Held, AttemptListener, PairListener, Jou
 
   onRead(replica: Replica, body: Buffer, isGoingOn: boolean): void {
     this.#record.sentTo(replica, isGoingOn)
-    const attempt = new Attempt(replica, this, this.#shell.clock)
+    // With another one's cache its failures may be the other one's.
+    const isOnItsOwn = (this.#record.prefill?.replica ?? null) === null
+    const attempt = new Attempt(replica, this, this.#shell.clock, isOnItsOwn)
     this.#wait(attempt)
     dispatch(attempt, this.#record, body)
   }
@@ -253,6 +255,7 @@ export class Exchange implements Timed, Held, AttemptListener, PairListener, Jou
   onFailure(attempt: Attempt, failure: AttemptFailure, body: Buffer | null): void {
     const { attempts } = this.#record
     this.#attempt = null
+    this.#pair?.onWriteFailure(failure)
     this.#pair?.release()
     const isTimeout = failure.kind === 'timeout'
     const code = isTimeout ? 'gateway/upstream-timeout' : 'gateway/upstream-failed'
@@ -278,9 +281,9 @@ export class Exchange implements Timed, Held, AttemptListener, PairListener, Jou
   #tryAgain(failure: AttemptFailure): boolean {
     const route = this.#shell.table.routes.get(this.#record.checked!.model)
     const choice = route ? this.#choose(route) : null
-    if (!route || !choice)
-      return isConnectionLost(failure) && this.#hold(this.#record.times.admittedAtMs)
-    if (choice.reason === 'already-tried' && !isConnectionLost(failure)) return false
+    const isLost = isConnectionLost(failure) || this.#pair?.isReaderLost === true
+    if (!route || !choice) return isLost && this.#hold(this.#record.times.admittedAtMs)
+    if (choice.reason === 'already-tried' && !isLost) return false
     this.#send(route.replicas[choice.replica]!)
     return true
   }

@@ -8,7 +8,7 @@ import { estimatePromptTokens } from '../policy/estimate.ts'
 import { chooseDecode, choosePrefill, type Prompt } from '../policy/pair.ts'
 import type { Choice } from '../policy/policy.ts'
 import { noteRead, prefixBlocks } from '../policy/prefix-index.ts'
-import { isConnectionLost, type AttemptFailure } from '../policy/retry.ts'
+import { isConnectionLost, verdictOf, type AttemptFailure } from '../policy/retry.ts'
 import { servedNameOf, type Prefill, type Replica, type Route } from '../route-table.ts'
 import type { Shell } from '../shell.ts'
 import { Attempt, type AttemptListener } from './attempt.ts'
@@ -53,8 +53,8 @@ export class Pair implements AttemptListener {
   #handshake: Handshake | null = null
   #reading: Attempt | null = null
   #sentAtMs = 0
-  /** The last one that read was lost, not just busy. */
-  #isReaderLost = false
+  /** The last one that read was lost, or what it had read was; it was not just busy. */
+  isReaderLost = false
   /** Tokens that count as being under way, and where. */
   #toRead: { readonly replica: Replica; readonly tokens: number } | null = null
   #toWrite: { readonly replica: Replica; readonly tokens: number } | null = null
@@ -83,11 +83,13 @@ export class Pair implements AttemptListener {
     const { random } = this.#shell
     const { tried, failedPrefills } = this.#record
     this.#plan = null
-    const choice = chooseDecode(route, tried, random, target)
-    if (!choice) return null
-    const decode = route.replicas[choice.replica]!
-    const prefill = prefillAt(route, choice.replica)
-    if (!prefill) return choice
+    const found = chooseDecode(route, tried, random, target)
+    if (!found) return null
+    const decode = route.replicas[found.replica]!
+    const prefill = prefillAt(route, found.replica)
+    if (!prefill) return found
+    // It failed for want of a cache: with another one it may do.
+    const choice: Choice = this.isReaderLost ? { ...found, reason: 'less-loaded' } : found
     const alone = (reason: string): Choice => {
       this.#plan = { prefill, decode, reader: null, reason }
       return choice
@@ -95,13 +97,13 @@ export class Pair implements AttemptListener {
     const { protocol } = prefill
     const unshared = this.#unshared(protocol)
     if (unshared !== null) return protocol.decodesAlone ? alone(unshared) : null
-    const found = choosePrefill(prefill, this.#prompt, prefill.index, failedPrefills, random)
-    const isAgain = found?.reason === 'already-tried'
-    if (protocol.decodesAlone && (!found || (isAgain && this.#isReaderLost)))
-      return alone(found ? 'prefill-lost' : 'no-prefill')
-    if (!found) return null
-    const reader = { replica: prefill.replicas[found.replica]!, tokens: found.tokens }
-    this.#plan = { prefill, decode, reader, reason: found.reason }
+    const reads = choosePrefill(prefill, this.#prompt, prefill.index, failedPrefills, random)
+    const isAgain = reads?.reason === 'already-tried'
+    if (protocol.decodesAlone && (!reads || (isAgain && this.isReaderLost)))
+      return alone(reads ? 'prefill-lost' : 'no-prefill')
+    if (!reads) return null
+    const reader = { replica: prefill.replicas[reads.replica]!, tokens: reads.tokens }
+    this.#plan = { prefill, decode, reader, reason: reads.reason }
     return isAgain ? { ...choice, reason: 'already-tried' } : choice
   }
 
@@ -112,6 +114,7 @@ export class Pair implements AttemptListener {
     const { prefill, decode, reader, reason } = plan
     const deployment = (reader?.replica ?? prefill.replicas[0])?.deployment ?? null
     this.#record.prefill = { deployment, replica: reader?.replica.id ?? null, reason, ms: null }
+    this.#record.cachedTokens = null
     if (!reader) {
       this.#write(decode, whole, false)
       return true
@@ -164,7 +167,7 @@ export class Pair implements AttemptListener {
     const plan = this.#plan!
     this.#reading = null
     this.#account()
-    this.#isReaderLost = false
+    this.isReaderLost = false
     const record = this.#record
     const ms = this.#shell.clock.monotonicMs() - this.#sentAtMs
     if (record.prefill) record.prefill = { ...record.prefill, ms }
@@ -183,12 +186,21 @@ export class Pair implements AttemptListener {
     this.#reading = null
     this.#account()
     if (!this.#listener.isWaiting) return
-    this.#isReaderLost = isConnectionLost(failure)
+    this.#plan = null
+    this.isReaderLost = isConnectionLost(failure)
     record.failedPrefills.push(attempt.replica.id)
     // It got the request at the same moment, and is not to blame.
     const at = record.tried.lastIndexOf(this.#toWrite?.replica.id ?? '')
     if (at >= 0) record.tried.splice(at, 1)
     this.#listener.onReadFailure(attempt, failure, body)
+  }
+
+  /** The one that writes failed. It may be for want of the cache: then whoever read is not asked again. */
+  onWriteFailure(failure: AttemptFailure): void {
+    const reader = this.#plan?.reader
+    if (!reader || failure.kind !== 'status' || verdictOf(failure) !== 'failed') return
+    this.#record.failedPrefills.push(reader.replica.id)
+    this.isReaderLost = true
   }
 
   #write(replica: Replica, change: BodyChange, isGoingOn: boolean): void {

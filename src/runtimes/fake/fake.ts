@@ -1,13 +1,14 @@
 import { AppError } from '../../core/errors.ts'
 import type { Device } from '../../core/device.ts'
 import type { Node } from '../../core/node.ts'
+import type { StartFailure } from '../../engines/engine.ts'
 import type { RunningReplica, Runtime, RuntimeEvent } from '../runtime.ts'
 
 export interface FakeRuntime extends Runtime {
   /** A line of output. */
   say(id: string, line: string): void
-  /** It ends by itself. */
-  end(id: string, exitCode: number): void
+  /** It ends by itself. `failure`: why, as a runtime knows it that could not even begin. */
+  end(id: string, exitCode: number, failure?: StartFailure): void
   /** It is taken away without a word. */
   lose(id: string): void
   /** What runs there goes on, unseen. */
@@ -80,7 +81,7 @@ export function createFakeRuntime(world: FakeWorld = createWorld(), name = 'fake
     },
     close: async () => void listeners.splice(0),
     say: (id, line) => void world.output.get(id)?.push(line),
-    end: (id, exitCode) => world.end(id, exitCode, null),
+    end: (id, exitCode, failure) => world.end(id, exitCode, null, failure),
     lose(id) {
       if (world.running.delete(id)) world.tell({ kind: 'lost', id, reason: 'it is gone' })
     },
@@ -103,7 +104,7 @@ export interface FakeWorld {
   nextPid: number
   nextPort: number
   tell(event: RuntimeEvent): void
-  end(id: string, exitCode: number | null, signal: string | null): void
+  end(id: string, exitCode: number | null, signal: string | null, failure?: StartFailure): void
   /** Changes a node. */
   set(name: string, changes: Partial<Node>): void
 }
@@ -122,10 +123,17 @@ export function createWorld(initial: readonly Node[] = [fakeNode('fake-1', 2)]):
     tell(event) {
       for (const listener of world.listeners) listener(event)
     },
-    end(id, exitCode, signal) {
+    end(id, exitCode, signal, failure) {
       if (!world.running.delete(id)) return
       const logTail = (world.output.get(id) ?? []).slice(-20).join('\n')
-      world.tell({ kind: 'ended', id, exitCode, signal, logTail })
+      world.tell({
+        kind: 'ended',
+        id,
+        exitCode,
+        signal,
+        logTail,
+        ...(failure ? { failure } : {}),
+      })
     },
     set(name, changes) {
       nodes = nodes.map((node) => (node.name === name ? { ...node, ...changes } : node))
