@@ -12,6 +12,7 @@ import { type Cell, fitEffects } from './regression.ts'
 import type { BenchRow } from './rows.ts'
 import { groupBy, median } from './statistics.ts'
 import {
+  firstTokenGroup,
   firstTokenKeys,
   groupName,
   stepKeys,
@@ -57,16 +58,17 @@ const stepPull: Readonly<Record<keyof StepCoefficients, number>> = {
 }
 const firstTokenPull: Readonly<Record<keyof FirstTokenCoefficients, number>> = {
   requestMs: 0.03,
+  tokenMs: 0.3,
   layerMs: 0.3,
-  prefill: 2,
-  prefillAttention: 2,
+  expertLayerMs: 0.3,
+  latentLayerMs: 0.3,
+  linearLayerMs: 0.3,
+  sparseLayerMs: 0.3,
+  prefill: 20,
+  prefillAttention: 20,
   step: 0.5,
-  unseen: 2,
   openStep: 0.5,
-  cohort: 0.3,
-  cohortAttention: 0.3,
-  cohortShort: 0.3,
-  companions: 0.5,
+  turn: 10,
   queue: 0.5,
   wait: 5,
   sequenceMs: 0.5,
@@ -157,12 +159,14 @@ export function fitTargets(targets: Targets, start: Fits): Fits {
   const step = alternate(targets.step, start, {
     belief: beliefOf(stepKeys, defaultStep, stepPull, stepGroupShare, hostParts),
     coefficientsOf: (era) => stepKeys.map((key) => era.step[key]),
+    groupFor: groupName,
     tolerance: 0.1,
     caution: 0.5,
   })
   const firstToken = alternate(targets.firstToken, start, {
     belief: beliefOf(firstTokenKeys, defaultFirstToken, firstTokenPull, firstTokenGroupShare),
     coefficientsOf: (era) => firstTokenKeys.map((key) => era.firstToken[key]),
+    groupFor: firstTokenGroup,
     tolerance: 0.2,
     caution: 3,
   })
@@ -172,11 +176,12 @@ export function fitTargets(targets: Targets, start: Fits): Fits {
       {
         ...fitted,
         eras: fitted.eras.map((era) => {
-          const group = groupName(name, era.from)
+          const of = step.coefficients.get(groupName(name, era.from))
+          const first = firstToken.coefficients.get(firstTokenGroup(name, era.from))
           return {
             ...era,
-            step: named(stepKeys, step.coefficients.get(group)) ?? era.step,
-            firstToken: named(firstTokenKeys, firstToken.coefficients.get(group)) ?? era.firstToken,
+            step: named(stepKeys, of) ?? era.step,
+            firstToken: named(firstTokenKeys, first) ?? era.firstToken,
           }
         }),
         stepCorrections: effectsOf(name, step.effects),
@@ -223,6 +228,7 @@ export function fitBurst(fitted: FittedEngine, samples: readonly Sample[]): numb
 interface Alternation {
   readonly belief: Belief
   readonly coefficientsOf: (era: FittedEra) => number[]
+  readonly groupFor: typeof groupName
   readonly tolerance: number
   /** Multiplies the pull on effects: queueing makes first tokens erratic from run to run. */
   readonly caution: number
@@ -233,7 +239,7 @@ function alternate(targets: readonly Target[], start: Fits, plan: Alternation) {
   let effects = new Map<string, number>()
   let coefficients = new Map(
     [...start].flatMap(([name, { eras }]) =>
-      eras.map((era) => [groupName(name, era.from), plan.coefficientsOf(era)]),
+      eras.map((era) => [plan.groupFor(name, era.from), plan.coefficientsOf(era)]),
     ),
   )
   const groups = [...coefficients.keys()]

@@ -1,4 +1,4 @@
-import { inferencexLaunch } from '../../src/planner/predict/inferencex.ts'
+import { publishedLaunch } from '../../src/planner/predict/published-launch.ts'
 import { readLaunchCommand } from '../../src/planner/predict/launch-command.ts'
 import type { CsvRow } from './csv.ts'
 
@@ -50,7 +50,7 @@ export function liftInputs(row: CsvRow): CsvRow {
     put('precision', 'fp8')
   const drafts = draftsUntold({ ...row, ...lifted })
   if (drafts !== null) put('speculative', `mtp:tokens=${drafts},acceptance=${draftAcceptance}`)
-  const launch = inferencexLaunch({ ...row, ...lifted }) ?? {}
+  const launch = publishedLaunch({ ...row, ...lifted }) ?? {}
   for (const [column, value] of Object.entries(launch)) put(column, value)
   const shared = sharedPrefixWorkload(notes)
   if (shared) {

@@ -43,6 +43,10 @@ interface Found {
 
 export const groupName = (engine: string, era: string): string => `${engine} ${era}`
 
+/** TensorRT-LLM 0.20 to 1.0 was measured by one client on two models only: what a first token takes it shares with the next era. */
+export const firstTokenGroup = (engine: string, era: string): string =>
+  groupName(engine, engine === 'trtllm' && era === '0.20' ? '1.1' : era)
+
 /** Everything that may be learnt from. A run that a table repeats under another name is learnt from once. */
 export function targetsOf(
   evaluated: readonly Evaluated[],
@@ -50,8 +54,8 @@ export function targetsOf(
 ): Targets {
   const fit = evaluated.filter(({ sample }) => sample.row.unfitReason === null)
   return {
-    step: weighed(fit.flatMap(stepTarget), engineOf),
-    firstToken: weighed(fit.flatMap(firstTokenTarget), engineOf),
+    step: weighed(fit.flatMap(stepTarget), engineOf, groupName),
+    firstToken: weighed(fit.flatMap(firstTokenTarget), engineOf, firstTokenGroup),
   }
 }
 
@@ -76,7 +80,11 @@ function firstTokenTarget({ sample, state }: Evaluated): Found[] {
 }
 
 /** A pair with a thousand rows says more than one with ten, but not a hundred times as much. */
-function weighed(found: readonly Found[], engineOf: (sample: Sample) => EngineModel): Target[] {
+function weighed(
+  found: readonly Found[],
+  engineOf: (sample: Sample) => EngineModel,
+  groupFor: typeof groupName,
+): Target[] {
   const seen = new Set<string>()
   const distinct = found.filter(({ sample, features, measured }) => {
     const key = [sample.scenario.engine.name, sample.pair, measured, ...features].join()
@@ -94,7 +102,7 @@ function weighed(found: readonly Found[], engineOf: (sample: Sample) => EngineMo
     const { scenario } = one.sample
     return {
       ...one,
-      group: groupName(engine.name, eraOf(engine, scenario.version).from),
+      group: groupFor(engine.name, eraOf(engine, scenario.version).from),
       keys: correctionKeys({ ...scenario, engine }).map((key) => `${engine.name} ${key}`),
       weight: 1 / Math.sqrt(sizes.get(groupOf(one)) ?? 1),
     }

@@ -111,22 +111,22 @@ export interface StepCoefficients {
 /** What the time to the first token is made of. */
 export interface FirstTokenCoefficients {
   readonly requestMs: number
+  /** What a host does for each thousand tokens of a prompt. */
+  readonly tokenMs: number
+  /** Launching a prompt's kernels, one by one: of any layer, and what kinds of layers take beside. */
   readonly layerMs: number
+  readonly expertLayerMs: number
+  readonly latentLayerMs: number
+  readonly linearLayerMs: number
+  readonly sparseLayerMs: number
   readonly prefill: number
   readonly prefillAttention: number
-  /** Steps until the first token is sent, beyond those of `unseen`. */
+  /** Steps until the first token is sent. */
   readonly step: number
-  /** What a request waits to be seen, over half of the steps after which the engine looks. */
-  readonly unseen: number
   /** The same where requests come at random instead of as others leave. */
   readonly openStep: number
-  /** Share of the other sequences' prefill that a new one waits for. */
-  readonly cohort: number
-  readonly cohortAttention: number
-  /** The same, where answers are short and sequences stay in step. */
-  readonly cohortShort: number
-  /** Share of the prompts read before its own that a request waits for, of those that come with it. */
-  readonly companions: number
+  /** What users wait for their turn, over what a played loop says. */
+  readonly turn: number
   readonly queue: number
   readonly wait: number
   readonly sequenceMs: number

@@ -47,7 +47,7 @@ type Kind = 'kernel' | 'host' | 'prompt' | 'waiting'
 
 const kindOf = (name: string): Kind => {
   const [, short = ''] = name.split('.')
-  if (/^(prefill|prefillAttention|cohort.*|companions|queue)$/.test(short)) return 'prompt'
+  if (/^(prefill|prefillAttention|turn|queue)$/.test(short)) return 'prompt'
   if (/Us$|^requestMs$|^layerMs$|^sequenceMs$/.test(short)) return 'host'
   return name.startsWith('step.') ? 'kernel' : 'waiting'
 }
@@ -63,7 +63,7 @@ const sharedDeviation: Readonly<Record<Kind, number>> = {
 const ownDeviation = (name: string): number =>
   ({
     kernel: 0.1,
-    prompt: /cohort|companions|queue/.test(name) ? 0.4 : 0.1,
+    prompt: /turn|queue/.test(name) ? 0.4 : 0.1,
     host: 0.6,
     waiting: 0.2,
   })[kindOf(name)]

@@ -1,5 +1,5 @@
 import type { FirstTokenCoefficients, StepCoefficients } from '../../core/engine-model.ts'
-import { cachedLayers, moeLayers } from '../model-facts.ts'
+import { cachedLayers, type ModelFacts, moeLayers } from '../model-facts.ts'
 import { type Layout, type PrefillChunk, stepParts, type StepParts } from '../step/step-time.ts'
 
 /** What each coefficient multiplies, ms: a time is the sum of feature × coefficient. */
@@ -17,6 +17,8 @@ export interface PrefillCost {
   readonly total: number
   readonly attention: number
   readonly chunks: number
+  /** The same for itself, where data-parallel ranks read one prompt each. */
+  readonly own: { readonly total: number; readonly attention: number }
 }
 
 /**
@@ -98,12 +100,30 @@ export function prefillCost(
   const mixed = stepParts(layout, { ...load, chunks: [chunk] })
   const bare = beside ? sumParts(stepParts(layout, { ...load, chunks: [] })) : 0
   const one = Math.max(sumParts(mixed) - bare, 0.05 * sumParts(mixed))
-  return {
-    total: (chunks * one) / chunk.count / 1e3,
-    attention: (chunks * mixed.prefillAttention) / chunk.count / 1e3,
-    chunks,
+  const total = (chunks * one) / chunk.count / 1e3
+  const attention = (chunks * mixed.prefillAttention) / chunk.count / 1e3
+  if (layout.dp === 1) return { total, attention, chunks, own: { total, attention } }
+  const single = stepParts(layout, {
+    decodes: 0,
+    context: 0,
+    chunks: [{ ...chunk, count: 1 }],
+    promptRanks: 1,
+  })
+  const own = {
+    total: (chunks * sumParts(single)) / 1e3,
+    attention: (chunks * single.prefillAttention) / 1e3,
   }
+  return { total, attention, chunks, own }
 }
+
+/** Layers whose kernels a prompt has launched one by one, by kind; times the share of it that shows. */
+export const launchFeatures = (model: ModelFacts, shown = 1) => ({
+  layerMs: shown * model.layers,
+  expertLayerMs: shown * moeLayers(model),
+  latentLayerMs: model.mla ? shown * model.layers : 0,
+  linearLayerMs: shown * (model.linear?.layers ?? 0),
+  sparseLayerMs: model.sparse ? shown * cachedLayers(model) : 0,
+})
 
 /** What a request finds when it comes. */
 export interface Arrival {
@@ -112,14 +132,14 @@ export interface Arrival {
   readonly stepMs: number
   /** Time until a place is free. */
   readonly waitMs: number
+  /** Of its prompt, those in a cache as well. */
+  readonly tokens: number
   /** Requests come at random, not as others leave. */
   readonly isOpen: boolean
   /** `stepMs` is for one token: a step brings this many. Default 1. */
   readonly tokensPerStep?: number
-  /** Prompts that are read before its first token beside its own, because they came with it. */
-  readonly companions?: number
-  /** Steps after which the engine looks for requests. Default 1. */
-  readonly recvInterval?: number
+  /** What users of a closed loop wait for their turn. Default 0. */
+  readonly turnMs?: number
 }
 
 /** The time to the first token of a request whose prompt costs `alone` by itself. */
@@ -129,41 +149,27 @@ export function firstTokenFeatures(
   osl: number,
   arrival: Arrival,
 ): FirstTokenFeatures {
-  const { running, stepMs, waitMs, isOpen, tokensPerStep = 1, companions = 0 } = arrival
-  const { recvInterval = 1 } = arrival
-  const own = alone.total - alone.attention
+  const { running, stepMs, tokens, waitMs, isOpen, tokensPerStep = 1, turnMs = 0 } = arrival
+  const { model } = layout
+  const { own } = alone
+  // Launching a prompt's kernels shows as far as the device is done with them sooner.
+  const launchMs = model.layers * launchLayerMs
+  const shown = launchMs / (launchMs + own.total)
   const cycleMs = stepMs * osl + alone.total
   const busy = Math.min(0.95, (running / cycleMs) * alone.total)
-  // A burst prefills one prompt after another; those behind wait for about half of them.
-  const cohort = isOpen ? 0 : Math.max(0, running - 1)
   return {
     requestMs: 1,
-    layerMs: layout.model.layers,
-    prefill: own,
-    prefillAttention: alone.attention,
+    tokenMs: tokens / 1e3,
+    ...launchFeatures(model, shown),
+    prefill: own.total - own.attention,
+    prefillAttention: own.attention,
     step: isOpen ? 0 : stepMs * tokensPerStep,
     openStep: isOpen ? stepMs * tokensPerStep : 0,
-    unseen: (stepMs * tokensPerStep * (recvInterval - 1)) / 2,
-    cohort: cohort * own,
-    cohortAttention: cohort * alone.attention,
-    cohortShort: cohort * alone.total * Math.min(1, 128 / osl),
-    companions: companions * alone.total,
-    queue: queueMs(layout, alone.total, busy, isOpen ? null : running),
+    turn: turnMs,
+    queue: isOpen ? (alone.total * busy) / (1 - busy) : 0,
     wait: waitMs,
     sequenceMs: running / layout.dp,
   }
-}
-
-/**
- * Waiting behind other prompts, as at a single server. Users who wait for their answers (`users`) can't have more prompts
- * before them than there are users; that binds where prompts take most of the time, as on a processor. Coefficients of
- * accelerators were fitted without the bound and carry what it would change.
- */
-function queueMs(layout: Layout, promptMs: number, busy: number, users: number | null): number {
-  const unbounded = (promptMs * busy) / (1 - busy)
-  return users !== null && layout.device.architecture === 'cpu'
-    ? Math.min(unbounded, users * promptMs)
-    : unbounded
 }
 
 export const sumParts = (parts: StepParts): number =>
@@ -172,7 +178,7 @@ export const sumParts = (parts: StepParts): number =>
 /** Feature × coefficient, summed. */
 export function weigh<Part extends string>(
   features: { readonly [Key in Part]: number },
-  coefficients: { readonly [Key in Part]: number },
+  coefficients: { readonly [Key in NoInfer<Part>]: number },
 ): number {
   let sum = 0
   for (const part in features) sum += features[part] * coefficients[part]

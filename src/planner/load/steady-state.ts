@@ -2,6 +2,7 @@ import type { EngineModel } from '../../core/engine-model.ts'
 import { memoryBudget, type MemoryBudget, sequenceCapacity } from '../memory/budget.ts'
 import { coefficientsOf } from './coefficients.ts'
 import { limitsOf, type Scenario } from './scenario.ts'
+import { meanTurnMs } from './closed-loop.ts'
 import {
   type FirstTokenFeatures,
   firstTokenFeatures,
@@ -83,6 +84,7 @@ function createPoint(scenario: Scenario) {
   const prompt = { tokens: isl, prefixShare }
   const alone = prefillCost(layout, prompt, limits.batchedTokens, null)
   const known = coefficientsOf({ engine, layout, version: scenario.version })
+  const perStep = speculation ? tokensPerStep(speculation) : 1
 
   /** `others`: sequences whose prefill this one sits through, over the course of its answer. */
   function step(running: number, others: number) {
@@ -96,7 +98,6 @@ function createPoint(scenario: Scenario) {
     }
     const ms = weigh(features, known.step) * known.stepFactor * (scenario.pace ?? 1)
     const shape = { tokens: decodes * (speculation?.verified ?? 1), sequences: decodes, context }
-    const perStep = speculation ? tokensPerStep(speculation) : 1
     return {
       features,
       ms: burdenedMs(burdens, layout, ms * perStep, shape) / perStep,
@@ -109,31 +110,51 @@ function createPoint(scenario: Scenario) {
     stepMs: number,
     waitMs: number,
     isOpen: boolean,
-    companions = 0,
+    turnMs = 0,
   ) {
     const features = firstTokenFeatures(layout, alone, osl, {
       running,
       stepMs,
+      tokens: isl,
       waitMs,
       isOpen,
-      companions: promptsBefore(companions + seenTogether(running)),
-      tokensPerStep: speculation ? tokensPerStep(speculation) : 1,
-      recvInterval,
+      turnMs,
+      tokensPerStep: perStep,
     })
     return { features, ms: weigh(features, known.firstToken) * known.firstTokenFactor }
   }
 
-  const fits = Math.max(1, limits.batchedTokens / Math.max(1, isl * (1 - prefixShare)))
-
-  /** Prompts that are read before a first token where so many others come with it: its own step reads all that fit. */
-  const promptsBefore = (others: number): number => {
-    const count = 1 + others
-    return (count <= fits ? count : (count + fits) / 2) - 1
+  /** What users wait for their turn, where `found` is what a step takes with so many at a time. */
+  function turnMs(users: number, running: number, found: ReturnType<typeof step>): number {
+    const { mixesPrefill } = engine.scheduling
+    const beside = mixesPrefill ? { decodes: Math.max(1, running), context } : null
+    // A step with many prompts reads the weights once: a part of it is for the step, the rest for each prompt.
+    const costOf = (prompts: number) =>
+      prompts * prefillCost(layout, prompt, limits.batchedTokens, beside, prompts).total
+    const one = costOf(1)
+    const many = Math.min(fits, 16)
+    const eachMs = many >= 2 ? (costOf(many) - one) / (many - 1) : one
+    const reading = promptFeatures(layout, 1, one)
+    const whole = known.step.prefill * known.stepFactor
+    return meanTurnMs({
+      users,
+      places: running,
+      promptMs: eachMs * whole,
+      readingMs:
+        (one - eachMs) * whole +
+        (reading.prefillStepUs * known.step.prefillStepUs + reading.launch * known.step.launch) *
+          known.stepFactor,
+      stepMs: found.ms * (1 - found.promptShare) * perStep,
+      steps: osl / perStep,
+      promptsPerStep: fits * layout.dp,
+      acceptMs: acceptMs + (isl / 1e3) * acceptTokensMs,
+      recvInterval,
+      mixesPrefill,
+      spread: lengthShare < 1 ? (1 - lengthShare) / lengthShare : areLengthsDrawn ? drawnSpread : 0,
+    })
   }
 
-  /** Others that came since the engine last looked for requests, as often as one leaves. */
-  const seenTogether = (running: number): number =>
-    Math.min(running - 1, ((recvInterval - 1) * running) / osl)
+  const fits = Math.max(1, limits.batchedTokens / Math.max(1, isl * (1 - prefixShare)))
 
   /**
    * Those whose prompts are taken in one go decode side by side, end together and come again together, unless answers
@@ -144,7 +165,7 @@ function createPoint(scenario: Scenario) {
     const ratio = (group * alone.total) / (decodeMs * spread)
     return (group - 1) * (ratio / (ratio + 0.5))
   }
-  return { budget, maxRunning, alone, step, firstToken, companions }
+  return { budget, maxRunning, alone, step, firstToken, turnMs, companions }
 }
 
 function closedLoop(scenario: Scenario, point: Point, concurrency: number): SteadyState {
@@ -164,9 +185,8 @@ function closedLoop(scenario: Scenario, point: Point, concurrency: number): Stea
     companions = point.companions(running, step.ms * osl)
     step = point.step(running, others(running) - companions * overBefore(scenario.engine))
   }
-  const cycleMs = step.ms * osl + point.alone.total
-  const wait = concurrency > admitted ? ((concurrency - admitted) * cycleMs) / admitted : 0
-  const first = point.firstToken(admitted, step.ms, wait, false, companions)
+  const turn = point.turnMs(concurrency, admitted, step)
+  const first = point.firstToken(admitted, step.ms, 0, false, turn)
   // Users wait for one another's prefill as much as for their own: what a step costs with all of it is the pace.
   const whole = point.step(admitted, admitted)
   const perSecond = (admitted * 1e3) / whole.ms
@@ -175,6 +195,13 @@ function closedLoop(scenario: Scenario, point: Point, concurrency: number): Stea
 
 /** Share of the prefill of those who come together that is over when a sequence has its first token. */
 const overBefore = (engine: EngineModel): number => (engine.scheduling.mixesPrefill ? 1 : 0.5)
+
+/** What a host takes to accept a request, and to cut a thousand tokens of it into tokens. */
+const acceptMs = 4
+const acceptTokensMs = 4
+
+/** Recorded conversations: anything from nothing to twice the mean. */
+const drawnSpread = 1
 
 /** How far apart those end who began together, in answers: lengths that were drawn leave little in step after a few rounds. */
 const answerSpread = { drawn: 3, alike: 0.1 } as const

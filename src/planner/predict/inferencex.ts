@@ -1,7 +1,7 @@
 import type { CommandColumns } from './launch-command.ts'
 
 /** What a row has to say for itself: the columns that name a run. */
-type Cells = Readonly<Record<string, string | undefined>>
+export type Cells = Readonly<Record<string, string | undefined>>
 
 interface Run {
   readonly engine: string

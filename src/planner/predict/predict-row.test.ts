@@ -61,8 +61,9 @@ describe('predictRow', () => {
   })
 
   it('sends its first token later where requests are looked for rarely, and takes as long for the next', () => {
-    const often = predicted({ engine: 'sglang' })
-    const rarely = predicted({ engine: 'sglang', recv_interval: '30' })
+    const drawn = { engine: 'sglang', length_share: '0.9' }
+    const often = predicted(drawn)
+    const rarely = predicted({ ...drawn, recv_interval: '30' })
     expect(rarely.ttftMsMean).toBeGreaterThan(often.ttftMsMean + 5 * often.tpotMsMean)
     expect(rarely.tpotMsMean).toBe(often.tpotMsMean)
   })

@@ -1,5 +1,5 @@
-import { inferencexLaunch } from './inferencex.ts'
 import { type CommandColumns, engineOfCommand, readLaunchCommand } from './launch-command.ts'
+import { publishedLaunch } from './published-launch.ts'
 
 /** One line of a table of runs: the inputs only. Cells are text as they stand in the file. */
 export interface RowInput {
@@ -58,7 +58,7 @@ export const requiredColumns = [
  * behind the input's own column.
  */
 export function readRow(given: Readonly<Record<string, string | undefined>>): RowInput {
-  const told = given.command ? readLaunchCommand(given.command) : inferencexLaunch(given)
+  const told = given.command ? readLaunchCommand(given.command) : publishedLaunch(given)
   const cells = told ? behind(given, told) : given
   const text = (name: string) => (cells[name] ?? '').trim()
   const number = (name: string): number | null => readNumber(text(name))

@@ -134,6 +134,7 @@ export function engineCurve(
     firstTokenFeatures(layout, alone, shape.osl, {
       running: Math.max(1, running),
       stepMs: stepMs(running),
+      tokens: shape.isl,
       waitMs,
       isOpen: true,
       tokensPerStep: perStep,

@@ -32,6 +32,8 @@ export interface StepLoad {
   readonly chunks: readonly PrefillChunk[]
   /** Tokens that each decoding sequence brings: more than one where drafts are verified. Default 1. */
   readonly queries?: number
+  /** Data-parallel ranks that the chunks lie on. Default: all of them, evenly. */
+  readonly promptRanks?: number
 }
 
 export interface PrefillChunk {
@@ -78,7 +80,11 @@ function stackParts(layout: Layout, load: StepLoad): StepParts {
   const prompts = load.chunks.reduce((sum, chunk) => sum + chunk.count, 0)
   // Pipeline stages work on micro-batches: a token passes all layers, at a share of the batch.
   const tokens = Math.max(1, (load.decodes * queries + prefillTokens) / pp)
-  const rankTokens = Math.max(1, tokens / dp)
+  const promptRanks = Math.min(dp, load.promptRanks ?? dp)
+  const rankTokens = Math.max(
+    1,
+    (load.decodes * queries) / dp / pp + prefillTokens / promptRanks / pp,
+  )
   const rankDecodes = load.decodes / dp / pp
   return {
     dense: denseUs(layout, rankTokens),
@@ -86,7 +92,7 @@ function stackParts(layout: Layout, load: StepLoad): StepParts {
     head: headUs(layout, Math.max(1, rankDecodes * queries + prompts / dp / pp)),
     decodeAttention: decodeAttentionUs(layout, rankDecodes, load.context, queries),
     prefillAttention: load.chunks.reduce(
-      (sum, chunk) => sum + prefillAttentionUs(layout, chunk),
+      (sum, chunk) => sum + prefillAttentionUs(layout, chunk) * (dp / promptRanks),
       0,
     ),
     collective: collectivesUs(layout, tokens),

@@ -2,7 +2,13 @@ import { burdenedMs, promptBurdenMs } from '../../planner/burdens/burden.ts'
 import { coefficientsOf } from '../../planner/load/coefficients.ts'
 import { besideMemory, draftFeatures } from '../../planner/load/drafted-step.ts'
 import { limitsOf, type Scenario as Deployment } from '../../planner/load/scenario.ts'
-import { promptFeatures, stepFeatures, sumParts, weigh } from '../../planner/load/features.ts'
+import {
+  launchFeatures,
+  promptFeatures,
+  stepFeatures,
+  sumParts,
+  weigh,
+} from '../../planner/load/features.ts'
 import { memoryBudget } from '../../planner/memory/budget.ts'
 import { levelAcceptance } from '../../planner/speculation/acceptance.ts'
 import { type Layout, type PrefillChunk, stepParts } from '../../planner/step/step-time.ts'
@@ -43,7 +49,7 @@ export function plannedEngine(
     reserveAnswer: engine.memory.reserves === 'in-advance' ? 1 : 0,
     // The coefficients were fitted without looking ahead, so that it is in them.
     stepsAhead: 0,
-    requestOverheadMs: firstToken.requestMs + firstToken.layerMs * layout.model.layers,
+    requestOverheadMs: firstToken.requestMs + weigh(launchFeatures(layout.model), firstToken),
     speculation: speculation && {
       draftTokens: speculation.verified - 1,
       depth: speculation.depth,
