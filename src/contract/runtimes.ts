@@ -142,8 +142,8 @@ const ray = z.strictObject({
     .strictObject({
       min: z.int().min(1).max(1000).default(1),
       max: z.int().min(1).max(1000),
-      /** Requests under way that each of them is to have. Without it: as Ray thinks. */
-      targetRequests: z.number().min(0.01).max(100_000).optional(),
+      /** Requests under way that each of them is to have. What Serve LLM has by itself, 1e9, never scales. */
+      targetRequests: z.number().min(0.01).max(100_000).default(32),
     })
     .refine(({ min, max }) => min <= max, 'min is above max')
     .optional(),

@@ -10,6 +10,8 @@ export interface Snapshot {
   readonly routes: readonly SnapshotRoute[]
   /** Replicas on nodes that can't be reached: what waits for them there will wait for ever. */
   readonly lost?: readonly string[]
+  /** Replicas that ended without being told to, a moment ago. Where their node is gone no connection tells of it. */
+  readonly ended?: readonly string[]
 }
 
 export interface SnapshotKey {

@@ -45,7 +45,7 @@ export interface DeployerDeps {
   /** What tells the replicas of a deployment apart. */
   createSuffix(): string
   /** Makes routes known to the gateways. May throw: it is called again. */
-  publish(routes: readonly SnapshotRoute[], lost: readonly string[]): void
+  publish(routes: readonly SnapshotRoute[], lost: readonly string[], ended: readonly string[]): void
   readonly meter: DeployerMeter
   readonly schedule?: Schedule
 }

@@ -11,11 +11,11 @@ import type { ReplicaSet } from './replica-set.ts'
 export type Publication = (known: readonly Known[]) => void
 
 export function createPublication(deps: {
-  readonly set: Pick<ReplicaSet, 'all'>
+  readonly set: Pick<ReplicaSet, 'all' | 'crashedLately'>
   readonly log: Log
   readonly adapters: Pick<Adapters, 'offered'>
   /** May throw: it is called again. */
-  publish(routes: readonly SnapshotRoute[], lost: readonly string[]): void
+  publish(routes: readonly SnapshotRoute[], lost: readonly string[], ended: readonly string[]): void
 }): Publication {
   const { set, log } = deps
   let trouble: string | null = null
@@ -35,7 +35,7 @@ export function createPublication(deps: {
     }))
     const lost = set.all().flatMap(({ phase, id }) => (phase === 'lost' ? id : []))
     try {
-      deps.publish(snapshotRoutes(routed), lost)
+      deps.publish(snapshotRoutes(routed), lost, set.crashedLately())
       if (trouble !== null) log.info({}, 'the snapshot is written again')
       trouble = null
     } catch (thrown) {

@@ -80,6 +80,20 @@ describe('replica set', () => {
     )
   })
 
+  it('tells of one that ended by itself, not of one that was told to', async () => {
+    const { set, fake, start, isUp, ids } = bench({})
+    start()
+    await isUp()
+    set.stop('ant-1', 'enough', false)
+    await expect.poll(ids).toEqual([])
+    expect(set.crashedLately()).toEqual([])
+    start()
+    await isUp()
+    const [id = ''] = ids()
+    fake.end(id, 1)
+    expect(set.crashedLately()).toEqual([id])
+  })
+
   it('starts nothing when the start is called off before it began', async () => {
     const port = Promise.withResolvers<{ host: string; port: number }>()
     let starts = 0

@@ -42,6 +42,8 @@ export interface ReplicaSet {
   readonly restarts: ReadonlyMap<string, Restarts>
   /** Of a replica that runs or ended lately: requests may still tell of it. Null: nobody knows. */
   hashOf(id: string): string | null
+  /** Those that ended without being told to, a moment ago. */
+  crashedLately(): readonly string[]
   /** By deployment. */
   readonly lastEnded: ReadonlyMap<string, string>
   start(wish: StartWish): void
@@ -64,6 +66,8 @@ export interface ReplicaSet {
 /** A broken replica has nothing to finish. */
 const brokenGraceMs = 2000
 const endedMax = 1000
+/** Gateways look several times a second. */
+const crashToldMs = 10_000
 
 export function createReplicaSet(deps: ReplicaSetDeps): ReplicaSet {
   const { runtime, clock, log } = deps
@@ -73,6 +77,8 @@ export function createReplicaSet(deps: ReplicaSetDeps): ReplicaSet {
   const lastEnded = new Map<string, string>()
   /** Those that ended, with the hash of what they ran: a list taken before may still name them. */
   const ended = new Map<string, string>()
+  /** When they ended, of those that nobody told to. */
+  const crashes = new Map<string, number>()
   /** The start or stop under way of each replica: they follow each other. */
   const operations = new Map<string, Promise<void>>()
   const prober = createProber({ ...deps, roster })
@@ -118,8 +124,10 @@ export function createReplicaSet(deps: ReplicaSetDeps): ReplicaSet {
     if (event.kind !== 'ended' && event.kind !== 'lost') return
     const replica = replicas.get(event.id)
     forget(event.id)
-    if (replica?.phase === 'serving')
+    if (replica?.phase === 'serving') {
+      crashes.set(event.id, clock.monotonicMs())
       fail(replica, event.kind === 'ended' ? reasonOf(replica, event) : event.reason)
+    }
     deps.onChange()
   })
 
@@ -162,6 +170,11 @@ export function createReplicaSet(deps: ReplicaSetDeps): ReplicaSet {
     of: (deployment) => roster.of(deployment),
     restarts,
     lastEnded,
+    crashedLately() {
+      for (const [id, atMs] of crashes)
+        if (clock.monotonicMs() - atMs > crashToldMs) crashes.delete(id)
+      return [...crashes.keys()]
+    },
     hashOf: (id) => replicas.get(id)?.specHash ?? ended.get(id) ?? null,
     start(wish) {
       const { deployment, revision, place, devices, reason } = wish

@@ -4,22 +4,23 @@ import type { Snapshot } from '../contract/snapshot.ts'
 
 export interface SnapshotFile {
   /** Replaces the file as a whole where something changed. Throws where it can't be written: call again. */
-  write(content: Pick<Snapshot, 'keys' | 'routes' | 'lost'>): void
+  write(content: Pick<Snapshot, 'keys' | 'routes' | 'lost' | 'ended'>): void
 }
 
 /** The file that gateways read. Its version goes on where an earlier control stopped. */
 export function createSnapshotFile(path: string, clock: Clock): SnapshotFile {
   const last = read(path)
   let version = last?.version ?? 0
-  let written = last && JSON.stringify([last.keys, last.routes, last.lost ?? []])
+  let written = last && JSON.stringify([last.keys, last.routes, last.lost ?? [], last.ended ?? []])
 
   return {
-    write({ keys, routes, lost = [] }) {
-      const content = JSON.stringify([keys, routes, lost])
+    write({ keys, routes, lost = [], ended = [] }) {
+      const content = JSON.stringify([keys, routes, lost, ended])
       if (content === written) return
       // The wall clock keeps the version growing even when the file was lost: gateways may still hold the old one.
       const next = Math.max(version + 1, clock.nowMs())
-      const snapshot: Snapshot = { version: next, createdAtMs: clock.nowMs(), keys, routes, lost }
+      const facts = { keys, routes, lost, ended }
+      const snapshot: Snapshot = { version: next, createdAtMs: clock.nowMs(), ...facts }
       replaceFile(path, JSON.stringify(snapshot))
       version = next
       written = content

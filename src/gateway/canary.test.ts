@@ -126,4 +126,21 @@ describe('a node that is lost', () => {
     for (const answer of answers) expect((await answer).status).toBe(200)
     expect(alive.requests).toHaveLength(3)
   })
+
+  it('costs a moment where an engine ended and no connection tells of it', async () => {
+    const [dead, alive] = [await engine(), await engine()]
+    dead.behaviour.stallAfterTokens = 1
+    const started = await gateway({ routes: { ant: [dead.url] } })
+    const stream = await started.post(chatPath, chat({ stream: true }))
+    dead.behaviour.stallAfterTokens = 0
+    const answer = started.post(chatPath, chat())
+    await until('both wait there', () => dead.requests.length === 2)
+    started.publish({ routes: { ant: [alive.url] }, ended: [`ant-${dead.port}`] })
+    expect((await answer).status).toBe(200)
+    expect(alive.requests).toHaveLength(1)
+    // Its client has had a part, and learns that there is no more.
+    const text = await stream.text()
+    expect(text).toContain('"code":"gateway/upstream-failed"')
+    expect(text).not.toContain('[DONE]')
+  })
 })

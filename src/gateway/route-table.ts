@@ -72,6 +72,7 @@ export interface RouteTable {
 }
 
 const connectTimeoutMs = 5000
+const lastWordsMs = 500
 
 export function createRouteTable(
   clock: Clock,
@@ -172,9 +173,18 @@ export function createRouteTable(
       const gone = [...known.values()].filter((replica) => next.get(replica.id) !== replica)
       known = next
       const lost = new Set(snapshot.lost)
+      const ended = new Set(snapshot.ended)
       for (const { id, pool } of gone)
         // Nothing will ever come from there: who waits is sent elsewhere while nothing has come yet.
         if (lost.has(id)) void pool.destroy(new Error('the node is lost'))
+        else if (ended.has(id)) {
+          void pool.close()
+          // What it has said is read first. Its machine may be gone too, and then no connection breaks.
+          setTimeout(
+            () => void pool.destroy(new Error('the engine has ended')),
+            lastWordsMs,
+          ).unref()
+        }
         // Graceful: what is in flight there goes on to its end.
         else void pool.close()
     },

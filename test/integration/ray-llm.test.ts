@@ -46,12 +46,15 @@ describe.skipIf('missing' in program)(
     const deployment = async (): Promise<DeploymentView> =>
       (await (await serving.api('GET', `/deployments/${name}`)).json()) as DeploymentView
     const ask = async (): Promise<string> => {
-      const answer = await serving.openai().chat.completions.create({
-        model: name,
-        messages: [{ role: 'user', content: 'What is the capital of France?' }],
-        temperature: 0,
-        max_completion_tokens: 24,
-      })
+      const answer = await serving.openai().chat.completions.create(
+        {
+          model: name,
+          messages: [{ role: 'user', content: 'What is the capital of France?' }],
+          temperature: 0,
+          max_completion_tokens: 24,
+        },
+        { timeout: startMs },
+      )
       return answer.choices[0]?.message.content ?? ''
     }
 
@@ -85,33 +88,42 @@ describe.skipIf('missing' in program)(
       startMs,
     )
 
-    it('tells its load, its log, and that Ray may scale it', async () => {
-      const longStory = {
-        model: name,
-        messages: [{ role: 'user' as const, content: 'Tell me a long story' }],
-        max_completion_tokens: 1500,
-        stream: true as const,
-        ignore_eos: true,
-      }
-      const stream = await serving.openai().chat.completions.create(longStory)
-      const [replica] = (await deployment()).replicas
-      await until(
-        'what runs is told',
-        async () => (await deployment()).replicas[0]?.load?.running === 1,
-        60_000,
-      )
-      stream.controller.abort()
-      const { stdout } = await serving.baleen('logs', replica!.id)
-      expect(stdout).toContain('Finished initializing replica')
-      const details = (await (await fetch(`${ray.address}/api/serve/applications/`)).json()) as {
-        applications: Record<string, { deployments: Record<string, { deployment_config: object }> }>
-      }
-      const { deployments } = details.applications[`baleen-${replica!.id}`]!
-      const engine = Object.entries(deployments).find(([one]) => one.startsWith('LLMServer'))
-      expect(engine?.[1].deployment_config).toMatchObject({
-        autoscaling_config: { min_replicas: 1, max_replicas: 2 },
-      })
-    })
+    it(
+      'tells its load, its log, and that Ray may scale it',
+      async () => {
+        const longStory = {
+          model: name,
+          messages: [{ role: 'user' as const, content: 'Tell me a long story' }],
+          max_completion_tokens: 1500,
+          stream: true as const,
+          ignore_eos: true,
+        }
+        const stream = await serving
+          .openai()
+          .chat.completions.create(longStory, { timeout: startMs })
+        const [replica] = (await deployment()).replicas
+        await until(
+          'what runs is told',
+          async () => (await deployment()).replicas[0]?.load?.running === 1,
+          60_000,
+        )
+        stream.controller.abort()
+        const { stdout } = await serving.baleen('logs', replica!.id)
+        expect(stdout).toContain('Finished initializing replica')
+        const details = (await (await fetch(`${ray.address}/api/serve/applications/`)).json()) as {
+          applications: Record<
+            string,
+            { deployments: Record<string, { deployment_config: object }> }
+          >
+        }
+        const { deployments } = details.applications[`baleen-${replica!.id}`]!
+        const engine = Object.entries(deployments).find(([one]) => one.startsWith('LLMServer'))
+        expect(engine?.[1].deployment_config).toMatchObject({
+          autoscaling_config: { min_replicas: 1, max_replicas: 2, target_ongoing_requests: 32 },
+        })
+      },
+      startMs,
+    )
 
     it(
       'is replaced by a change while it goes on answering',

@@ -58,6 +58,7 @@ export interface World {
   readonly canary?: Pick<SnapshotTarget, 'weight' | 'cohort'> & { readonly urls: readonly string[] }
   readonly wakeMs?: number
   readonly lost?: readonly string[]
+  readonly ended?: readonly string[]
 }
 
 interface PostOptions {
@@ -192,7 +193,7 @@ function snapshotOf(world: World): Snapshot {
       ...rest,
     }),
   )
-  const { canary, lost = [] } = world
+  const { canary, lost = [], ended = [] } = world
   const target = (urls: readonly string[]): SnapshotTarget => ({
     deployment: 'ant',
     weight: 1,
@@ -220,7 +221,7 @@ function snapshotOf(world: World): Snapshot {
       ],
     }
   })
-  return { version: ++versions, createdAtMs: Date.now(), keys, routes, lost }
+  return { version: ++versions, createdAtMs: Date.now(), keys, routes, lost, ended }
 }
 
 export function readJournal(directory: string): JournalRecord[] {

@@ -156,7 +156,7 @@ const withAutoscaling = (args: Arguments, autoscale: RayConfig['autoscale']): Ar
         const autoscaling = {
           min_replicas: min,
           max_replicas: max,
-          ...(targetRequests === undefined ? {} : { target_ongoing_requests: targetRequests }),
+          target_ongoing_requests: targetRequests,
         }
         return { ...model, deployment_config: { ...rest, autoscaling_config: autoscaling } }
       })

@@ -111,8 +111,8 @@ export async function startControl(boot: Boot, deps: ControlDeps): Promise<Contr
     clock,
     log,
     createSuffix,
-    publish: (routes, lost) =>
-      snapshot.write({ keys: registry.keys().map(snapshotKey), routes, lost }),
+    publish: (routes, lost, ended) =>
+      snapshot.write({ keys: registry.keys().map(snapshotKey), routes, lost, ended }),
     meter: metrics,
   })
   const tellWanted = (): void => {

@@ -9,7 +9,7 @@ import { freePort, until, type Daemon } from './tools.ts'
 
 export interface WebhookObject {
   readonly kind: string
-  readonly metadata: object
+  readonly metadata: { readonly name: string }
   readonly webhooks: readonly Webhook[]
 }
 
@@ -43,9 +43,10 @@ export async function webhookPlace(plane: ControlPlane, folder: string) {
   return { host: new URL(plane.url).hostname, port: await freePort(), certDir }
 }
 
-/** `change`: what its own installation adds to a webhook; null leaves it out. */
+/** `owner`: all of them call theirs the same. `change`: what its own installation adds to a webhook; null leaves it out. */
 export async function makeWebhooks(
   plane: ControlPlane,
+  owner: string,
   objects: readonly WebhookObject[],
   { host, port }: { readonly host: string; readonly port: number },
   change: (webhook: Webhook) => object | null,
@@ -62,7 +63,7 @@ export async function makeWebhooks(
     await plane.call(
       'POST',
       `/apis/admissionregistration.k8s.io/v1/${object.kind.toLowerCase()}s`,
-      { ...object, webhooks },
+      { ...object, metadata: { name: `${owner}-${object.metadata.name}` }, webhooks },
     )
   }
 }

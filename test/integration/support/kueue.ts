@@ -73,21 +73,29 @@ export async function startKueue(
   writeFileSync(join(folder, 'config.yaml'), JSON.stringify(config))
   const kinds = objectsIn(join(program, 'kinds.yaml'))
   await makeKinds(plane, kinds, '/apis/kueue.x-k8s.io/v1beta2/workloads')
-  const daemon = startDaemon(
-    join(folder, 'kueue.log'),
-    [
-      join(program, 'kueue'),
-      `--config=${join(folder, 'config.yaml')}`,
-      '--feature-gates=VisibilityOnDemand=false',
-    ],
-    { KUBECONFIG: plane.kubeconfig },
-  )
-  await until(
-    'Kueue',
-    async () => (await fetch(`http://127.0.0.1:${healthPort}/readyz`)).ok,
-    [daemon],
-    120_000,
-  )
+  const start = (): Daemon =>
+    startDaemon(
+      join(folder, 'kueue.log'),
+      [
+        ...['unshare', '--mount', 'sh', '-c', withCertificates, webhook.certDir],
+        join(program, 'kueue'),
+        `--config=${join(folder, 'config.yaml')}`,
+        '--feature-gates=VisibilityOnDemand=false',
+      ],
+      { KUBECONFIG: plane.kubeconfig },
+    )
+  let daemon = start()
+  const isReady = async (): Promise<boolean> => {
+    // It ends where the server does not tell of its kinds yet; in a cluster it is started again.
+    if (daemon.process.exitCode !== null) daemon = start()
+    return (await fetch(`http://127.0.0.1:${healthPort}/readyz`)).ok
+  }
+  try {
+    await until('Kueue', isReady, [daemon], 120_000)
+  } catch (thrown) {
+    await daemon.stop()
+    throw thrown
+  }
   const webhooks = objectsIn(join(program, 'webhooks.yaml')) as WebhookObject[]
   const isUsed = (resources: readonly string[]): boolean =>
     resources.some(
@@ -95,6 +103,7 @@ export async function startKueue(
     )
   await makeWebhooks(
     plane,
+    'kueue',
     webhooks,
     webhook,
     (one) => {
@@ -107,6 +116,10 @@ export async function startKueue(
   )
   return daemon
 }
+
+/** It wants certificates for its metrics, which nobody reads here, in one place alone: in its own view of `/etc`. */
+const withCertificates =
+  'mount -t tmpfs none /etc && mkdir -p /etc/kueue/metrics && ln -s "$0" /etc/kueue/metrics/certs && exec "$@"'
 
 /** As its own installation has it. */
 const notOfTheSystem = {

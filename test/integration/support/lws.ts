@@ -75,7 +75,14 @@ export async function startLws(
     [daemon],
   )
   const webhooks = objectsIn(join(program, 'webhooks.yaml')) as WebhookObject[]
-  await makeWebhooks(plane, webhooks, webhook, (one) => (isOfPods(one) ? ofGroups : {}), daemon)
+  await makeWebhooks(
+    plane,
+    'lws',
+    webhooks,
+    webhook,
+    (one) => (isOfPods(one) ? ofGroups : {}),
+    daemon,
+  )
   return daemon
 }
 
