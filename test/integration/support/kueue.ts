@@ -77,7 +77,12 @@ export async function startKueue(
     startDaemon(
       join(folder, 'kueue.log'),
       [
-        ...['unshare', '--mount', 'sh', '-c', withCertificates, webhook.certDir],
+        'unshare',
+        '--mount',
+        'sh',
+        '-c',
+        withCertificates,
+        webhook.certDir,
         join(program, 'kueue'),
         `--config=${join(folder, 'config.yaml')}`,
         '--feature-gates=VisibilityOnDemand=false',

@@ -57,7 +57,10 @@ export async function startCluster(
   const images = await makeImages(folder, vllm)
   openNetwork()
   const plane = await startControlPlane(kubernetes, planeAddress)
-  const dns = await startDns(plane, planeAddress)
+  const dns = await startDns(plane, planeAddress).catch(async (thrown: unknown) => {
+    await plane.stop()
+    throw thrown
+  })
   const nodes: ClusterNode[] = []
   const stop = async (): Promise<void> => {
     await Promise.all(nodes.map((node) => node.stop()))
