@@ -10,7 +10,7 @@ import { deploymentWorkload } from '../../src/runtimes/kubernetes/deployment-wor
 import { createKubernetesRuntime } from '../../src/runtimes/kubernetes/kubernetes.ts'
 import { manifestsOf } from '../../src/runtimes/kubernetes/manifests.ts'
 import { runtimeContract } from '../../src/runtimes/runtime.contract.ts'
-import type { RuntimeEvent } from '../../src/runtimes/runtime.ts'
+import type { EndedReplica, RuntimeEvent } from '../../src/runtimes/runtime.ts'
 import { accessOf, makeAccount, rightsOf, type Account } from './support/account.ts'
 import {
   controlPlaneProgram,
@@ -178,6 +178,23 @@ describe.skipIf('missing' in program)(
       await runtime.close()
     })
 
+    it('gives up a start whose image can not be pulled, and says why', async () => {
+      const config = clusterOf(await newNamespace())
+      const api = connect(config)
+      const runtime = createKubernetesRuntime({ name: 'prod', config, vendors: [], api })
+      const ended: EndedReplica[] = []
+      runtime.watch((event) => void (event.kind === 'ended' && ended.push(event)))
+      const identity = { id: 'eel-1', deployment: 'eel', revision: 1, specHash: 'a', port: 8000 }
+      await runtime.start(identity, { ...plan, image: 'missing.example.com/eel:1' }, anywhere)
+      await until('the end', async () => ended.length === 1)
+      expect(ended[0]?.failure).toMatchObject({
+        code: 'runtime/image-not-found',
+        message: expect.stringContaining('missing.example.com/eel:1 can’t be pulled') as string,
+      })
+      await until('nothing is left', async () => (await runtime.list()).length === 0)
+      await runtime.close()
+    })
+
     it('takes all that a replica can have, to the letter', async () => {
       const namespace = await newNamespace()
       const config = {
@@ -188,7 +205,11 @@ describe.skipIf('missing' in program)(
       }
       const rich = {
         ...plan,
-        env: { A: '1' },
+        env: { A: '1', WHERE: '{address}' },
+        ports: [
+          { name: 'http', port: 8000 },
+          { name: 'handover', port: 8001 },
+        ],
         secrets: { HF_TOKEN: { name: 'hub', key: null } },
         files: { 'engine.yaml': 'x: 1' },
         mounts: (['model', 'cache', 'scratch'] as const).map((kind) => ({

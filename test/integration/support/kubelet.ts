@@ -24,7 +24,10 @@ interface PodObject {
     readonly deletionTimestamp?: string
     readonly deletionGracePeriodSeconds?: number
   }
-  readonly spec: { readonly nodeName?: string }
+  readonly spec: {
+    readonly nodeName?: string
+    readonly containers: readonly { readonly image: string }[]
+  }
   readonly status: { readonly phase: string }
 }
 
@@ -35,6 +38,10 @@ interface LocalPod {
   output: string[]
   previous: string[]
 }
+
+/** In the words of containerd. */
+const notFound = (image: string): string =>
+  `rpc error: code = NotFound desc = failed to pull and unpack image "${image}": failed to resolve reference "${image}": ${image}: not found`
 
 const beatMs = 1000
 const pollMs = 100
@@ -148,7 +155,11 @@ export async function startKubelets(
       if (pods.get(replica)?.uid === metadata.uid) continue
       const pod = { uid: metadata.uid, path, restarts: 0, output: [], previous: [] }
       pods.set(replica, pod)
-      await setStatus(pod, { running: { startedAt: new Date().toISOString() } }, {}).catch(() => {})
+      const image = spec.containers[0]?.image ?? ''
+      const state = image.startsWith('missing.example.com/')
+        ? { waiting: { reason: 'ErrImagePull', message: notFound(image) } }
+        : { running: { startedAt: new Date().toISOString() } }
+      await setStatus(pod, state, {}).catch(() => {})
     }
   }
   const started = async (replica: string): Promise<LocalPod> => {
