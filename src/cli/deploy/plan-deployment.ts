@@ -6,7 +6,7 @@ import { nothingBeside, reportOf } from '../../planner/explain/report.ts'
 import type { Candidate } from '../../planner/search/candidate.ts'
 import { layoutName } from '../../planner/explain/sensitivity.ts'
 import { plan, type Plan } from '../../planner/search/plan.ts'
-import { rehearse } from '../../simulator/rehearsal/rehearse.ts'
+import { rehearse, rehearseApart } from '../../simulator/rehearsal/rehearse.ts'
 import { dataDirectory, type ConnectionFlags } from '../connection.ts'
 import type { ControlClient } from '../control-client.ts'
 import type { SpecFlags } from '../deployment-spec.ts'
@@ -16,11 +16,16 @@ import { noPlanFlags, planRequest, type planFlags } from '../plan/plan-flags.ts'
 import { plannerEngines } from '../plan/planner-engines.ts'
 import { readModel, type NamedModel } from '../plan/read-model.ts'
 import { readWorkload } from '../plan/read-workload.ts'
-import { planText } from '../plan/report-text.ts'
+import { apartText, planText } from '../plan/report-text.ts'
 import { chooseFleet, type FleetChoice } from './choose-fleet.ts'
 import { deviceGroups } from './free-devices.ts'
 import { AppError } from '../../core/errors.ts'
-import { disaggregate, sidesText } from '../../planner/disaggregation/disaggregate.ts'
+import {
+  type Disaggregated,
+  disaggregate,
+  sidesText,
+} from '../../planner/disaggregation/disaggregate.ts'
+import { apartReport } from '../../planner/explain/apart.ts'
 import { plannedSpecs, type Part } from './planned-spec.ts'
 import { planTakeover, type Takeover } from './takeover.ts'
 import { withinReach } from './within-reach.ts'
@@ -85,8 +90,15 @@ export async function planDeployment(
   const asked = planRequest(named, workload, flags, choice.engines, io.workingDirectory)
   const request = { ...asked, prices: pricesOf(choice) }
   const found = withinReach(plan(request, new Map(), wish.quick ? null : rehearse), choice)
-  const report = reportOf(found, shown, nothingBeside)
-  if (!output.json) output.line(planText(found, report, model, false, output.style))
+  const apart = wish.apart ? disaggregate(found.request, found.candidates) : null
+  const played = apart && !wish.quick ? rehearseApart(apart, found.request) : null
+  const disaggregated = apart && apartReport(found, apart, played)
+  const report = reportOf(found, shown, { ...nothingBeside, disaggregated })
+  if (!output.json) {
+    const together = { ...report, disaggregated: null }
+    output.line(planText(found, together, model, false, output.style))
+    for (const line of apartText(disaggregated, true)) output.line(line)
+  }
   const { route, task, runtime } = wish
   const settled = {
     name,
@@ -97,7 +109,7 @@ export async function planDeployment(
     ...(runtime === undefined ? {} : { runtime }),
   }
   try {
-    const parts = wish.apart ? apartParts(found, choice) : partsOf(found, choice)
+    const parts = wish.apart ? apartParts(apart, choice) : partsOf(found, choice)
     const specs = plannedSpecs(found, parts, settled, choice.isPlayed)
     const why = `planned for ${wish.slo ?? 'its workload'}${wish.rate === undefined ? '' : ` at ${wish.rate}`}: ${parts.map(partText).join(' and ')}`
     return {
@@ -136,8 +148,7 @@ const partText = ({ candidate: { settings }, replicas }: Part): string => {
 }
 
 /** Both sides of the best plan that keeps them apart. Throws `planner/infeasible` where there is none. */
-function apartParts({ request, candidates }: Plan, { groups }: FleetChoice): Part[] {
-  const found = disaggregate(request, candidates)
+function apartParts(found: Disaggregated | null, { groups }: FleetChoice): Part[] {
   if (!found)
     throw new AppError('planner/infeasible', {
       message: 'no engine here hands caches over, or there are too few devices for two replicas',

@@ -227,7 +227,7 @@ function limits({ slo, rateRps, objective }: PlanReport): string {
 }
 
 /** Worth a line where it gains, or where somebody looks closely. */
-function apartText(apart: ApartReport | null, isExplained: boolean): string[] {
+export function apartText(apart: ApartReport | null, isExplained: boolean): string[] {
   if (!apart || (!isExplained && !((apart.gain ?? 0) > 0 && apart.meetsSlo))) return []
   const { gain, prefill, decode, ttftMs, tpotMs, rehearsed } = apart
   const percent = Math.round(Math.abs(gain ?? 0) * 100)
