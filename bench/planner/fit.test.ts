@@ -83,6 +83,14 @@ describe('liftInputs', () => {
     ).toBe('3')
   })
 
+  it('calls builds by the release they came from', () => {
+    const build = { engine: 'trtllm', version: 'gpt-oss-dev' }
+    expect(liftInputs(build).version).toBe('1.1.0')
+    const unnamed = { engine: 'trtllm', version: '', notes: 'agg; measured 2025-11-02' }
+    expect(liftInputs(unnamed).version).toBe('1.1.0')
+    expect(liftInputs({ ...unnamed, notes: 'agg; measured 2026-01-02' }).version).toBe('')
+  })
+
   it('takes the ranks from the run id where the sample multiplied them', () => {
     const lifted = liftInputs({
       num_gpus: '64',

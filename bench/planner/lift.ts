@@ -48,6 +48,8 @@ export function liftInputs(row: CsvRow): CsvRow {
     !/B200/.test(row.gpu ?? '')
   )
     put('precision', 'fp8')
+  const version = untoldVersion(row)
+  if (version !== null) lifted.version = version
   const drafts = draftsUntold({ ...row, ...lifted })
   if (drafts !== null) put('speculative', `mtp:tokens=${drafts},acceptance=${draftAcceptance}`)
   const launch = publishedLaunch({ ...row, ...lifted }) ?? {}
@@ -81,6 +83,13 @@ export function draftsUntold(cells: CsvRow): number | null {
   if (!model.endsWith('DeepSeek-R1') || gpu !== 'b200_sxm' || tp !== '8' || !isWhole) return null
   return users > 64 || (isl === '8192' && users > 4) ? 2 : null
 }
+
+/** InferenceX ran TensorRT-LLM 1.1 until the end of 2025, under no version or as a build for gpt-oss. */
+const untoldVersion = ({ engine, version, notes = '' }: CsvRow): string | null =>
+  engine === 'trtllm' &&
+  (version === 'gpt-oss-dev' || (version === '' && /measured 2025-1/.test(notes)))
+    ? '1.1.0'
+    : null
 
 /** Guesses that are right, as is usual; not said anywhere and not fitted. */
 const draftAcceptance = 0.68

@@ -1,9 +1,10 @@
 import type {
   EngineModel,
   FirstTokenCoefficients,
+  FittedEra,
   StepCoefficients,
 } from '../../src/core/engine-model.ts'
-import { correctionKeys } from '../../src/planner/load/correction.ts'
+import { correctionKeys, learntWith, type TimedPart } from '../../src/planner/load/correction.ts'
 import { defaultFirstToken, defaultStep } from '../../src/planner/load/default-coefficients.ts'
 import { eraOf } from '../../src/planner/load/scenario.ts'
 import type { SteadyState } from '../../src/planner/load/steady-state.ts'
@@ -41,11 +42,9 @@ interface Found {
   readonly measured: number
 }
 
-export const groupName = (engine: string, era: string): string => `${engine} ${era}`
-
-/** TensorRT-LLM 0.20 to 1.0 was measured by one client on two models only: what a first token takes it shares with the next era. */
-export const firstTokenGroup = (engine: string, era: string): string =>
-  groupName(engine, engine === 'trtllm' && era === '0.20' ? '1.1' : era)
+/** Engine and era under whose name coefficients are learnt. */
+export const groupName = (engine: string, era: FittedEra, part: TimedPart): string =>
+  `${engine} ${learntWith(era, part)}`
 
 /** Everything that may be learnt from. A run that a table repeats under another name is learnt from once. */
 export function targetsOf(
@@ -54,8 +53,8 @@ export function targetsOf(
 ): Targets {
   const fit = evaluated.filter(({ sample }) => sample.row.unfitReason === null)
   return {
-    step: weighed(fit.flatMap(stepTarget), engineOf, groupName),
-    firstToken: weighed(fit.flatMap(firstTokenTarget), engineOf, firstTokenGroup),
+    step: weighed(fit.flatMap(stepTarget), engineOf, 'step'),
+    firstToken: weighed(fit.flatMap(firstTokenTarget), engineOf, 'firstToken'),
   }
 }
 
@@ -83,7 +82,7 @@ function firstTokenTarget({ sample, state }: Evaluated): Found[] {
 function weighed(
   found: readonly Found[],
   engineOf: (sample: Sample) => EngineModel,
-  groupFor: typeof groupName,
+  part: TimedPart,
 ): Target[] {
   const seen = new Set<string>()
   const distinct = found.filter(({ sample, features, measured }) => {
@@ -102,8 +101,8 @@ function weighed(
     const { scenario } = one.sample
     return {
       ...one,
-      group: groupFor(engine.name, eraOf(engine, scenario.version).from),
-      keys: correctionKeys({ ...scenario, engine }).map((key) => `${engine.name} ${key}`),
+      group: groupName(engine.name, eraOf(engine, scenario.version), part),
+      keys: correctionKeys({ ...scenario, engine }, part).map((key) => `${engine.name} ${key}`),
       weight: 1 / Math.sqrt(sizes.get(groupOf(one)) ?? 1),
     }
   })

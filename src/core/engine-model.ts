@@ -135,6 +135,9 @@ export interface FirstTokenCoefficients {
 export interface FittedEra {
   /** First version that behaves like this; the first era starts at "0". */
   readonly from: string
+  /** Another era that had the same steps, or the same first tokens: coefficients and corrections are learnt together. */
+  readonly stepOf?: string
+  readonly firstTokenOf?: string
   /** Nothing of this era was measured: it has what all engines share. Default: something was. */
   readonly isGuess?: true
   readonly step: StepCoefficients

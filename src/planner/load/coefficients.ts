@@ -32,8 +32,8 @@ export function coefficientsOf(subject: CorrectionSubject): Coefficients {
   return {
     step: era.step,
     firstToken: era.firstToken,
-    stepFactor: Math.exp(correction(fitted.stepCorrections, subject)),
-    firstTokenFactor: Math.exp(correction(fitted.firstTokenCorrections, subject)),
+    stepFactor: Math.exp(correction(fitted.stepCorrections, subject, 'step')),
+    firstTokenFactor: Math.exp(correction(fitted.firstTokenCorrections, subject, 'firstToken')),
   }
 }
 

@@ -1,4 +1,4 @@
-import type { EngineModel } from '../../core/engine-model.ts'
+import type { EngineModel, FittedEra } from '../../core/engine-model.ts'
 import { measuredName } from '../model-facts.ts'
 import type { Layout } from '../step/step-time.ts'
 import { eraOf } from './scenario.ts'
@@ -9,16 +9,27 @@ export interface CorrectionSubject {
   readonly version: string
 }
 
+/** What is learnt apart. */
+export type TimedPart = 'step' | 'firstToken'
+
+/** The era under whose name this one's coefficients and corrections are learnt. */
+export const learntWith = (era: FittedEra, part: TimedPart): string =>
+  (part === 'step' ? era.stepOf : era.firstTokenOf) ?? era.from
+
 /** What measured runs of the same kind were slower or faster by, as a logarithm; nothing known adds nothing. */
 export const correction = (
   known: Readonly<Record<string, number>>,
   subject: CorrectionSubject,
-): number => correctionKeys(subject).reduce((sum, key) => sum + (known[key] ?? 0), 0)
+  part: TimedPart,
+): number => correctionKeys(subject, part).reduce((sum, key) => sum + (known[key] ?? 0), 0)
 
 /** From the general to the particular; the fit shrinks each toward nothing. */
-export function correctionKeys({ engine, layout, version }: CorrectionSubject): string[] {
+export function correctionKeys(
+  { engine, layout, version }: CorrectionSubject,
+  part: TimedPart,
+): string[] {
   const { model, device, precision } = layout
-  const era = eraOf(engine, version).from
+  const era = learntWith(eraOf(engine, version), part)
   const name = measuredName(model)
   const keys = [
     `model ${name}`,
