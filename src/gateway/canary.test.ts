@@ -135,6 +135,9 @@ describe('a node that is lost', () => {
     dead.behaviour.stallAfterTokens = 0
     const answer = started.post(chatPath, chat())
     await until('both wait there', () => dead.requests.length === 2)
+    // It may have been found silent before it is known that it has ended.
+    started.publish({ routes: { ant: [alive.url] } })
+    await new Promise((resolve) => setTimeout(resolve, 200))
     started.publish({ routes: { ant: [alive.url] }, ended: [`ant-${dead.port}`] })
     expect((await answer).status).toBe(200)
     expect(alive.requests).toHaveLength(1)

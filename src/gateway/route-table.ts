@@ -82,8 +82,15 @@ export function createRouteTable(
   let keys: ReadonlyMap<string, SnapshotKey> = new Map()
   let version = -1
   let known = new Map<string, Replica>()
+  /** Of replicas that are listed no more and have requests in flight. */
+  const leaving = new Map<string, Pool>()
   /** By route: they outlive snapshots, as the caches of engines do. */
   const prefixes = new Map<string, PrefixIndex>()
+
+  function breakOff(id: string, reason: Error): void {
+    void leaving.get(id)?.destroy(reason)
+    leaving.delete(id)
+  }
 
   function replicaOf(deployment: string, listed: SnapshotReplica): Replica {
     const present = known.get(listed.id)
@@ -172,21 +179,20 @@ export function createRouteTable(
       version = snapshot.version
       const gone = [...known.values()].filter((replica) => next.get(replica.id) !== replica)
       known = next
-      const lost = new Set(snapshot.lost)
-      const ended = new Set(snapshot.ended)
-      for (const { id, pool } of gone)
-        // Nothing will ever come from there: who waits is sent elsewhere while nothing has come yet.
-        if (lost.has(id)) void pool.destroy(new Error('the node is lost'))
-        else if (ended.has(id)) {
-          void pool.close()
-          // What it has said is read first. Its machine may be gone too, and then no connection breaks.
-          setTimeout(
-            () => void pool.destroy(new Error('the engine has ended')),
-            lastWordsMs,
-          ).unref()
-        }
+      for (const { id, pool } of gone) {
+        leaving.set(id, pool)
         // Graceful: what is in flight there goes on to its end.
-        else void pool.close()
+        void pool.close().then(
+          () => leaving.delete(id),
+          () => leaving.delete(id),
+        )
+      }
+      // Nothing will ever come from there: who waits is sent elsewhere while nothing has come yet.
+      for (const id of snapshot.lost ?? []) breakOff(id, new Error('the node is lost'))
+      // What it has said is read first. Its machine may be gone too, and then no connection breaks.
+      for (const id of snapshot.ended ?? [])
+        if (leaving.has(id))
+          setTimeout(() => breakOff(id, new Error('the engine has ended')), lastWordsMs).unref()
     },
     async close() {
       await Promise.all([...known.values()].map(({ pool }) => pool.destroy()))

@@ -110,14 +110,14 @@ describe.skipIf(trouble !== null)(
     })
 
     it('is queued above it, in the words of Kueue, and that is no failure', async () => {
-      const settings = { image: vllmImage, drainTimeoutS: 2, loadTimeoutS: 3 }
+      const settings = { image: vllmImage, drainTimeoutS: 2, loadTimeoutS: 20 }
       await deploy('two', { settings }, '--no-wait')
       await isQueued('two')
       const line = await lineOf('two')
       say(line)
       expect(line).toContain('insufficient unused quota for nvidia.com/gpu')
       const before = await deployment('two')
-      await delay(8000)
+      await delay(25_000)
       const after = await deployment('two')
       expect(after.failures).toBe(0)
       expect(after.replicas).toEqual(before.replicas)
