@@ -33,7 +33,7 @@ export async function readModel(
   directory: string,
   pulled: string | null = null,
 ): Promise<NamedModel> {
-  const path = resolve(directory, name)
+  const path = ggufIn(resolve(directory, name))
   if (existsSync(path)) return { facts: await readPath(path), source: path, isGguf: isGguf(path) }
   const entry = pulled === null ? undefined : await pulledModel(name, pulled)
   // A deployment is told the name of a pulled model.
@@ -57,11 +57,15 @@ const isPath = (name: string): boolean => /^(\.{0,2}|~)\/|\.(gguf|safetensors|js
 
 const isHubId = (name: string): boolean => /^[\w.-]+\/[\w.-]+$/.test(name)
 
-const isGguf = (path: string): boolean =>
-  /\.gguf$/i.test(path) ||
-  (statSync(path).isDirectory() &&
-    !existsSync(join(path, 'config.json')) &&
-    readdirSync(path).some((name) => /\.gguf$/i.test(name)))
+const isGguf = (path: string): boolean => /\.gguf$/i.test(path)
+
+/** The file that llama.cpp is told to load, where a folder has nothing else: the first of several parts. */
+function ggufIn(path: string): string {
+  if (!existsSync(path) || !statSync(path).isDirectory()) return path
+  const names = readdirSync(path).toSorted()
+  const gguf = names.includes('config.json') ? undefined : names.find(isGguf)
+  return gguf === undefined ? path : join(path, gguf)
+}
 
 async function pulledModel(name: string, directory: string) {
   const { listModels } = await import('../../models/library.ts')
@@ -79,8 +83,6 @@ async function readDirectory(path: string): Promise<ModelFacts> {
   const names = readdirSync(path).toSorted()
   if (names.includes('config.json'))
     return readHfConfig(basename(path), json(path, readFileSync(join(path, 'config.json'), 'utf8')))
-  const gguf = names.find((name) => /\.gguf$/i.test(name))
-  if (gguf !== undefined) return readGgufFile(join(path, gguf))
   const shards = names.filter((name) => /\.safetensors$/i.test(name))
   if (shards.length > 0)
     return readSafetensorsHeader(

@@ -6,6 +6,7 @@ import { sharedInBlocks, type Traffic, workloadOfTraffic } from '../../planner/w
 import type { Workload } from '../../planner/workload/workload.ts'
 import { type Flags, type FlagValues, usageError } from '../command.ts'
 import { connect, connectionFlags } from '../connection.ts'
+import type { ControlClient } from '../control-client.ts'
 import type { Io } from '../io.ts'
 
 export const workloadFlags = {
@@ -81,7 +82,9 @@ async function traceTraffic(
 async function routeTraffic(route: string, flags: Given, io: Io): Promise<Traffic> {
   if (route === '') throw usageError('route: needs the name of a route')
   const control = await connect({ ...flags, config: undefined, timeout: undefined }, io)
-  const requests = (await control.requests({ route, limit: 1000 }))
+  const recorded = await control.requests({ route, limit: 1000 })
+  if (recorded.length === 0) await mustBeRoute(route, control)
+  const requests = recorded
     .filter(({ outcome, endpoint }) => outcome === 'ok' && endpoint !== 'embeddings')
     .map((one) => ({ ...one, cameMs: one.atMs - one.e2eMs }))
     .toSorted((a, b) => a.cameMs - b.cameMs)
@@ -93,6 +96,15 @@ async function routeTraffic(route: string, flags: Given, io: Io): Promise<Traffi
     outputTokens: requests.map(({ completionTokens }) => completionTokens),
     sharedTokens: requests.map(({ cachedTokens }) => cachedTokens),
   }
+}
+
+/** A route that nobody has asked anything yet is another thing than one that is not there. */
+async function mustBeRoute(route: string, control: ControlClient): Promise<void> {
+  const routes = (await control.deployments()).map(({ spec }) => spec.route ?? spec.name)
+  if (routes.includes(route)) return
+  throw new AppError('planner/bad-request', {
+    message: `there is no route ${route}${routes.length > 0 ? `; there are ${[...new Set(routes)].join(', ')}` : ''}`,
+  })
 }
 
 const roles = ['time', 'input', 'output', 'blocks', 'unit']

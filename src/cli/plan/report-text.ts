@@ -208,10 +208,12 @@ function startText({ coldStart: start }: ConfigurationReport): string {
 const seconds = (value: number): string =>
   value < 100 ? `${short(Number(value.toFixed(1)))} s` : `${short(value / 60)} min`
 
-function played({ rehearsed }: ConfigurationReport): string[] {
+function played({ rehearsed, settings }: ConfigurationReport): string[] {
   if (!rehearsed) return []
-  const { rateRps, requests, seconds, ttft, tpot, e2e } = rehearsed
-  const come = rateRps === null ? 'at once' : `at ${short(rateRps)} a second`
+  const { rateRps, requests, replicas, seconds, ttft, tpot, e2e } = rehearsed
+  const part =
+    replicas < settings.replicas ? ` to ${replicas} of ${settings.replicas} replicas` : ''
+  const come = `${rateRps === null ? 'at once' : `at ${short(rateRps)} a second`}${part}`
   const figures = [
     `TTFT ${short(ttft.mean)} / ${short(ttft.p95)} ms`,
     `TPOT ${short(tpot.mean)} / ${short(tpot.p95)} ms`,

@@ -96,7 +96,7 @@ function refuseOtherUnits(observations: readonly Observation[]): void {
     const unit =
       figure === 'throughput'
         ? 'output tokens a second'
-        : `milliseconds${middle < 1 ? '; these look like seconds' : '; these look like microseconds'}`
+        : `milliseconds${middle < 1 ? '; these look like seconds' : '; these look like microseconds, or were taken while the machine was busy with other things'}`
     throw bad(
       `${figure} is ${middle < 1 ? `${short(1 / middle)} times less` : `${short(middle)} times more`} than anything like it; it has to be in ${unit}`,
     )

@@ -177,6 +177,9 @@ const wayIn = ({ curve }: Candidate): number =>
 const at = (moments: Moments, { statistic }: Pick<SloTarget, 'statistic'>): number =>
   statistic === 'mean' ? moments.mean : quantile(moments, z[statistic])
 
+/** More ways to share out thousands of devices say nothing new. */
+const splitsMost = 256
+
 /** Replicas of each side: the most that can be carried, by device or in all, or the fewest devices for the rate. */
 function bestSplit(
   devices: number,
@@ -195,10 +198,18 @@ function bestSplit(
     return carried >= rateRps ? -used : carried - rateRps - devices
   }
   let best: readonly [number, number] | null = null
-  for (let prefills = 1; prefills * prefillSize + decodeSize <= devices; prefills++)
-    for (let decodes = 1; prefills * prefillSize + decodes * decodeSize <= devices; decodes++)
+  const most = Math.floor((devices - decodeSize) / prefillSize)
+  for (let prefills = 1; prefills <= most; prefills += Math.ceil(most / splitsMost)) {
+    const room = Math.floor((devices - prefills * prefillSize) / decodeSize)
+    // As many as carry what the others send, as many as carry the rate, or all that there is room for.
+    const matching = (prefills * prefillRps) / decodeRps
+    const wanted = [matching, matching + 1, (rateRps ?? 0) / decodeRps + 1, room]
+    for (const many of wanted) {
+      const decodes = Math.max(1, Math.min(room, Math.floor(many)))
       if (best === null || value(prefills, decodes) > value(...best) + 1e-9)
         best = [prefills, decodes]
+    }
+  }
   return best
 }
 

@@ -26,6 +26,12 @@ export interface Command {
   readonly notes: readonly string[]
   /** Files that the command names, by path. */
   readonly files: Readonly<Record<string, string>>
+  /** Where the other side asks for caches, as the engine is told by its environment. */
+  readonly channel?: {
+    readonly hostVariable: string
+    readonly portVariable: string
+    readonly port: number
+  }
 }
 
 /** In a container of its own an engine listens to all; a script asks. */
@@ -39,6 +45,19 @@ export function checkpointNote({ settings, model, source }: Emission): string[] 
     `${source} is published in ${model.nativePrecision}: name a checkpoint in ${settings.weights} in its place`,
   ]
 }
+
+/** Drafts that need weights of their own and were named none. */
+export function draftNote({ settings: { speculative } }: Emission): string[] {
+  if (speculative === 'off' || speculative.model !== null) return []
+  if (!['draft', 'eagle', 'medusa'].includes(speculative.method)) return []
+  return [
+    `${speculative.method} drafts need weights of their own: name them with --speculative ${speculative.method}:model=REPOSITORY,…`,
+  ]
+}
+
+/** Both sides of a plan that keeps prompts and decoding apart may stand on one machine. */
+export const portOf = ({ role }: Emission, port: number): number =>
+  role === 'decode' ? port + 1 : port
 
 /** A file or folder of this machine, not a repository of a hub. */
 export const isPath = (source: string): boolean => /^[./~]/.test(source)

@@ -34,7 +34,9 @@ const known: Readonly<Partial<Record<EmitFormat, readonly string[]>>> = {
     --enable_chunked_prefill --config`.split(/\s+/),
   llama:
     `-m -hf --host --port --ctx-size --parallel --ubatch-size --batch-size --split-mode -ngl --n-cpu-moe
-    --spec-type --spec-draft-model --spec-draft-n-max --metrics --embeddings`.split(/\s+/),
+    --spec-type --spec-draft-model --spec-draft-hf --spec-draft-n-max --metrics --embeddings`.split(
+      /\s+/,
+    ),
 }
 
 const mtp = parseSpeculation('mtp:tokens=1,acceptance=0.8', resolveModel)

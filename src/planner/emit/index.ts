@@ -39,11 +39,14 @@ export function emitApart(format: EmitFormat, prefill: Emission, decode: Emissio
   return [
     `# Prompts: ${prefill.settings.replicas} of these.`,
     emit(format, { ...prefill, role: 'prefill' }).trimEnd(),
-    format === 'kubernetes' ? '---' : '',
+    format === 'kubernetes' ? '---' : scissors,
     `# Decoding: ${decode.settings.replicas} of these. A router sends each request to both (--emit baleen: the gateway does).`,
     emit(format, { ...decode, role: 'decode' }),
   ].join('\n')
 }
+
+const scissors =
+  '\n# ---- cut here: what follows is a script of its own, on devices of its own ----\n'
 
 const commands: Readonly<Record<string, (emission: Emission) => Command>> = {
   vllm: vllmCommand,
@@ -63,6 +66,11 @@ function script(command: Command, { settings }: Emission): string {
     text.trimEnd(),
     'END',
   ])
+  const channel = command.channel
+    ? [
+        `export ${command.channel.hostVariable}=${ownHost} ${command.channel.portVariable}=${command.channel.port}`,
+      ]
+    : []
   // A flag starts a line, with its value beside it.
   const lines = command.argv.reduce<string[]>((found, word) => {
     const last = found.at(-1)
@@ -81,6 +89,7 @@ function script(command: Command, { settings }: Emission): string {
     ...copies,
     '# It listens for this machine alone; HOST=0.0.0.0 lets others in, without a key.',
     ...files,
+    ...channel,
     `exec ${lines.join(' \\\n  ')}`,
     '',
   ].join('\n')

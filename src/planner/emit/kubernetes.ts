@@ -15,7 +15,7 @@ const resources: Readonly<Partial<Record<Vendor, string>>> = {
 const nodeDevices = 8
 
 /** What a manifest can't know of the nodes. */
-function placeNotes({ source, settings, device }: Emission, devices: number): string[] {
+function placeNotes({ source, device }: Emission, devices: number): string[] {
   const isRack = /^GB\d00/.test(device.name)
   return [
     ...(isPath(source)
@@ -23,7 +23,7 @@ function placeNotes({ source, settings, device }: Emission, devices: number): st
       : []),
     ...(devices > nodeDevices && !isRack
       ? [
-          `each of the ${settings.replicas} replicas takes ${devices} devices: a pod has those of one node, so several nodes need a LeaderWorkerSet: baleen deploy with placement.nodes makes one`,
+          `a replica takes ${devices} devices: a pod has those of one node, so several nodes need a LeaderWorkerSet: baleen deploy with placement.nodes makes one`,
         ]
       : []),
   ]
@@ -38,11 +38,20 @@ export function kubernetesManifest(emission: Emission, command: Command): string
   const devices = settings.tensorParallel * settings.pipelineParallel * settings.dataParallel
   const probe = { httpGet: { path: '/health', port: 'http' } }
   const files = Object.entries(command.files)
+  const { channel } = command
   const container = {
     name: 'engine',
     image: command.image,
     command: [...command.argv],
     ...(files.length > 0 ? { workingDir: '/config' } : {}),
+    ...(channel
+      ? {
+          env: [
+            { name: channel.hostVariable, valueFrom: { fieldRef: { fieldPath: 'status.podIP' } } },
+            { name: channel.portVariable, value: String(channel.port) },
+          ],
+        }
+      : {}),
     ports: [{ name: 'http', containerPort: command.port }],
     ...(resource ? { resources: { limits: { [resource]: String(devices) } } } : {}),
     startupProbe: { ...probe, periodSeconds: 10, failureThreshold: 180 },

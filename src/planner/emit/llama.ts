@@ -1,6 +1,6 @@
 import type { Vendor } from '../accelerator.ts'
 import { burdenFlags } from './burden-flags.ts'
-import { anyHost, type Command, type Emission } from './emission.ts'
+import { anyHost, type Command, type Emission, isPath } from './emission.ts'
 
 const quantisations: Readonly<Record<string, string>> = {
   bf16: 'BF16',
@@ -21,7 +21,7 @@ export function llamaCommand(emission: Emission): Command {
   const borne = burdenFlags('llama', emission)
   const wanted = quantisations[settings.weights] ?? 'BF16'
   const { speculative } = settings
-  const isFile = /\.gguf$/i.test(source)
+  const isFile = /\.gguf$/i.test(source) || isPath(source)
   return {
     argv: [
       'llama-server',
@@ -46,7 +46,7 @@ export function llamaCommand(emission: Emission): Command {
         : [
             '--spec-type',
             'draft-simple',
-            '--spec-draft-model',
+            isPath(speculative.model) ? '--spec-draft-model' : '--spec-draft-hf',
             speculative.model,
             '--spec-draft-n-max',
             String(speculative.tokens),
@@ -56,7 +56,12 @@ export function llamaCommand(emission: Emission): Command {
     ],
     image: `ghcr.io/ggml-org/llama.cpp:server${builds[device.vendor] ?? ''}`,
     port: 8080,
-    notes: isFile ? [] : [`${source} has to be a repository of GGUF files with ${wanted}`],
+    notes: [
+      ...(isFile ? [] : [`${source} has to be a repository of GGUF files with ${wanted}`]),
+      ...(speculative === 'off' || speculative.model === null || isPath(speculative.model)
+        ? []
+        : [`${speculative.model} has to be a repository of GGUF files`]),
+    ],
     files: {},
   }
 }

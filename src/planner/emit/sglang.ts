@@ -1,5 +1,12 @@
 import { burdenFlags } from './burden-flags.ts'
-import { anyHost, checkpointNote, type Command, type Emission } from './emission.ts'
+import {
+  anyHost,
+  checkpointNote,
+  type Command,
+  draftNote,
+  type Emission,
+  portOf,
+} from './emission.ts'
 import type { Settings } from '../search/settings.ts'
 import { optional } from './vllm.ts'
 
@@ -12,10 +19,10 @@ function drafts({ speculative }: Settings): string[] {
     '--speculative-algorithm',
     algorithms[method as keyof typeof algorithms],
     ...(model === null ? [] : ['--speculative-draft-model-path', model]),
-    '--speculative-num-steps',
-    String(tokens),
-    '--speculative-eagle-topk',
-    String(width),
+    // N-grams are looked up: there are no steps of a draft.
+    ...(method === 'ngram'
+      ? []
+      : ['--speculative-num-steps', String(tokens), '--speculative-eagle-topk', String(width)]),
     '--speculative-num-draft-tokens',
     String(verified),
   ]
@@ -24,6 +31,7 @@ function drafts({ speculative }: Settings): string[] {
 /** Flags of SGLang 0.5: data parallelism shares the tensor ranks there, so that `--tp-size` counts both. */
 export function sglangCommand(emission: Emission): Command {
   const { settings, source, model, device } = emission
+  const port = portOf(emission, 30_000)
   const isOnlineFp8 = settings.weights === 'fp8' && model.nativePrecision === 'bf16'
   return {
     argv: [
@@ -37,7 +45,7 @@ export function sglangCommand(emission: Emission): Command {
       '--host',
       anyHost,
       '--port',
-      '30000',
+      String(port),
       '--tp-size',
       String(settings.tensorParallel * settings.dataParallel),
       ...optional(settings.pipelineParallel > 1, '--pp-size', settings.pipelineParallel),
@@ -65,8 +73,8 @@ export function sglangCommand(emission: Emission): Command {
       '--enable-metrics',
     ],
     image: `lmsysorg/sglang:v0.5.20${device.vendor === 'amd' ? '-rocm700-mi30x' : ''}`,
-    port: 30_000,
-    notes: isOnlineFp8 ? [] : checkpointNote(emission),
+    port,
+    notes: [...(isOnlineFp8 ? [] : checkpointNote(emission)), ...draftNote(emission)],
     files: {},
   }
 }

@@ -1,5 +1,12 @@
 import { stringify } from 'yaml'
-import { anyHost, checkpointNote, type Command, type Emission } from './emission.ts'
+import {
+  anyHost,
+  checkpointNote,
+  type Command,
+  draftNote,
+  type Emission,
+  portOf,
+} from './emission.ts'
 import type { Settings } from '../search/settings.ts'
 import { optional } from './vllm.ts'
 
@@ -23,6 +30,8 @@ function drafts({ speculative }: Settings) {
  */
 export function trtllmCommand(emission: Emission): Command {
   const { settings, source, role } = emission
+  const port = portOf(emission, 8000)
+  const file = role === undefined ? 'trtllm.yaml' : `trtllm-${role}.yaml`
   const options = {
     kv_cache_config: {
       free_gpu_memory_fraction: settings.memoryShare,
@@ -41,7 +50,7 @@ export function trtllmCommand(emission: Emission): Command {
       '--host',
       anyHost,
       '--port',
-      '8000',
+      String(port),
       '--tp_size',
       String(settings.tensorParallel * settings.dataParallel),
       ...optional(settings.pipelineParallel > 1, '--pp_size', settings.pipelineParallel),
@@ -54,11 +63,11 @@ export function trtllmCommand(emission: Emission): Command {
       String(settings.contextMax),
       ...(settings.chunkedPrefill ? ['--enable_chunked_prefill'] : []),
       '--config',
-      'trtllm.yaml',
+      file,
     ],
     image: 'nvcr.io/nvidia/tensorrt-llm/release:1.3.0rc23',
-    port: 8000,
-    notes: checkpointNote(emission),
-    files: { 'trtllm.yaml': stringify(options) },
+    port,
+    notes: [...checkpointNote(emission), ...draftNote(emission)],
+    files: { [file]: stringify(options) },
   }
 }

@@ -1,10 +1,18 @@
 import type { Vendor } from '../accelerator.ts'
 import { burdenFlags } from './burden-flags.ts'
-import { anyHost, checkpointNote, type Command, type Emission } from './emission.ts'
+import {
+  anyHost,
+  checkpointNote,
+  type Command,
+  draftNote,
+  type Emission,
+  portOf,
+} from './emission.ts'
 
 /** Flags of `vllm serve` as of 0.32. */
 export function vllmCommand(emission: Emission): Command {
   const { settings, source, model, device } = emission
+  const port = portOf(emission, 8000)
   const isOnlineFp8 = settings.weights === 'fp8' && model.nativePrecision === 'bf16'
   return {
     argv: [
@@ -16,7 +24,7 @@ export function vllmCommand(emission: Emission): Command {
       '--host',
       anyHost,
       '--port',
-      '8000',
+      String(port),
       '--tensor-parallel-size',
       String(settings.tensorParallel),
       ...optional(
@@ -44,9 +52,18 @@ export function vllmCommand(emission: Emission): Command {
       ...burdenFlags('vllm', emission),
     ],
     image: `vllm/vllm-openai${images[device.vendor] ?? ''}:v0.32.0`,
-    port: 8000,
-    notes: isOnlineFp8 ? [] : checkpointNote(emission),
+    port,
+    notes: [...(isOnlineFp8 ? [] : checkpointNote(emission)), ...draftNote(emission)],
     files: {},
+    ...(emission.role === undefined
+      ? {}
+      : {
+          channel: {
+            hostVariable: 'VLLM_NIXL_SIDE_CHANNEL_HOST',
+            portVariable: 'VLLM_NIXL_SIDE_CHANNEL_PORT',
+            port: portOf(emission, 5600),
+          },
+        }),
   }
 }
 

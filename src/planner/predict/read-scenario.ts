@@ -66,6 +66,11 @@ export function readScenario(
   if (osl === null) return no('no output length: the column osl is empty')
   if (model.kind === 'encoder' && osl > 1) return no(`${model.name} does not generate text`)
   const isl = row.isl ?? osl
+  const longest = model.contextMax * stretched
+  if (isl + osl > longest)
+    return no(
+      `${isl + osl} tokens are far beyond the ${model.contextMax} that ${model.name} reaches`,
+    )
   const kernel = kernelOn(device, model, parseKernel(row.precision) ?? nativeKernel(model))
   const precision = precisionOf(
     model,
@@ -131,6 +136,9 @@ export function findEngineModel(
   const key = name.trim().toLowerCase()
   return engines.find((engine) => engine.name === key || engine.aliases.includes(key))
 }
+
+/** Contexts have been stretched so many times beyond what a model was made for, and hardly further. */
+const stretched = 8
 
 const no = (reason: string): Unsupported => ({ reason })
 

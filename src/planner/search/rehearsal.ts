@@ -4,9 +4,11 @@ import type { Tail } from './tails.ts'
 
 /** What a candidate did when its load was played to it, request by request. */
 export interface Rehearsal {
-  /** Null: they came all at once. */
+  /** To those that were played. Null: they came all at once. */
   readonly rateRps: number | null
   readonly requests: number
+  /** Of many replicas a part was played its part of the load. */
+  readonly replicas: number
   /** Seconds until the last answer was there. */
   readonly seconds: number
   readonly ttft: Tail

@@ -26,6 +26,8 @@ export function parseFleet(text: string, here: () => DeviceGroup | null): Device
     const [, name = '', digits, cluster] =
       /^\s*(.*?)\s*(?::\s*(\d{1,6}))?\s*(?:@\s*([\w.-]{1,64}))?\s*$/.exec(part) ?? []
     const count = digits === undefined ? 1 : Number(digits)
+    if (name.includes(':'))
+      throw bad(`"${part.trim()}" names no number of devices: write it like h100:8`)
     if (count < 1) throw bad(`"${part.trim()}" is no device at all`)
     if (name.toLowerCase() === 'local') return hereOr(here)
     return { device: deviceOf(name), count, ...(cluster === undefined ? {} : { cluster }) }

@@ -33,6 +33,7 @@ export function workloadOfTraffic(
   if (answered.length < fewest)
     throw new AppError('planner/bad-request', {
       message: `${name} holds ${answered.length} requests with prompt and answer; ${fewest} are the least that say what traffic is like`,
+      hint: 'Let it serve longer, or say what comes: a preset, mean tokens like 1000,200, or a trace file.',
     })
   const input = lengthOf(answered.map((at) => inputTokens[at]!))
   const rates = ratesOf(timesMs)

@@ -13,13 +13,18 @@ import { drawnHashTokens, drawRequests } from './drawn-requests.ts'
 const count = 500
 const seed = 7
 
+/** Of more replicas a part plays its part of the load: so many requests would be over before all are at work. */
+const replicasMost = 8
+
 /** Plays a plan's own load through its own settings, with the routing and the step loop that would serve it. */
 export const rehearse: Rehearse = (candidate, { workload }, rateRps) => {
   const { replicas, contextMax } = candidate.settings
+  const part = Math.min(1, replicasMost / replicas)
+  const each = rateRps === null ? null : rateRps * part
   return played({
-    pools: [{ name: 'plan', replicas, ...engineOf(candidate) }],
-    workload: drawRequests(workload, { seed, count, rateRps, contextMax }),
-    rateRps,
+    pools: [{ name: 'plan', replicas: Math.min(replicas, replicasMost), ...engineOf(candidate) }],
+    workload: drawRequests(workload, { seed, count, rateRps: each, contextMax }),
+    rateRps: each,
   })
 }
 
@@ -40,6 +45,7 @@ function played({
   return {
     rateRps,
     requests: count,
+    replicas: pools.reduce((sum, pool) => sum + pool.replicas, 0),
     seconds: durationMs / 1e3,
     // Where nobody was served, nobody was served in time.
     ttft: requests.finished > 0 ? tailOf(ttftMs) : never,
@@ -54,6 +60,11 @@ export function rehearseApart(
   { workload }: Request,
 ): Rehearsal {
   const { contextMax } = decode.candidate.settings
+  const part = Math.min(1, (2 * replicasMost) / (prefill.replicas + decode.replicas))
+  const [readers, writers] = [prefill, decode].map(({ replicas }) =>
+    Math.max(1, Math.round(replicas * part)),
+  ) as [number, number]
+  const rateRps = servedRps * Math.min(readers / prefill.replicas, writers / decode.replicas)
   // A prompt's cache is handed over in proportion to its length.
   const perToken = transferMs / workload.inputTokens.mean
   return played({
@@ -61,14 +72,14 @@ export function rehearseApart(
       {
         name: 'prefill',
         role: 'prefill',
-        replicas: prefill.replicas,
+        replicas: readers,
         transferMs: (tokens) => tokens * perToken,
         ...engineOf(prefill.candidate),
       },
-      { name: 'decode', role: 'decode', replicas: decode.replicas, ...engineOf(decode.candidate) },
+      { name: 'decode', role: 'decode', replicas: writers, ...engineOf(decode.candidate) },
     ],
-    workload: drawRequests(workload, { seed, count, rateRps: servedRps, contextMax }),
-    rateRps: servedRps,
+    workload: drawRequests(workload, { seed, count, rateRps, contextMax }),
+    rateRps,
   })
 }
 
