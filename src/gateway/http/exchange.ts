@@ -328,7 +328,7 @@ export class Exchange implements Timed, Held, AttemptListener, PairListener, Jou
     const record = this.#record
     wheel.clear(this)
     this.#endHold()
-    this.#pair?.release()
+    this.#pair?.release(outcome === 'ok')
     this.#releaseBody()
     const contentChunks = this.#stream?.contentChunks ?? 0
     const usage = record.used(outcome, contentChunks)

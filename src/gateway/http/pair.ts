@@ -147,9 +147,10 @@ export class Pair implements AttemptListener {
     return true
   }
 
-  /** Nothing of what is under way is wanted any more. */
-  release(): void {
-    this.#reading?.abort(null)
+  /** Nothing of what is under way is wanted any more. `isAnswered`: what is left of it does no harm. */
+  release(isAnswered = false): void {
+    if (isAnswered) this.#reading?.detach()
+    else this.#reading?.abort(null)
     this.#reading = null
     this.#account()
     if (this.#toWrite) this.#toWrite.replica.tokensInFlight -= this.#toWrite.tokens
