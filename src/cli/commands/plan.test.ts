@@ -49,6 +49,23 @@ describe('baleen plan', () => {
     expect(stderr).toMatch(/writes no tokens/)
   })
 
+  it('sets types of devices side by side, and plays what it shows', async () => {
+    const gpu =
+      'plan llama-3.1-8b --gpu h100:1,l40s:1 --engine vllm --workload 300,60 --rate 2/s'.split(' ')
+    const { stdout } = await runCommand([...gpu, '--json'])
+    const { byDevice, configurations } = JSON.parse(stdout)
+    expect(
+      byDevice.map(({ settings }: { settings: { device: string } }) => settings.device),
+    ).toEqual(expect.arrayContaining(['H100-SXM-80GB', 'L40S']))
+    expect(configurations[0]).toMatchObject({
+      rehearsed: { replicas: 1 },
+      evidence: expect.stringMatching(/^(known|partly|unknown)$/),
+    })
+    const text = (await runCommand([...gpu, '--quick'])).stdout
+    expect(text).toContain('Each type of devices at its best')
+    expect(text).not.toMatch(/±\d{3}/)
+  })
+
   it('draws the memory and says why', async () => {
     const { stdout } = await runCommand([...chat, '--explain'])
     expect(stdout).toMatch(/│█+▓*▒+░+·+│/)

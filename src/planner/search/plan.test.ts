@@ -137,6 +137,30 @@ describe('plan', () => {
     expect(usd({ tenancy: 'reserved' })).toBeNull()
   })
 
+  it('mixes types where one would do and both are cheaper', () => {
+    const slo = parseSlo('tpot.p95=80ms')
+    const prices = readPrices({ l40s: { 'on-demand': 0.3 }, h100: { 'on-demand': 2.5 } })
+    const most = (gpu: string) => plan(request('llama-3.1-8b', gpu, { slo })).candidates[0]!.mostRps
+    const rateRps = most('h100:1') + 0.9 * most('l40s:1')
+    const asked = request('llama-3.1-8b', 'h100:4,l40s:2', { slo, rateRps, prices })
+    const { split, candidates } = plan(asked)
+    expect(candidates[0]!.meetsSlo).toBe(true)
+    const usd = split.map(
+      ({ candidate: { usdPerHour, settings }, replicas }) =>
+        (usdPerHour! / settings.replicas) * replicas,
+    )
+    expect(split).toHaveLength(2)
+    expect(usd[0]! + usd[1]!).toBeLessThan(0.9 * candidates[0]!.usdPerHour!)
+    expect(plan({ ...asked, objective: 'latency' }).split).toEqual([])
+  })
+
+  it('keeps something in hand: never quite what a replica does with all its places taken', () => {
+    for (const { curve, operating } of plan(request('llama-3.1-8b', 'l40s:1')).candidates) {
+      const rateOf = (running: number) => running / curve.stepMs(running)
+      expect(rateOf(operating.running)).toBeLessThan(0.94 * rateOf(operating.places))
+    }
+  })
+
   it('spreads a rate over several types with weights', () => {
     const slo = parseSlo('tpot.p95=80ms')
     const mixed = (rateRps: number | null) =>
