@@ -12,10 +12,17 @@ export function parseCsv(text: string): Record<string, string>[] {
     .map((cells) => Object.fromEntries(header.map((name, at) => [name.trim(), cells[at] ?? ''])))
 }
 
-function delimiterOf(text: string): string {
-  const [header = ''] = text.replaceAll(/"[^"]*"/g, '').split('\n', 1)
+/** What parts the cells of a header: a comma where there is one, else a semicolon or a tab. */
+export function delimiterOf(text: string): string {
+  const [header = ''] = text
+    .slice(0, headerMost)
+    .replaceAll(/"[^"]*"/g, '')
+    .split('\n', 1)
   return [',', ';', '\t'].find((one) => header.includes(one)) ?? ','
 }
+
+/** Characters that a header line is looked for in. */
+const headerMost = 65_536
 
 function cellsOf(text: string, delimiter: string): string[][] {
   const rows: string[][] = []

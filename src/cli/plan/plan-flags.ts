@@ -201,7 +201,7 @@ function prices(
   if (file === undefined) return { prices: new Map(), sites: new Map() }
   let json: unknown
   try {
-    json = JSON.parse(readFileSync(resolve(directory, file), 'utf8'))
+    json = JSON.parse(readFileSync(resolve(directory, file), 'utf8').replace(/^\uFEFF/, ''))
   } catch (cause) {
     const why = cause instanceof SyntaxError ? `, it is no JSON: ${cause.message}` : ''
     throw new AppError('planner/bad-request', {

@@ -39,6 +39,17 @@ describe('recordings', () => {
     expect(timesMs[1]).toBeCloseTo(4314.579, 3)
     expect([...inputTokens!, ...outputTokens!]).toEqual([374, 396, 44, 109])
   })
+  it.each([
+    ['semicolons', 'arrival_s;input_tokens;output_tokens\n0;5;6\n1.5;5;6\n'],
+    [
+      'nanoseconds, by the name',
+      'arrival_time_ns,input_tokens,output_tokens\n0,5,6\n1500000000,5,6\n',
+    ],
+  ])('with %s', (name, text) => {
+    const { timesMs, inputTokens } = recording(`${name.slice(0, 4)}.csv`, text)
+    expect([...timesMs]).toEqual([0, 1500])
+    expect([...inputTokens!]).toEqual([5, 5])
+  })
   it('of Mooncake: milliseconds and blocks', () => {
     const { timesMs, prefixBlocks } = recording(
       'mooncake.jsonl',

@@ -13,7 +13,7 @@ export interface RecordingChoice {
 
 /** Columns of published traces: Azure, BurstGPT, Mooncake, ServeGen, Vidur, vLLM's timed trace. */
 const usualNames = {
-  time: ['timestamp', 't_s', 'time', 'arrival_time', 'arrived_at', 'arrival_time_ns'],
+  time: ['timestamp', 't_s', 'time', 'arrival_time', 'arrived_at', 'arrival_time_ns', 'arrival_s'],
   input: [
     'contexttokens',
     'request tokens',
@@ -51,8 +51,9 @@ export function readRecording({ path, columns, fromMs, toMs }: RecordingChoice):
   if (time === null) throw bad(`no column of ${path} looks like a time: ${names.join(', ')}`)
   const blocks = column('blocks')
   const client = column('client')
-  // Mooncake counts milliseconds, everybody else seconds.
-  const factor = unitFactor(columns['unit'] ?? (blocks === null ? 's' : 'ms'))
+  // A name may end in the unit. Mooncake counts milliseconds, everybody else seconds.
+  const told = /_(ns|us|ms|s)$/i.exec(time)?.[1]?.toLowerCase()
+  const factor = unitFactor(columns['unit'] ?? told ?? (blocks === null ? 's' : 'ms'))
   const all = rows.map((row, index) => ({ row, atMs: timeMs(row[time], factor, index) }))
   const startMs = all.reduce((least, { atMs }) => Math.min(least, atMs), Infinity)
   const part = all

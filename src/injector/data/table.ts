@@ -1,4 +1,5 @@
 import { readFileSync, statSync } from 'node:fs'
+import { delimiterOf } from '../../core/csv.ts'
 import { AppError } from '../../core/errors.ts'
 import { formatBytes } from '../../core/units.ts'
 
@@ -21,8 +22,9 @@ export function readTable(path: string): Row[] {
   )
 }
 
-/** RFC 4180, with either line end; a last line without end counts, an empty one does not. */
+/** RFC 4180, with either line end, or semicolons or tabs in place of commas; a last line without end counts, an empty one does not. */
 export function parseCsv(text: string): string[][] {
+  const delimiter = delimiterOf(text)
   const rows: string[][] = []
   let row: string[] = []
   let cell = ''
@@ -45,7 +47,7 @@ export function parseCsv(text: string): string[][] {
         index++
       } else isQuoted = false
     } else if (character === '"' && cell === '') isQuoted = true
-    else if (character === ',') endCell()
+    else if (character === delimiter) endCell()
     else if (character === '\n') endRow()
     else if (character !== '\r' || text[index + 1] !== '\n') cell += character
   }

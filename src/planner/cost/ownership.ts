@@ -40,7 +40,11 @@ export function readOwnership(name: string, json: unknown): Ownership {
   const given = json as Readonly<Record<string, unknown>> | null
   const number = (key: string, fallback: number | null): number => {
     const value = given?.[key] ?? fallback
-    if (typeof value !== 'number' || !(value >= 0) || (key === 'years' && value === 0))
+    if (
+      typeof value !== 'number' ||
+      !(value >= 0 && Number.isFinite(value)) ||
+      (key === 'years' && value === 0)
+    )
       throw new AppError('planner/bad-request', { message: `${name}: owned needs ${key}` })
     return value
   }

@@ -89,7 +89,8 @@ export function readPrices(json: unknown): PriceBook {
       if (!(tenancies as readonly string[]).includes(tenancy))
         throw bad(`${name}: "${tenancy}" is none of ${tenancies.join(', ')}`)
       if (tenancy === 'owned' && typeof value === 'object') owned = readOwnership(name, value)
-      else if (typeof value === 'number' && value >= 0) rents.set(tenancy as Tenancy, value)
+      else if (typeof value === 'number' && value >= 0 && Number.isFinite(value))
+        rents.set(tenancy as Tenancy, value)
       else throw bad(`${name}: ${tenancy} is US dollars an hour, not ${JSON.stringify(value)}`)
     }
     book.set(key, { rents, owned })
