@@ -54,6 +54,7 @@ const stepPull: Readonly<Record<keyof StepCoefficients, number>> = {
   expertSpread: 1,
   attention: 4,
   collective: 4,
+  oneShot: 0.5,
   layerUs: 0.5,
   expertLayerUs: 0.5,
   latentLayerUs: 0.5,

@@ -83,7 +83,7 @@ function stepShares({ curve, operating }: Candidate): Binding['shares'] {
   const isComputeBound = arithmetic(curve, running) > 1
   const compute = of('prefill') + (isComputeBound ? multiply : 0)
   const bandwidth = of('attention') + (isComputeBound ? 0 : multiply)
-  const network = of('collective')
+  const network = of('collective', 'oneShot')
   const launch = of(
     'layerUs',
     'expertLayerUs',

@@ -7,6 +7,7 @@ export const defaultStep: StepCoefficients = {
   expertSpread: 0.15,
   attention: 1,
   collective: 1,
+  oneShot: 0.3,
   layerUs: 8,
   expertLayerUs: 4,
   latentLayerUs: 8,

@@ -1,6 +1,12 @@
 import type { FirstTokenCoefficients, StepCoefficients } from '../../core/engine-model.ts'
 import { cachedLayers, type ModelFacts, moeLayers } from '../model-facts.ts'
-import { type Layout, type PrefillChunk, stepParts, type StepParts } from '../step/step-time.ts'
+import {
+  type Layout,
+  oneShotsUs,
+  type PrefillChunk,
+  stepParts,
+  type StepParts,
+} from '../step/step-time.ts'
 
 /** What each coefficient multiplies, ms: a time is the sum of feature × coefficient. */
 export type StepFeatures = { readonly [Part in keyof StepCoefficients]: number }
@@ -42,6 +48,7 @@ export function stepFeatures(
     expertSpread: (parts.experts / 1e3) * (1 - 1 / layout.ep),
     attention: parts.decodeAttention / 1e3,
     collective: parts.collective / 1e3,
+    oneShot: oneShotsUs(layout, decodes * queries) / 1e3,
     layerUs: layers,
     expertLayerUs: moeLayers(model) / 1e3,
     latentLayerUs: model.mla ? layers : 0,

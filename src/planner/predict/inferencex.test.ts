@@ -60,3 +60,10 @@ test('where attention is data-parallel prompts wait for one another, for 60 step
   expect(interval('256', 'mtp:tokens=1,acceptance=0.5')).toBe(21)
   expect(interval('64')).toBe(60)
 })
+
+test('drafted runs of Qwen3.5 take as many sequences as there are users', () => {
+  const qwen = { ...row, model: 'Qwen/Qwen3.5-397B-A17B', tp: '4', concurrency_or_batch: '256' }
+  expect(readRow(qwen).maxSequences).toBe(128)
+  const drafted = { ...qwen, speculative: 'mtp:tokens=3,acceptance=0.5' }
+  expect(readRow(drafted).maxSequences).toBe(256)
+})

@@ -160,7 +160,9 @@ const recipes: readonly Recipe[] = [
       gpu_memory_utilization: '0.82',
       ...(run.isFp8 || run.isFp4 ? { kv_dtype: 'fp8' } : {}),
       recv_interval: rarely(run),
-      ...(run.version.startsWith('0.5.10') ? { max_num_seqs: String(run.concurrency) } : {}),
+      ...(run.version.startsWith('0.5.10') || run.tokensPerStep > 1
+        ? { max_num_seqs: String(run.concurrency) }
+        : {}),
     }),
   },
   {

@@ -19,12 +19,34 @@ export function allReduceUs(device: Accelerator, ranks: number, bytes: number): 
   return floorUs + (((2 * (ranks - 1)) / ranks) * bytes) / (GBs * share * 1e3)
 }
 
+/** Tokens up to which engines exchange what each rank has, whole, with every other rank. */
+const oneShotTokens = 128
+
+/**
+ * What an exchange in one shot takes longer than in two, µs: every rank sends all of its `bytes` to each other one, not a share
+ * of them twice. TensorRT-LLM's fused kernels, which SGLang and vLLM can use as well, do so up to 128 tokens whatever they
+ * weigh (allReduceFusionKernels.h, kOneShotMaxToken): one wait less, and on eight ranks four times the bytes.
+ */
+export function oneShotUs(
+  device: Accelerator,
+  ranks: number,
+  tokens: number,
+  bytes: number,
+): number {
+  if (ranks <= 2 || tokens > oneShotTokens || !isSwitched(device)) return 0
+  return (
+    ((ranks - 1) * (1 - 2 / ranks) * bytes) /
+    (device.link.GBs * constantsOf(device, ranks).share * 1e3)
+  )
+}
+
+const isSwitched = ({ link }: Accelerator): boolean => link.kind !== 'pcie' && link.kind !== 'none'
+
 function constantsOf(device: Accelerator, ranks: number): CollectiveConstants {
-  const isSwitched = device.link.kind !== 'pcie' && device.link.kind !== 'none'
   const own = standIn(device.architecture)
   // Constants follow the link. On PCIe those measured on Ada are of a kernel that engines avoid there (the host is in
   // the way of every byte); what NCCL reaches looks like the newer cards.
-  const family = isSwitched
+  const family = isSwitched(device)
     ? switched.has(own)
       ? own
       : 'hopper'

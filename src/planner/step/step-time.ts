@@ -8,7 +8,7 @@ import {
   type ModelFacts,
   moeLayers,
 } from '../model-facts.ts'
-import { allReduceUs } from './collective.ts'
+import { allReduceUs, oneShotUs } from './collective.ts'
 import { distinctExperts } from './routing.ts'
 import { attentionOf, kernelTimeUs, peakTflops, utilisationTable } from './utilisation.ts'
 
@@ -274,4 +274,12 @@ function collectivesUs(layout: Layout, tokens: number): number {
     (model.layers - sparse) * attention + sparse * allReduceUs(device, tp * dp, bytes(1))
   const stages = (pp - 1) * (10 + bytes(dp) / (device.link.GBs * 1e3 || 1))
   return model.layers * attention + feedForward + stages
+}
+
+/** What a decoding step's exchanges between tensor ranks take longer in one shot than in two, µs. */
+export function oneShotsUs({ model, device, tp, dp, pp }: Layout, decodes: number): number {
+  const tokens = Math.max(1, decodes / dp / pp)
+  const one = oneShotUs(device, tp, tokens, tokens * model.hidden * 2)
+  // Where attention is data-parallel experts exchange in other ways.
+  return one * (model.layers + (dp > 1 ? model.layers - moeLayers(model) : model.layers))
 }
