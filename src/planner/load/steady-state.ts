@@ -1,4 +1,3 @@
-import type { EngineModel } from '../../core/engine-model.ts'
 import { memoryBudget, type MemoryBudget, sequenceCapacity } from '../memory/budget.ts'
 import { coefficientsOf } from './coefficients.ts'
 import { limitsOf, type Scenario } from './scenario.ts'
