@@ -94,7 +94,7 @@ export interface StepCoefficients {
   readonly expertSpread: number
   readonly attention: number
   readonly collective: number
-  /** Share of what exchanging few tokens in one shot takes longer than in two. */
+  /** Multiplies what exchanging few tokens in one shot takes longer than in two. */
   readonly oneShot: number
   readonly layerUs: number
   readonly expertLayerUs: number
