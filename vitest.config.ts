@@ -5,6 +5,7 @@ export default defineConfig({
     // A machine may be busy; what must be quick has its own limit.
     testTimeout: 120_000,
     hookTimeout: 120_000,
+    expect: { poll: { timeout: 60_000 } },
     maxWorkers: 4,
     projects: [
       {

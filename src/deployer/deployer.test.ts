@@ -49,7 +49,7 @@ interface Bench {
   readonly readyIds: (route?: string) => string[]
 }
 
-const wait = { timeout: 15_000, interval: 10 }
+const wait = { timeout: 60_000, interval: 10 }
 
 function open(
   wanted: readonly Wanted[],

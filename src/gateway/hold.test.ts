@@ -94,7 +94,7 @@ describe('while nothing is ready', () => {
     expect((await started.post(chatPath, chat())).status).toBe(503)
     abort.abort()
     await Promise.all(answers)
-  }, 30_000)
+  })
 
   it('even before there is a first snapshot', async () => {
     const started = await gateway(null)

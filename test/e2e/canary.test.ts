@@ -19,7 +19,7 @@ describe('a new revision, by the command line', { timeout: 120_000 }, () => {
   afterAll(async () => {
     await serving?.close()
     for (const one of engines) await one.close()
-  }, 60_000)
+  })
 
   const engine = async (): Promise<FakeEngine> => {
     const started = await startFakeEngine()

@@ -36,7 +36,7 @@ describe('baleen ci', () => {
     isOver = true
     await Promise.all(clients)
     await serving?.close()
-  }, 60_000)
+  })
 
   const ask = async (): Promise<number> => {
     const response = await fetch(`${serving.url}/v1/chat/completions`, {
@@ -69,7 +69,7 @@ describe('baleen ci', () => {
       code: 0,
       stderr: expect.stringContaining('nothing differs'),
     })
-  }, 60_000)
+  })
 
   it('says which line is wrong, and ends with 1', async () => {
     const { code, stderr } = await ci({ ...spec(), replicas: 'two' })
@@ -78,7 +78,7 @@ describe('baleen ci', () => {
       stderr: expect.stringMatching(/chat\.yaml.*replicas/s),
     })
     expect(await revisions()).toHaveLength(1)
-  }, 60_000)
+  })
 
   it('brings a good change into service: rehearsal, canary, promotion', async () => {
     const good = spec({ settings: { sequencesMax: 128 } })

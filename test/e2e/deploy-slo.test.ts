@@ -33,7 +33,7 @@ describe('baleen deploy MODEL --slo', () => {
     })
     const answer = await chat(serving, 'llama-3-1-70b')
     expect(answer.status, await answer.text()).toBe(200)
-  }, 90_000)
+  })
 
   it('takes the embedded engine where nothing else is here', async () => {
     const load = ['--workload', '50,20', '--rate', '0.1', '--slo', 'ttft.p95=10s,tpot.p95=500ms']
@@ -41,7 +41,7 @@ describe('baleen deploy MODEL --slo', () => {
     expect({ code, stderr }).toMatchObject({ code: 0 })
     const answer = await chat(serving, 'mini')
     expect(answer.status, await answer.text()).toBe(200)
-  }, 90_000)
+  })
 
   it('starts nothing where no plan keeps the SLO', async () => {
     const place = ['--hardware', 'l4:1', '--slo', 'ttft.p95=50ms']
@@ -51,5 +51,5 @@ describe('baleen deploy MODEL --slo', () => {
       stderr: expect.stringMatching(/deployment\/slo-unmet: .*nearest: /),
     })
     expect((await serving.api('GET', '/deployments/llama-3-1-8b')).status).toBe(404)
-  }, 90_000)
+  })
 })

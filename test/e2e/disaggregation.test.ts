@@ -144,5 +144,5 @@ describe('prompts and answers on replicas of their own', () => {
       max_tokens: 4,
     })
     expect(answer.usage?.completion_tokens).toBe(4)
-  }, 90_000)
+  })
 })

@@ -37,7 +37,7 @@ describe('a deployment whose model is not here yet', { timeout: 180_000 }, () =>
     await serving?.close()
     await hub?.stop()
     rmSync(directory, { recursive: true, force: true })
-  }, 60_000)
+  })
 
   const view = async (name: string): Promise<DeploymentView> =>
     (await (await serving.api('GET', `/deployments/${name}`)).json()) as DeploymentView

@@ -236,7 +236,7 @@ export function readJournal(directory: string): JournalRecord[] {
 export async function until(
   what: string,
   isTrue: () => boolean | Promise<boolean>,
-  timeoutMs = 15_000,
+  timeoutMs = 60_000,
 ): Promise<void> {
   const deadlineMs = Date.now() + timeoutMs
   while (!(await isTrue())) {

@@ -87,7 +87,7 @@ describe('chat', () => {
   it('tells the pace of an answer that takes a while', async () => {
     handle = (_, response) => {
       response.write(piece('Hel'))
-      setTimeout(() => response.end(`${piece('lo')}${usage}`), 150)
+      setTimeout(() => response.end(`${piece('lo')}${usage}`), 1000)
     }
     const { stderr } = await chat(['-m', 'tiny', 'Hi'])
     expect(stderr).toMatch(/2 tokens · [\d.]+ tok\/s · first token after \d+ ms/)

@@ -196,7 +196,7 @@ describe('the engine process', () => {
         expect(health.state).toBe('failed')
         return health.reason
       },
-      { timeout: 15_000, interval: 50 },
+      { timeout: 60_000, interval: 50 },
     )
     expect(reason).toContain(path)
     expect((await exited)[0]).toBe(1)
@@ -224,7 +224,7 @@ describe('the engine process', () => {
     const exited = once(engine.child, 'exit')
     engine.child.kill('SIGTERM')
     await expect
-      .poll(async () => (await post(engine, '/v1/completions', body)).status, { timeout: 10_000 })
+      .poll(async () => (await post(engine, '/v1/completions', body)).status, { timeout: 60_000 })
       .toBe(503)
     expect(await response.text()).toContain('[DONE]')
     expect((await exited)[0]).toBe(0)

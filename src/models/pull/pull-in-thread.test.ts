@@ -55,9 +55,9 @@ test('stops when it is told to, and goes on where it stopped', async () => {
   const seen: ModelProgress[] = []
   const stopped = pull(seen, stop.signal)
   stopped.catch(() => {})
-  await expect.poll(() => hub.seenByStore.length, { timeout: 10_000 }).toBe(1)
+  await expect.poll(() => hub.seenByStore.length, { timeout: 60_000 }).toBe(1)
   await expect
-    .poll(() => seen.some(({ doneBytes }) => doneBytes > 0), { timeout: 10_000 })
+    .poll(() => seen.some(({ doneBytes }) => doneBytes > 0), { timeout: 60_000 })
     .toBe(true)
   stop.abort(new Error('nobody wants it'))
   await expect(stopped).rejects.toThrow('nobody wants it')

@@ -115,7 +115,7 @@ describe('what a process is given', () => {
     return { runtime, dataDirectory, events }
   }
   const identity = { id: 'ant-1', deployment: 'ant', revision: 1, specHash: 'a', port: 1 }
-  const wait = { timeout: 15_000 }
+  const wait = { timeout: 60_000 }
 
   it('are the devices, files and secrets of its plan', async () => {
     const { runtime, dataDirectory } = open()

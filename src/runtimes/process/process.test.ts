@@ -72,7 +72,7 @@ describe('process runtime', () => {
   const identity = (id: string) => ({ id, deployment: 'ant', revision: 1, specHash: 'a', port: 1 })
   const logOf = (dataDirectory: string, id: string): string =>
     readFileSync(join(dataDirectory, 'logs', 'replicas', `${id}.log`), 'utf8')
-  const wait = { timeout: 15_000 }
+  const wait = { timeout: 60_000 }
 
   it('kills what ignores SIGTERM once the grace is over', async () => {
     const { runtime, dataDirectory } = open()

@@ -142,7 +142,7 @@ describe('a supervisor with stub children', () => {
     process.kill(frozen, 'SIGSTOP')
     await until(() => startTimeOf(frozen) === null)
     await until(() => pidsOf(directory, 'gateway').length === 2)
-  }, 60_000)
+  })
 
   it('killed itself, leaves the place to the next one, even where children did not notice', async () => {
     const directory = createDirectory()

@@ -272,7 +272,7 @@ describe('usage replay', () => {
     write(linesOf(...ids.flatMap((id) => [openLine(id), closeLine(id)])))
     write('not for us', 0, 999)
     replay.start()
-    await expect.poll(() => files().length, { timeout: 15_000 }).toBe(1)
+    await expect.poll(() => files().length, { timeout: 60_000 }).toBe(1)
     await replay.close()
     expect(await stored()).toHaveLength(3000)
     expect(files()).toEqual([journalFileName(0, 999, 0)])

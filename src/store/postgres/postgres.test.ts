@@ -52,7 +52,7 @@ describe.skipIf(!hasPostgres())('needs PostgreSQL', () => {
        where datname = current_database() and pid <> pg_backend_pid()`,
     )
     await expect
-      .poll(() => store.deployments.list().catch(() => null), { timeout: 15_000 })
+      .poll(() => store.deployments.list().catch(() => null), { timeout: 60_000 })
       .toEqual([])
     const second = openPostgresStore(url, timing)
     await expect(second).rejects.toMatchObject({ code: 'store/locked' })

@@ -51,7 +51,7 @@ describe('SQLite file', () => {
     ])
     let output = ''
     holder.stdout.on('data', (chunk: Buffer) => (output += chunk.toString()))
-    await expect.poll(() => output.split('\n').length, { timeout: 15_000 }).toBeGreaterThan(20)
+    await expect.poll(() => output.split('\n').length, { timeout: 60_000 }).toBeGreaterThan(20)
     await expect(openSqliteStore(path, 0)).rejects.toMatchObject({ code: 'store/locked' })
     holder.kill('SIGKILL')
     await once(holder, 'close')
