@@ -273,7 +273,7 @@ export class Exchange implements Timed, Held, AttemptListener, PairListener, Jou
     const said = readEngineError(failure)
     if (!said) return this.#fail(reject(code, message, { shouldRetry }), outcome)
     this.#failure = { retryAfterMs: said.isBusy ? attempt.retryAfterMs : null, shouldRetry }
-    const answer = normaliseError(said.status, body ?? Buffer.alloc(0), attempt.replica)
+    const answer = normaliseError(said.status, body ?? nothing, attempt.replica.id)
     this.#finish(said.outcome, said.status, answer, said.code)
   }
 

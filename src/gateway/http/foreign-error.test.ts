@@ -1,8 +1,7 @@
 import { describe, expect, it } from 'vitest'
-import type { Replica } from '../route-table.ts'
 import { normaliseError, normaliseEvent } from './foreign-error.ts'
 
-const replica = { id: 'ant-1' } as Replica
+const replica = 'ant-1'
 const normal = (status: number, body: unknown) =>
   JSON.parse(String(normaliseError(status, Buffer.from(JSON.stringify(body)), replica))) as {
     error: object

@@ -1,7 +1,6 @@
 import type { ErrorCode } from '../../core/errors.ts'
 import type { Outcome } from '../../contract/journal.ts'
 import type { AttemptFailure } from '../policy/retry.ts'
-import type { Replica } from '../route-table.ts'
 
 /** What an engine's error status comes to. */
 export interface EngineError {
@@ -33,9 +32,9 @@ export function explainFailure(failure: AttemptFailure, replica: string): string
 /**
  * An engine's error as a body that OpenAI's clients understand. One already in that form passes byte by byte; numbers in
  * place of codes and names of exceptions in place of types (vLLM), `{"detail": …}` of FastAPI, `{"message": …}` and
- * plain text are put into it.
+ * plain text are put into it. `replica`: its id.
  */
-export function normaliseError(status: number, body: Buffer, replica: Replica): Buffer {
+export function normaliseError(status: number, body: Buffer, replica: string): Buffer {
   const value = parse(body)
   if (isOpenAiError(value)) return body
   const message =
@@ -56,10 +55,8 @@ export function normaliseEvent(event: Readonly<Record<string, unknown>>): Buffer
   if (isOpenAiError(event)) return null
   const told = Number(Object(event['error'])['code'] ?? 500)
   const status = told >= 400 && told < 600 ? told : 500
-  return normaliseError(status, Buffer.from(JSON.stringify(event)), nobody)
+  return normaliseError(status, Buffer.from(JSON.stringify(event)), 'of this model')
 }
-
-const nobody = { id: 'of this model' } as Replica
 
 /** As OpenAI's API names them. */
 function typeOf(status: number): string {
@@ -120,11 +117,11 @@ function describeIssue(issue: unknown): string {
   return `${place}${typeof msg === 'string' ? msg : 'invalid'}`
 }
 
-function describe(status: number, text: string, replica: Replica): string {
+function describe(status: number, text: string, replica: string): string {
   const isPage = /^\s*</.test(text)
   const said = isPage ? '' : text.trim()
   return said === ''
-    ? `The engine ${replica.id} answered with status ${status} and no explanation.`
+    ? `The engine ${replica} answered with status ${status} and no explanation.`
     : shorten(said)
 }
 
