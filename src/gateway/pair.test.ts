@@ -231,6 +231,31 @@ describe('a reader that is gone before its cache was fetched', () => {
   })
 })
 
+describe('one that writes without end before any content', () => {
+  it('is not kept back without end', async () => {
+    const frame = `data: {"choices":[{"delta":{"role":"assistant"}}],"x":"${'x'.repeat(1000)}"}\n\n`
+    const content = 'data: {"choices":[{"delta":{"content":"whale"}}]}\n\n'
+    const seen = Promise.withResolvers<void>()
+    const server = createServer((_, response) => {
+      response.writeHead(200, { 'content-type': 'text/event-stream' })
+      for (let count = 0; count < 200; count++) response.write(frame)
+      void seen.promise.then(() => response.end(`${content}data: [DONE]\n\n`))
+    })
+    await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
+    opened.push(() => server.close())
+    const reads = await replica('prefill')
+    const started = await gateway({
+      routes: { ant: [`http://127.0.0.1:${(server.address() as AddressInfo).port}`] },
+      prefill: { ant: { protocol: 'vllm', urls: [reads.url] } },
+    })
+    const response = await started.post(chatPath, asked({ stream: true }))
+    // The head comes with the first part: before there was content.
+    seen.resolve()
+    expect(await response.text()).toBe(`${frame.repeat(200)}${content}data: [DONE]\n\n`)
+    expect(started.closes()[0]).toMatchObject({ outcome: 'ok' })
+  })
+})
+
 describe('a request that can not be shared out', () => {
   it('is answered whole, and what only engines may say of caches is taken out', async () => {
     const [reads, writes] = [await replica('prefill'), await replica('decode')]

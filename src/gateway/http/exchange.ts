@@ -26,6 +26,8 @@ import { findUsage } from './usage.ts'
 import { closeLine, openLine } from './wide-event.ts'
 
 const nothing = Buffer.alloc(0)
+/** More than any engine says before content; then the other chance is worth less than the memory. */
+const keptBytesMax = 64 * 2 ** 10
 
 /** From `streaming` on the client has bytes. `recording`: it ends as soon as its closing line is on disk. */
 type Phase = 'held' | 'waiting' | 'streaming' | 'recording' | 'done'
@@ -190,7 +192,8 @@ export class Exchange implements Timed, Held, AttemptListener, PairListener, Jou
     const counted = stream.contentChunks
     const bytes = stream.push(chunk)
     if (stream.contentChunks > counted) times.noteContent(now)
-    if (this.#pair && stream.contentChunks === 0 && this.#keeps(attempt, stream, bytes)) return
+    const mayKeep = this.#pair !== null && this.isWaiting && stream.contentChunks === 0
+    if (mayKeep && this.#keeps(attempt, stream, bytes)) return
     if (stream.isDone) {
       attempt.detach()
       return this.#endStream(bytes)
@@ -206,7 +209,7 @@ export class Exchange implements Timed, Held, AttemptListener, PairListener, Jou
 
   /**
    * Of a pair nothing goes out before content has come: the role of a chat comes first, and then perhaps the error that
-   * the cache could not be fetched, which another pair may do better. False: it ends without content.
+   * the cache could not be fetched, which another pair may do better. False: it ends without content, or says too much.
    */
   #keeps(attempt: Attempt, { hasError, isDone }: EventStream, bytes: Buffer | null): boolean {
     if (hasError) {
@@ -214,8 +217,10 @@ export class Exchange implements Timed, Held, AttemptListener, PairListener, Jou
       this.onFailure(attempt, { kind: 'status', status: 500 }, bytes && dataOf(bytes))
       return true
     }
-    if (bytes && !isDone) this.#kept = this.#withKept(bytes)
-    return !isDone
+    const keptBytes = (this.#kept?.length ?? 0) + (bytes?.length ?? 0)
+    if (isDone || keptBytes > keptBytesMax) return false
+    if (bytes) this.#kept = this.#withKept(bytes)
+    return true
   }
 
   #withKept(bytes: Buffer): Buffer {
