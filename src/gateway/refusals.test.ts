@@ -101,6 +101,7 @@ describe('paths and methods', () => {
     ['/v1/models/dog', 404, 'model_not_found'],
     ['/v1/models/%', 404, 'model_not_found'],
     ['/v1/nothing', 404, 'request/unknown-path'],
+    ['/v1/modelsX', 404, 'request/unknown-path'],
     ['/', 404, 'request/unknown-path'],
     ['/v1/chat/completions', 405, 'method_not_supported'],
   ])('GET %s: %i %s', async (path, status, code) => {
@@ -112,7 +113,25 @@ describe('paths and methods', () => {
   it('answers /health and /metrics without a key', async () => {
     expect((await fetch(`${started.url}/health`)).status).toBe(200)
     expect(await (await fetch(`${started.url}/metrics`)).text()).toBe('a_metric 1\n')
-    expect((await started.post('/health', {})).status).toBe(405)
+    const refused = await started.post('/health', {})
+    expect(refused.status).toBe(405)
+    expect(refused.headers.get('allow')).toBe('GET, HEAD')
+  })
+
+  it.each(['/health', '/v1/models'])('answers HEAD %s as GET, without the body', async (path) => {
+    const head = await fetch(`${started.url}${path}`, {
+      method: 'HEAD',
+      headers: { authorization: 'Bearer bln_test_key' },
+    })
+    expect(head.status).toBe(200)
+    expect(head.headers.get('content-length')).toBe(`${(await (await get(path)).text()).length}`)
+    expect(await head.text()).toBe('')
+  })
+
+  it('names the request that lists models as well', async () => {
+    const named = { authorization: 'Bearer bln_test_key', 'x-request-id': 'mine-1' }
+    const listed = await fetch(`${started.url}/v1/models`, { headers: named })
+    expect(listed.headers.get('x-request-id')).toBe('mine-1')
   })
 })
 

@@ -64,12 +64,15 @@ function route(
     if (request.method !== 'POST') return refuseMethod(shell, request, response, 'POST')
     return new Intake(shell, request, response, endpoint).start()
   }
-  const isPage = path === '/health' || path === '/metrics' || path.startsWith('/v1/models')
+  const isModels = path === '/v1/models' || path.startsWith('/v1/models/')
+  const isPage = isModels || path === '/health' || path === '/metrics'
   if (!isPage) {
     const message = `Invalid URL (${request.method} ${path.slice(0, 200)})`
     return refuseEarly(shell, request, response, reject('request/unknown-path', message))
   }
-  if (request.method !== 'GET') return refuseMethod(shell, request, response, 'GET')
+  // Node leaves out the body of an answer to HEAD.
+  if (request.method !== 'GET' && request.method !== 'HEAD')
+    return refuseMethod(shell, request, response, 'GET, HEAD')
   if (path === '/health') return answerHealth(shell, response)
   const needsKey = path !== '/metrics' || pages.metricsNeedKey
   const key = needsKey ? authenticate(request.headers.authorization, shell) : null
@@ -81,6 +84,7 @@ function route(
       ? answerModels(shell.table, key)
       : answerModel(shell.table, key, name)
   if (isRejection(answer)) return refuseEarly(shell, request, response, answer)
+  response.setHeader('x-request-id', idOf(request))
   sendJson(response, 200, answer)
 }
 
@@ -135,9 +139,11 @@ function refuseEarly(
   rejection: Rejection,
 ): void {
   shell.meter.refused(rejection.code, null)
-  const id = chooseRequestId(request.headers['x-request-id']) ?? createRequestId()
-  refuse(request, response, shell.wheel, rejection, ['x-request-id', id])
+  refuse(request, response, shell.wheel, rejection, ['x-request-id', idOf(request)])
 }
+
+const idOf = (request: IncomingMessage): string =>
+  chooseRequestId(request.headers['x-request-id']) ?? createRequestId()
 
 const sendJson = (response: ServerResponse, status: number, body: string): void =>
   send(response, status, 'application/json', body)
