@@ -48,7 +48,7 @@ const control = z.strictObject({
 
 const log = z.strictObject({
   level: z.enum(['trace', 'debug', 'info', 'warn', 'error']).default('info'),
-  /** Prompts and answers never reach a log unless this is set. */
+  /** What clients send reaches the logs of the gateways only where this is set; answers never do. */
   prompts: z.boolean().default(false),
 })
 

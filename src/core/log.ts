@@ -1,4 +1,4 @@
-/** Where a shell says what it did. Fields first, as pino has it; prompts and answers never go in. */
+/** Where a shell says what it did. Fields first, as pino has it; prompts go in only where the config asks, answers never. */
 export interface Log {
   debug(fields: object, text: string): void
   info(fields: object, text: string): void

@@ -28,6 +28,7 @@ export interface GatewayOptions {
   /** Longest silence in the middle of a request body. */
   readonly bodySilenceMs?: number
   readonly heartbeatMs?: number
+  readonly logsPrompts?: boolean
   /** `false` where its clients run in the same process: their work would be taken for its own. */
   readonly shedsLoad?: boolean
 }
@@ -113,6 +114,7 @@ export function createGateway(options: GatewayOptions, deps: GatewayDeps): Gatew
     shedding,
     meter: deps.meter,
     log,
+    logsPrompts: options.logsPrompts ?? false,
     catchUp: () => watch.poll(),
     wake: createWaker((route) => deps.sendToSupervisor({ type: 'wake', route })),
     isDraining: false,

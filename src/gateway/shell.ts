@@ -42,6 +42,8 @@ export interface Shell {
   readonly shedding: Shedding
   readonly meter: GatewayMeter
   readonly log: Log
+  /** Asked for in the config: what was sent goes to the log. */
+  readonly logsPrompts: boolean
   /** Takes a newer snapshot, if there is one: what was acknowledged a moment ago is not denied. */
   readonly catchUp: () => void
   /** Asks control to start a model that sleeps. */

@@ -5,7 +5,7 @@ export interface LogConfig {
   /** `control`, `gateway-0`. */
   readonly name: string
   readonly level: 'trace' | 'debug' | 'info' | 'warn' | 'error'
-  /** Lets prompts and answers through. */
+  /** Lets prompts through. */
   readonly prompts: boolean
 }
 

@@ -32,7 +32,14 @@ const send = (message: ChildMessage): void => {
 const metrics = createGatewayMetrics(() => gateway.state())
 const readOwn = () => readMetrics(metrics.registry)
 const gateway = createGateway(
-  { index, gateways, dataDirectory, startedAtMs, config: config.gateway },
+  {
+    index,
+    gateways,
+    dataDirectory,
+    startedAtMs,
+    config: config.gateway,
+    logsPrompts: config.log.prompts,
+  },
   {
     log,
     meter: metrics,

@@ -18,7 +18,7 @@ import type {
   SnapshotRoute,
   SnapshotTarget,
 } from '../../src/contract/snapshot.ts'
-import { silentLog } from '../../src/core/log.ts'
+import { silentLog, type Log } from '../../src/core/log.ts'
 import { pairings } from '../../src/engines/pairings.ts'
 import { createGateway, type Gateway } from '../../src/gateway/gateway.ts'
 import { createLimitAuthority, type Outgoing } from '../../src/gateway/policy/limit-authority.ts'
@@ -70,7 +70,13 @@ interface PostOptions {
 /** A gateway in this process, with its own limit authority in place of a supervisor. */
 export async function startGateway(
   world: World | null,
-  options: { config?: ConfigInput['gateway']; bodySilenceMs?: number; heartbeatMs?: number } = {},
+  options: {
+    config?: ConfigInput['gateway']
+    bodySilenceMs?: number
+    heartbeatMs?: number
+    /** Prompts go to it. */
+    log?: Log
+  } = {},
 ): Promise<StartedGateway> {
   const directory = createDataDirectory()
   if (world) publish(directory, world)
@@ -91,9 +97,10 @@ export async function startGateway(
       config: config.parse({ gateway: { port: 0, ...options.config } }).gateway,
       ...(options.bodySilenceMs === undefined ? {} : { bodySilenceMs: options.bodySilenceMs }),
       ...(options.heartbeatMs === undefined ? {} : { heartbeatMs: options.heartbeatMs }),
+      logsPrompts: options.log !== undefined,
     },
     {
-      log: silentLog,
+      log: options.log ?? silentLog,
       meter: { finished: () => {}, refused: (code) => void refused.push(code) },
       pages: {
         metrics: () => Promise.resolve({ type: 'text/plain', text: 'a_metric 1\n' }),

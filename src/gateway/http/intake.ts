@@ -17,6 +17,9 @@ import { checkRequest, isRejection, rejectScan } from './request-check.ts'
 import { chooseRequestId } from './request-id.ts'
 import { RequestRecord } from './request-record.ts'
 
+/** Where the config asks for prompts in the log: more than this of one is not needed to recognise it. */
+const promptBytesLogged = 16 * 2 ** 10
+
 /** `early`: no snapshot yet. */
 type Phase = 'early' | 'body' | 'limit' | 'done'
 
@@ -121,10 +124,20 @@ export class Intake implements Timed, BodyListener, LimitWaiter, Held {
 
   onAdmitted(): void {
     this.#phase = 'done'
+    if (this.#shell.logsPrompts) this.#logPrompt()
     const sent = { body: this.#body!, scanned: this.#scanned!, reader: this.#reader! }
     this.#body = this.#scanned = this.#reader = null
     this.#exchange = new Exchange(this.#shell, this.#request, this.#response, this.#record, sent)
     this.#exchange.start()
+  }
+
+  #logPrompt(): void {
+    const { id, clientId, checked } = this.#record
+    const { messages, prompt, input } = this.#scanned!.spans
+    const { from, to } = messages ?? prompt ?? input ?? { from: 0, to: 0 }
+    const text = this.#body!.toString('utf8', from, Math.min(to, from + promptBytesLogged))
+    const length = to - from
+    this.#shell.log.info({ id, clientId, route: checked!.model, prompt: text, length }, 'prompt')
   }
 
   /** Waits for the first snapshot. */
