@@ -5,13 +5,23 @@ import { defineCommand, usageError } from '../command.ts'
  * names fit as well. So there is one set of rules, and it always fits the version.
  */
 const scripts: Record<string, string> = {
+  // Never `compgen -W`: it runs what it finds in its words, and a key may be named $(anything).
   bash: `_baleen() {
-  local answer
-  answer=$(baleen __complete "\${COMP_WORDS[@]:1:COMP_CWORD}" 2>/dev/null) || return
-  COMPREPLY=($(compgen -W "$(grep -v '^:files$' <<<"$answer")" -- "\${COMP_WORDS[COMP_CWORD]}"))
-  if grep -q '^:files$' <<<"$answer"; then
+  local word words=() files=no
+  while IFS= read -r word; do
+    if [[ $word == :files ]]; then files=yes; else words+=("$word"); fi
+  done < <(baleen __complete "\${COMP_WORDS[@]:1:COMP_CWORD}" 2>/dev/null)
+  COMPREPLY=()
+  if [[ $files == yes ]]; then
     compopt -o filenames
-    COMPREPLY+=($(compgen -f -- "\${COMP_WORDS[COMP_CWORD]}"))
+    COMPREPLY=("\${words[@]}")
+    while IFS= read -r word; do
+      COMPREPLY+=("$word")
+    done < <(compgen -f -- "\${COMP_WORDS[COMP_CWORD]}")
+  elif (( \${#words[@]} > 0 )); then
+    while IFS= read -r word; do
+      COMPREPLY+=("$word")
+    done < <(printf '%q\\n' "\${words[@]}")
   fi
 }
 complete -F _baleen baleen`,
