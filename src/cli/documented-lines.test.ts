@@ -14,6 +14,8 @@ const pipelines = filesIn('examples/ci', /\.yaml$/)
 const pages = [
   'README.md',
   ...filesIn('docs/guides', /\.md$/),
+  // What errors tell people to type.
+  'docs/reference/errors.md',
   ...filesIn('examples/ci', /\.md$/),
   ...pipelines,
 ]

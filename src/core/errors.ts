@@ -198,7 +198,7 @@ export const catalogue = {
     ...unavailable('Raise models.maxSize, or delete deployments whose models fill it.'),
     status: 507,
   },
-  'model/name-taken': conflict('Choose another --name, or `baleen model remove` the old one.'),
+  'model/name-taken': conflict('Choose another --name, or `baleen model rm` the old one.'),
   'model/bad-file': bad('The file is not what its name says, or it is cut short: fetch it again.'),
 
   'store/locked': conflict('Another Baleen uses this data directory; stop it or choose --data.'),

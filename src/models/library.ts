@@ -103,7 +103,7 @@ export async function verifyModel(
     if (hash.digest('hex') !== sha256)
       throw new AppError('model/checksum', {
         message: `${file} has been damaged: its SHA-256 is no longer ${sha256}`,
-        hint: `Fetch it again: baleen model remove ${name}, then baleen model pull ${entry.source}`,
+        hint: `Fetch it again: baleen model rm ${name}, then baleen model pull ${entry.source}`,
       })
   }
   await readGguf(entry.path)
