@@ -2,13 +2,15 @@
 // Node 24 included, and does nothing when that is already there. Plain JavaScript for old Nodes; no dependencies.
 import { spawnSync } from 'node:child_process'
 import { createHash } from 'node:crypto'
-import { existsSync, readFileSync, writeFileSync } from 'node:fs'
+import { existsSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 
 const root = dirname(dirname(fileURLToPath(import.meta.url)))
 const modules = join(root, 'node_modules')
 const stampFile = join(modules, '.baleen-stamp')
+const turnFile = join(root, '.baleen-installing')
+const ownNode = join(modules, '.bin', process.platform === 'win32' ? 'node.cmd' : 'node')
 const gpu = process.env['BALEEN_GPU'] ?? ''
 const llama = '3.21.1'
 /** Half a gigabyte each: only on request. */
@@ -25,16 +27,23 @@ if (Number(process.versions.node.split('.')[0]) < 20)
 if (gpu && !(gpu in gpuPackages))
   fail(`BALEEN_GPU="${gpu}" is unknown.`, `Use one of: ${Object.keys(gpuPackages).join(', ')}.`)
 
-const lock = readFileSync(join(root, 'package-lock.json'))
+const lockText = readFileSync(join(root, 'package-lock.json'))
 const stamp = createHash('sha256')
-  .update(lock)
+  .update(lockText)
   .update(`${process.platform}-${process.arch}-${gpu}`)
   .digest('hex')
-const isCurrent = existsSync(stampFile) && readFileSync(stampFile, 'utf8') === stamp
 
-if (!isCurrent) {
+if (reasonToInstall() !== null) {
+  takeTurn()
+  process.on('exit', () => rmSync(turnFile, { force: true }))
+  // Another start may have done it meanwhile.
+  const reason = reasonToInstall()
+  if (reason !== null) install(reason)
+}
+
+function install(reason) {
   const startedAtMs = Date.now()
-  process.stderr.write('Installing from package-lock.json (first start or changed lock)…\n')
+  process.stderr.write(`Installing from package-lock.json (${reason})…\n`)
   // No dependency needs its install script, so none runs.
   npm(['ci', '--ignore-scripts'])
   if (gpu) {
@@ -48,6 +57,73 @@ if (!isCurrent) {
     )
   writeFileSync(stampFile, stamp)
   process.stderr.write(`Installed in ${((Date.now() - startedAtMs) / 1000).toFixed(1)} s.\n`)
+}
+
+/** Null: what the lock file says is there, whether this script or a person's own `npm ci` brought it. */
+function reasonToInstall() {
+  const stamped = existsSync(stampFile) ? readFileSync(stampFile, 'utf8') : null
+  if (stamped !== null && stamped !== stamp) return 'it has changed'
+  const installed = stamped === null ? readPackages(join(modules, '.package-lock.json')) : null
+  if (stamped === null && (installed === null || gpu)) return 'first start'
+  const needsTools = process.env['npm_lifecycle_event'] !== 'prestart'
+  for (const [path, { version, optional, dev }] of Object.entries(JSON.parse(lockText).packages)) {
+    if (path === '' || optional || (dev && !needsTools)) continue
+    if (!existsSync(join(root, path, 'package.json'))) return `${path} is missing`
+    if (installed !== null && installed[path]?.version !== version) return `${path} is another`
+  }
+  const isRuntimeThere = Number(process.versions.node.split('.')[0]) >= 24 || existsSync(ownNode)
+  return isRuntimeThere ? null : 'Node 24 is missing'
+}
+
+/** What npm says it installed; it writes that file last. */
+function readPackages(path) {
+  try {
+    return JSON.parse(readFileSync(path, 'utf8')).packages
+  } catch {
+    return null
+  }
+}
+
+/** Two installations at once would undo each other: the second start waits for the first. */
+function takeTurn() {
+  for (let hasTold = false; ; pause(500))
+    try {
+      writeFileSync(turnFile, `${process.pid}`, { flag: 'wx' })
+      return
+    } catch (thrown) {
+      if (thrown.code !== 'EEXIST')
+        fail(`Can't write to ${root}: ${thrown.message}.`, 'Clone it to a place of your own.')
+      const other = readTurn()
+      if (other === null) continue
+      if (!isAlive(other)) {
+        rmSync(turnFile, { force: true })
+        continue
+      }
+      if (!hasTold) process.stderr.write(`Process ${other} is installing: waiting for it…\n`)
+      hasTold = true
+    }
+}
+
+/** Null: it has just ended. */
+function readTurn() {
+  try {
+    return Number(readFileSync(turnFile, 'utf8'))
+  } catch {
+    return null
+  }
+}
+
+/** A process that was killed leaves its file behind. */
+function isAlive(pid) {
+  try {
+    return pid > 0 && process.kill(pid, 0)
+  } catch (thrown) {
+    return thrown.code === 'EPERM'
+  }
+}
+
+function pause(ms) {
+  Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, ms)
 }
 
 /** Runs npm on the machine's Node: the one in node_modules is about to be replaced under its own feet. */
@@ -70,9 +146,8 @@ function npm(parameters) {
 
 /** Major version of the Node that `npm start` will use. */
 function runtimeMajor() {
-  const own = join(modules, '.bin', process.platform === 'win32' ? 'node.cmd' : 'node')
-  if (!existsSync(own)) return Number(process.versions.node.split('.')[0])
-  const version = spawnSync(own, ['--version'], {
+  if (!existsSync(ownNode)) return Number(process.versions.node.split('.')[0])
+  const version = spawnSync(ownNode, ['--version'], {
     encoding: 'utf8',
     shell: process.platform === 'win32',
   }).stdout
