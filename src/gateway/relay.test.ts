@@ -1,7 +1,6 @@
 import { createServer as createHttpServer } from 'node:http'
 import { connect, createServer, type AddressInfo, type Server, type Socket } from 'node:net'
 import { afterEach, describe, expect, it } from 'vitest'
-import { silentLog } from '../core/log.ts'
 import {
   startFakeEngine,
   type FakeBehaviour,
@@ -63,27 +62,6 @@ const framesOf = (text: string) =>
           error?: { code: string }
         },
     )
-
-describe('prompts in the log', () => {
-  it('stand there where the config asks for them, cut to what fits', async () => {
-    const ant = await engine()
-    const said: object[] = []
-    const log = { ...silentLog, info: (fields: object) => void said.push(fields) }
-    const started = await startGateway({ routes: { ant: [ant.url] } }, { log })
-    opened.push(started)
-    const messages = [{ role: 'user', content: 'whale '.repeat(10_000) }]
-    const response = await started.post(chatPath, chat({ messages }))
-    expect(said).toEqual([
-      {
-        id: response.headers.get('x-request-id'),
-        clientId: null,
-        route: 'ant',
-        prompt: JSON.stringify(messages).slice(0, 16_384),
-        length: JSON.stringify(messages).length,
-      },
-    ])
-  })
-})
 
 describe('a whole answer', () => {
   it('comes from below the path of a replica’s URL', async () => {

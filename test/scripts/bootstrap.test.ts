@@ -39,10 +39,7 @@ function clone() {
   copyFileSync(join(root, 'scripts/bootstrap.mjs'), path('scripts/bootstrap.mjs'))
   writeFileSync(path('npm.mjs'), fakeNpm)
   const lock = (more: object = {}) =>
-    writeFileSync(
-      path('package-lock.json'),
-      JSON.stringify({ packages: { ...packages, ...more } }),
-    )
+    writeFileSync(path('package-lock.json'), JSON.stringify({ packages: { ...packages, ...more } }))
   lock()
   const start = async (event = 'prestart'): Promise<{ code: number | null; said: string }> => {
     const child = spawn(process.execPath, [path('scripts/bootstrap.mjs')], {
