@@ -91,7 +91,8 @@ export class Intake implements Timed, BodyListener, LimitWaiter, Held {
     record.times.bodyAtMs = clock.monotonicMs()
     record.bodyBytes = body.length
     const scanned = scanBody(body)
-    if (typeof scanned === 'string') return this.#refuse(rejectScan(scanned))
+    if (typeof scanned === 'string')
+      return this.#refuse(rejectScan(scanned, this.#request.headers['content-encoding']))
     const checked = checkRequest(record.endpoint, body, scanned)
     if (isRejection(checked)) return this.#refuse(checked)
     this.#body = body

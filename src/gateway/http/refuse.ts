@@ -20,13 +20,16 @@ export function refuse(
   const body = errorJson(rejection)
   headers.push('content-type', 'application/json', 'content-length', `${Buffer.byteLength(body)}`)
   addRetryHeaders(headers, rejection.retryAfterMs, rejection.shouldRetry)
-  if (isSmallRest(request)) {
-    response.writeHead(statusOf(rejection), headers)
+  const status = statusOf(rejection)
+  if (status === 401) headers.push('www-authenticate', 'Bearer')
+  // The rest of a body that came too slowly is not waited for.
+  if (status !== 408 && isSmallRest(request)) {
+    response.writeHead(status, headers)
     response.end(body)
     return
   }
   headers.push('connection', 'close')
-  response.writeHead(statusOf(rejection), headers)
+  response.writeHead(status, headers)
   linger(request, response, wheel, body)
 }
 

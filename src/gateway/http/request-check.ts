@@ -17,9 +17,15 @@ const nMax = 128
 const tokensMax = 10_000_000
 const modelLengthMax = 512
 
-export function rejectScan(failure: ScanFailure): Rejection {
+/** `coding`: what the request says of its body. */
+export function rejectScan(failure: ScanFailure, coding?: string): Rejection {
   switch (failure) {
     case 'not-utf8':
+      if (coding !== undefined && coding !== 'identity')
+        return reject(
+          'request/not-json',
+          `The request body is compressed (content-encoding: ${shorten(coding)}): send it plain.`,
+        )
       return reject('request/not-json', 'The request body is not valid UTF-8.')
     case 'not-json':
       return reject(

@@ -30,6 +30,8 @@ export function createGatewayServer(shell: Shell, pages: PublicPages): Server {
     requestTimeout: 0,
     keepAliveTimeout: keepAliveMs,
     noDelay: true,
+    // Refused below, in the form of every other error.
+    requireHostHeader: false,
   })
   const handle = (request: IncomingMessage, response: ServerResponse): void => {
     // Nothing is lost by a client that is gone, and nothing may fall over it.
@@ -43,6 +45,7 @@ export function createGatewayServer(shell: Shell, pages: PublicPages): Server {
   }
   server.on('request', handle)
   server.on('checkContinue', handle)
+  server.on('checkExpectation', handle)
   server.on('clientError', (error, socket) => answerRaw(error, socket as Socket))
   return server
 }
@@ -56,6 +59,8 @@ function route(
   response: ServerResponse,
 ): void {
   if (shell.isDraining) response.shouldKeepAlive = false
+  if (request.headers.host === undefined && request.httpVersionMinor > 0)
+    return refuseEarly(shell, request, response, reject('request/invalid', noHost))
   const url = request.url ?? '/'
   const mark = url.indexOf('?')
   const path = mark < 0 ? url : url.slice(0, mark)
@@ -141,6 +146,8 @@ function refuseEarly(
   shell.meter.refused(rejection.code, null)
   refuse(request, response, shell.wheel, rejection, ['x-request-id', idOf(request)])
 }
+
+const noHost = 'The request has no Host header, which HTTP/1.1 wants.'
 
 const idOf = (request: IncomingMessage): string =>
   chooseRequestId(request.headers['x-request-id']) ?? createRequestId()

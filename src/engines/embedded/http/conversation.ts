@@ -79,8 +79,8 @@ function toTemplateMessage(message: ChatMessage): TemplateMessage {
   return {
     role: role === 'developer' ? 'system' : role,
     content: toText(message),
-    ...(name === undefined ? {} : { name }),
-    ...(callId === undefined ? {} : { tool_call_id: callId }),
+    ...(name == null ? {} : { name }),
+    ...(callId == null ? {} : { tool_call_id: callId }),
     ...(calls?.length ? { tool_calls: calls.map(toTemplateCall) } : {}),
   }
 }

@@ -1,5 +1,6 @@
 import { z } from 'zod'
 import { AppError } from '../../../core/errors.ts'
+import { explainIssue } from './request-issue.ts'
 
 /** Request bodies of the OpenAI API. Unknown parameters are let through; those that would change the answer are refused. */
 
@@ -10,8 +11,8 @@ const content = z
 const message = z.looseObject({
   role: z.enum(['system', 'developer', 'user', 'assistant', 'tool']),
   content,
-  name: z.string().optional(),
-  tool_call_id: z.string().optional(),
+  name: z.string().nullish(),
+  tool_call_id: z.string().nullish(),
   tool_calls: z
     .array(
       z.looseObject({
@@ -125,10 +126,10 @@ export function parseRequest<Schema extends z.ZodType>(
     refuseUnsupported(body as Record<string, unknown>)
     return parsed.data
   }
-  const issue = parsed.error.issues[0]
-  const param = issue?.path.join('.') ?? ''
+  const [issue] = parsed.error.issues
+  const { param, text } = issue ? explainIssue(issue) : { param: '', text: 'not a valid request' }
   throw new AppError('request/invalid', {
-    message: param ? `${param}: ${issue?.message}` : (issue?.message ?? 'not a valid request'),
+    message: param ? `${param}: ${text}` : text,
     ...(param ? { param } : {}),
   })
 }
