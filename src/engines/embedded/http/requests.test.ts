@@ -6,7 +6,12 @@ const messages = [{ role: 'user', content: 'Hi' }]
 describe('what is wrong with a request', () => {
   it.each([
     [chatRequest, { messages, stop: 3 }, 'stop', 'expected string or array, received number'],
-    [chatRequest, { messages, stop: [...'abcde'] }, 'stop', 'expected array to have <=4 items'],
+    [
+      chatRequest,
+      { messages, stop: ['a', 'b', 'c', 'd', 'e'] },
+      'stop',
+      'expected array to have <=4 items',
+    ],
     [chatRequest, { messages, stop: '' }, 'stop', 'expected string to have >=1 characters'],
     [chatRequest, { messages, temperature: 3 }, 'temperature', 'expected number to be <=2'],
     [
