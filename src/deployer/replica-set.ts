@@ -99,7 +99,8 @@ export function createReplicaSet(deps: ReplicaSetDeps): ReplicaSet {
   const fail = (replica: Replica, reason: string): void => {
     const { deployment, specHash, health, healthSinceMs } = replica
     const nowMs = clock.monotonicMs()
-    const readyMs = health === 'ready' ? nowMs - healthSinceMs : 0
+    // One that fell silent was ready before.
+    const readyMs = health === 'ready' || health === 'silent' ? nowMs - healthSinceMs : 0
     const key = restartKey(deployment, specHash)
     const history = afterFailure(restarts.get(key), { specHash, readyMs, reason }, nowMs)
     restarts.set(key, history)

@@ -16,6 +16,8 @@ export const restartKey = (deployment: string, specHash: string): string =>
 
 const delayMsMin = 1000
 const delayMsMax = 60_000
+/** For one that was ready: it can start, and what ended it may have come from outside. Clients wait. */
+const readyDelayMsMax = 4000
 /** A replica that was ready this long has shown that the spec works. */
 const healthyMs = 60_000
 
@@ -36,7 +38,8 @@ export function afterFailure(
   // Siblings that fail together are one failure.
   if (known && nowMs < known.retryAtMs) return { ...known, total, reason: failure.reason }
   const failures = failure.readyMs >= healthyMs ? 1 : (known?.failures ?? 0) + 1
-  const delayMs = Math.min(delayMsMax, delayMsMin * 2 ** (failures - 1))
+  const longestMs = failure.readyMs > 0 ? readyDelayMsMax : delayMsMax
+  const delayMs = Math.min(longestMs, delayMsMin * 2 ** (failures - 1))
   const { specHash, reason } = failure
   return { specHash, failures, total, retryAtMs: nowMs + delayMs, reason }
 }

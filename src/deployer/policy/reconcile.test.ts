@@ -161,6 +161,15 @@ describe('reconcile', () => {
     expect(brief(changed)).toEqual(['start ant'])
   })
 
+  it('waits four seconds at most for one that was ready: it can start', () => {
+    const failure = { specHash: 'v1', readyMs: 0, reason: 'ended with code 1' }
+    let restarts: Restarts | undefined
+    for (let count = 0; count < 8; count++)
+      restarts = afterFailure(restarts, { ...failure, readyMs: 500 }, count * 10_000)
+    expect(restarts!.retryAtMs).toBe(74_000)
+    expect(afterFailure(restarts, failure, 80_000).retryAtMs).toBe(140_000)
+  })
+
   it('counts siblings that fail together once, and forgets after a minute of health', () => {
     const failure = { specHash: 'v1', readyMs: 0, reason: 'x' }
     const first = afterFailure(undefined, failure, 0)

@@ -15,15 +15,17 @@ const end = (history: RunHistory, durationMs: number, wasReady = true) => {
 }
 
 describe('decideRestart', () => {
-  it('doubles the delay from 100 ms up to 10 s', () => {
-    let history = noHistory
-    const delays: number[] = []
-    for (let run = 0; run < 9; run++) {
-      const decision = end(history, 50)
-      history = decision.history
-      delays.push(decision.delayMs)
+  it('doubles the delay from 100 ms, up to 10 s where it did not get ready, else to 2 s', () => {
+    const delaysOf = (wasReady: boolean): number[] => {
+      let history: RunHistory = { failures: 0, wasEverReady: true }
+      return Array.from({ length: 9 }, () => {
+        const decision = end(history, 50, wasReady)
+        history = decision.history
+        return decision.delayMs
+      })
     }
-    expect(delays).toEqual([100, 200, 400, 800, 1600, 3200, 6400, 10_000, 10_000])
+    expect(delaysOf(false)).toEqual([100, 200, 400, 800, 1600, 3200, 6400, 10_000, 10_000])
+    expect(delaysOf(true)).toEqual([100, 200, 400, 800, 1600, 2000, 2000, 2000, 2000])
   })
 
   it('starts afresh after a healthy run', () => {

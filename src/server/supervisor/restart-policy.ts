@@ -2,6 +2,8 @@
 
 const delayMsMin = 100
 const delayMsMax = 10_000
+/** For one that was ready: it can start, and what ended it may have come from outside. Clients wait. */
+const readyDelayMsMax = 2000
 /** A run this long says that the fault is gone: the next one starts counting afresh. */
 const healthyAfterMs = 30_000
 /** Ends in a row before a child that was never ready is given up. */
@@ -34,7 +36,8 @@ export function decideRestart(
   const wasEverReady = history.wasEverReady || run.wasReady
   if (!wasEverReady && failures >= attemptsMax)
     return { kind: 'give-up', reason: `ended ${failures} times in a row without ever being ready` }
-  const delayMs = Math.min(delayMsMin * 2 ** (failures - 1), delayMsMax)
+  const longestMs = run.wasReady ? readyDelayMsMax : delayMsMax
+  const delayMs = Math.min(delayMsMin * 2 ** (failures - 1), longestMs)
   return { kind: 'restart', delayMs, history: { failures, wasEverReady } }
 }
 
