@@ -159,6 +159,10 @@ test('takes a name of your own, unless it is taken', async () => {
   await expect(pull('org/tiny-GGUF:Q8_0', { name: 'mine' })).rejects.toMatchObject({
     code: 'model/name-taken',
   })
+  await expect(pull('org/tiny-GGUF', { name: 'other' })).rejects.toMatchObject({
+    code: 'model/name-taken',
+    message: expect.stringContaining('is here already, as "mine"'),
+  })
   await expect(pull('org/tiny-GGUF:Q8_0', { name: 'minimind2-small' })).rejects.toMatchObject({
     code: 'model/name-taken',
   })

@@ -81,6 +81,7 @@ export async function pullModel(
   const { signal } = options
   return exclusively(lockPath, { waitMs: 0, what: source.source, signal }, async () => {
     const present = await findPresent(source, directory, options.sha256)
+    if (present) refuseOtherName(present, options)
     const entry = present ?? (await fetchAndKeep(source, directory, options, transfer))
     // Whoever opened the old lock meanwhile finds the model when it comes to hold it.
     await rm(lockPath, { force: true }).catch(() => undefined)
@@ -110,6 +111,16 @@ function checkOptions({ sha256, name }: PullOptions): void {
       message: `"${name}" can't be a model's name: use lower-case letters, digits and . _ -`,
       param: 'name',
     })
+}
+
+/** What is here is not fetched again only to be called otherwise, and nobody is left to find that out. */
+function refuseOtherName(present: ModelEntry, { name }: PullOptions): void {
+  if (name === undefined || name === present.name) return
+  throw new AppError('model/name-taken', {
+    message: `${present.source} is here already, as "${present.name}"`,
+    param: 'name',
+    hint: `Deploy it by that name, or \`baleen model rm ${present.name}\` and pull again.`,
+  })
 }
 
 const forgottenAfterMs = 7 * 86_400_000

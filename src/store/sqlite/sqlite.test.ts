@@ -1,6 +1,6 @@
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdtempSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
@@ -62,6 +62,19 @@ describe('SQLite file', () => {
     expect(names).toContain(`d${acknowledged}`)
     expect(names.length).toBeGreaterThanOrEqual(acknowledged + 1)
   })
+
+  it.skipIf(process.platform === 'win32')(
+    'is for its user alone, the log beside it too',
+    async () => {
+      const path = join(directory(), 'baleen.db')
+      // Of an earlier version, in a directory that others may read.
+      writeFileSync(path, '', { mode: 0o644 })
+      const store = await openSqliteStore(path)
+      await store.deployments.create(spec('x'), { by: 'test', why: 'test', atMs: 1 })
+      for (const file of [path, `${path}-wal`]) expect(statSync(file).mode & 0o777).toBe(0o600)
+      await store.close()
+    },
+  )
 
   it('that is no database gets a coded error and stays as it is', async () => {
     const path = join(directory(), 'baleen.db')

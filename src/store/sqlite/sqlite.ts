@@ -1,3 +1,4 @@
+import { chmodSync, closeSync, existsSync, openSync } from 'node:fs'
 import { DatabaseSync, type SQLInputValue, type StatementSync } from 'node:sqlite'
 import { Kysely, SqliteAdapter, SqliteDialect, type SqliteDatabase } from 'kysely'
 import { AppError } from '../../core/errors.ts'
@@ -27,6 +28,7 @@ export async function openSqliteStore(path: string, busyTimeoutMs = 5000): Promi
 function openDatabase(path: string, busyTimeoutMs: number): DatabaseSync {
   let database: DatabaseSync | undefined
   try {
+    keepPrivate(path)
     database = new DatabaseSync(path, { timeout: busyTimeoutMs, enableForeignKeyConstraints: true })
     // Before WAL: the lock is then taken once and kept, and no shared-memory file is needed.
     database.exec('PRAGMA locking_mode = EXCLUSIVE')
@@ -37,6 +39,19 @@ function openDatabase(path: string, busyTimeoutMs: number): DatabaseSync {
   } catch (thrown) {
     database?.close()
     throw asStoreError(thrown, path)
+  }
+}
+
+/**
+ * Hashes of keys and who asked what when: for nobody else, whoever made the directory. SQLite gives its log the same
+ * rights. A file that is there is not opened for it: closing it would give up the lock that this process may have on it.
+ */
+function keepPrivate(path: string): void {
+  try {
+    if (existsSync(path)) chmodSync(path, 0o600)
+    else closeSync(openSync(path, 'wx', 0o600))
+  } catch {
+    // Somebody else's, or no such directory: what comes next says so.
   }
 }
 
