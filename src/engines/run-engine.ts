@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises'
-import { type Logger, pino } from 'pino'
+import { destination, type Logger, pino } from 'pino'
 import { dataVariable } from '../contract/boot.ts'
 import { type AppError, toAppError } from '../core/errors.ts'
 import { hasSupervisor, watchSupervisor } from './embedded/guard.ts'
@@ -26,6 +26,13 @@ const lastWordsMs = 3000
 // oxlint-disable-next-line node/no-process-env
 export const variables = process.env
 
+/** As `observability/log.ts` has it: a full disk must not end who logs. */
+function openLogOutput() {
+  const output = destination({ fd: 1, sync: true, maxLength: 2 ** 20 })
+  output.on('error', () => {})
+  return output
+}
+
 /** The life of one engine process. Exit codes: 0 drained, 1 could not start or go on. The last line on stderr says why. */
 export async function runEngine(
   start: (deps: {
@@ -33,7 +40,7 @@ export async function runEngine(
     readonly onBroken: (error: AppError) => void
   }) => Promise<EngineStart>,
 ): Promise<void> {
-  const log = pino({ base: { role: 'engine' } })
+  const log = pino({ base: { role: 'engine' } }, openLogOutput())
   let isEnding = false
 
   const fail = async (thrown: unknown): Promise<never> => {

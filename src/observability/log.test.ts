@@ -1,5 +1,6 @@
+import { closeSync, existsSync, openSync } from 'node:fs'
 import { describe, expect, it } from 'vitest'
-import { createLog, type LogConfig } from './log.ts'
+import { createLog, openLogOutput, type LogConfig } from './log.ts'
 
 const linesOf = (config: Partial<LogConfig>, fields: object): Record<string, unknown>[] => {
   const lines: string[] = []
@@ -24,6 +25,15 @@ describe('log', () => {
     const [line] = linesOf({}, said)
     expect(JSON.stringify(line)).not.toContain('hush')
     expect(line).toMatchObject({ request: { path: '/v1' } })
+  })
+
+  it.skipIf(!existsSync('/dev/full'))('goes on where the disk is full', async () => {
+    const full = openSync('/dev/full', 'w')
+    const log = createLog({ name: 'control', level: 'info', prompts: false }, openLogOutput(full))
+    for (let count = 0; count < 100; count++) log.info({ text: 'x'.repeat(50_000) }, 'said')
+    // An error that nobody hears ends the process on its next turn.
+    await new Promise((resolve) => setImmediate(resolve))
+    closeSync(full)
   })
 
   it('shows prompts where the config asks for them, and still no secret', () => {

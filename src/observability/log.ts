@@ -13,14 +13,21 @@ export interface LogConfig {
 const prompts = ['prompt', 'messages', 'input', 'content', 'text', 'body']
 const secrets = ['authorization', 'apiKey', 'token', 'password']
 
+/** Lines that wait for room on the disk; what comes beyond is lost. */
+const waitingBytesMax = 2 ** 20
+
+/** A full disk must not end who logs: lines wait, and go out before the next one that can. */
+export function openLogOutput(fd: number): DestinationStream {
+  const output = destination({ fd, sync: true, maxLength: waitingBytesMax })
+  output.on('error', () => {})
+  return output
+}
+
 /**
  * JSON lines on standard output: the supervisor has bound that of its children to their file in `logs/` and keeps it
  * short. Written at once, so that the last line before a kill is there.
  */
-export function createLog(
-  config: LogConfig,
-  output: DestinationStream = destination({ fd: 1, sync: true }),
-): Log {
+export function createLog(config: LogConfig, output: DestinationStream = openLogOutput(1)): Log {
   const hidden = config.prompts ? secrets : [...secrets, ...prompts]
   return pino(
     {

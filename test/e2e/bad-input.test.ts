@@ -185,6 +185,8 @@ describe.skipIf(!canMount)('a full disk (needs the right to mount a tmpfs)', () 
       })
     try {
       await until('the model answers', async () => (await ask()).status === 200)
+      const pids = () => (['gateway', 'control', 'replica'] as const).flatMap(serving.pids)
+      const pidsBefore = pids()
       const fill = spawnSync('dd', ['if=/dev/zero', `of=${ballast}`, 'bs=4k'], { encoding: 'utf8' })
       expect(fill.stderr).toMatch(/No space left/)
       await until('usage can not be written any more', async () => {
@@ -196,12 +198,17 @@ describe.skipIf(!canMount)('a full disk (needs the right to mount a tmpfs)', () 
       expect(Number(refused.headers.get('retry-after'))).toBeGreaterThan(0)
       // A load balancer should look elsewhere meanwhile.
       expect((await fetch(`${serving.url}/health`)).status).toBe(503)
+      await until('control says so', async () => {
+        const response = await serving.api('POST', '/keys', { name: 'during' })
+        return response.status === 507 && (await response.text()).includes('machine/disk-full')
+      })
       rmSync(ballast)
       await until('it answers again', async () => (await ask()).status === 200)
       await until(
         'control writes again',
         async () => (await serving.api('POST', '/keys', { name: 'after' })).status === 201,
       )
+      expect(pids()).toEqual(pidsBefore)
     } finally {
       rmSync(ballast, { force: true })
       await serving.stop()

@@ -86,7 +86,9 @@ function adapt(database: DatabaseSync): SqliteDatabase {
   return {
     close: () => database.close(),
     prepare: (text) => {
-      const statement = prepare(text)
+      // A full disk has SQLite roll back by itself; a second time would hide why.
+      const isDone = /^rollback$/i.test(text) && !database.isTransaction
+      const statement = prepare(isDone ? 'select 1' : text)
       const values = (parameters: readonly unknown[]) => parameters as SQLInputValue[]
       return {
         reader: statement.columns().length > 0,
