@@ -137,6 +137,10 @@ const workload = z
     think: duration.prefault('0s'),
     /** CSV or JSON lines with times and lengths, and block hashes where it has them. */
     trace: z.string().optional(),
+    /** Columns of the trace that have no usual name, such as `input: prompt_len`; `unit` is that of its times. */
+    columns: z
+      .partialRecord(z.enum(['time', 'input', 'output', 'blocks', 'unit']), z.string())
+      .optional(),
   })
   .refine((given) => given.rate === undefined || given.users === undefined, {
     message: 'give a rate or users, not both',

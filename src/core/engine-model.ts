@@ -216,7 +216,9 @@ export interface EngineCapabilities {
   readonly prefixCaching: boolean
   readonly chunkedPrefill: boolean
   readonly speculative: readonly string[]
-  /** Where weights may lie beside the devices. */
+  /** Serves several LoRA adapters on one copy of the weights. */
+  readonly adapters: boolean
+  /** Where weights and cache may lie beside the devices. */
   readonly offload: readonly ('host' | 'nvme' | 'cpu')[]
   /** Prompts can be read by replicas of their own, which send the cache on. */
   readonly disaggregates: boolean

@@ -78,14 +78,18 @@ async function written(
   source: string,
   isApart: boolean,
 ): Promise<string> {
-  const { weightBytesPerDevice } = await import('../../planner/memory/weights.ts')
+  const { elsewhereBytes } = await import('../../planner/burdens/burden.ts')
   const { emit, emitApart } = await import('../../planner/emit/index.ts')
-  const emission = ({ settings, copy }: Candidate, replicas = settings.replicas): Emission => ({
+  const { burdens = [] } = request
+  const emission = (
+    { settings, copy, budget }: Candidate,
+    replicas = settings.replicas,
+  ): Emission => ({
     settings: { ...settings, replicas },
     model: request.model,
     device: copy.layout.device,
-    burdens: (request.burdens ?? []).flatMap(({ setting }) => setting ?? []),
-    weightBytes: weightBytesPerDevice(copy.layout),
+    burdens: burdens.flatMap(({ setting }) => setting ?? []),
+    elsewhereBytes: elsewhereBytes(burdens, copy.layout) + budget.kvElsewhereBytes,
     source,
   })
   if (!isApart) return emit(format, emission(best))

@@ -82,3 +82,22 @@ test('a file that is not there, and a chart of no known kind, are told', async (
   expect(code).toBe(2)
   expect(stderr).toMatch(/can't write .*: its folder is not there/)
 })
+
+test('a trace is read by the columns that the scenario names, and what is missing is told', async () => {
+  const scenario = (workload: string) => `${small.split('workload:')[0]}workload: ${workload}\n`
+  await writeFile(at('trace.csv'), 'when,ask,tell\n0,100,10\n1,200,20\n')
+  await writeFile(at('unnamed.yaml'), scenario('{ trace: trace.csv }'))
+  await writeFile(at('nowhere.yaml'), scenario('{ trace: none.csv }'))
+  await writeFile(
+    at('named.yaml'),
+    scenario('{ trace: trace.csv, columns: { time: when, input: ask, output: tell } }'),
+  )
+  const unnamed = await simulate(at('unnamed.yaml'))
+  expect(unnamed.stderr).toMatch(/no column .* looks like a time.*\n.*columns: \{ time/)
+  const nowhere = await simulate(at('nowhere.yaml'))
+  expect(nowhere.stderr).toMatch(/can't read .*none\.csv/)
+  expect(unnamed.stderr + nowhere.stderr).not.toContain('--columns')
+  const { code, stdout } = await simulate(at('named.yaml'), '--json')
+  expect(code).toBe(0)
+  expect(JSON.parse(stdout).summary.requests.all).toBe(2)
+})

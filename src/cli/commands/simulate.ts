@@ -1,4 +1,4 @@
-import { readFileSync } from 'node:fs'
+import { existsSync, readFileSync } from 'node:fs'
 import { dirname, resolve } from 'node:path'
 import { scenario as scenarioSchema, type Scenario } from '../../contract/scenario.ts'
 import { AppError } from '../../core/errors.ts'
@@ -96,7 +96,16 @@ async function readTrace({ workload }: Scenario, scenarioPath: string) {
   if (workload.trace === undefined) return null
   const { readRecording } = await import('../../injector/data/recording.ts')
   const path = resolve(dirname(scenarioPath), workload.trace)
-  return readRecording({ path, columns: {}, fromMs: 0, toMs: null })
+  try {
+    return readRecording({ path, columns: workload.columns ?? {}, fromMs: 0, toMs: null })
+  } catch (thrown) {
+    if (!(thrown instanceof AppError) || !existsSync(path)) throw thrown
+    throw new AppError('simulation/bad-scenario', {
+      message: thrown.message,
+      hint: 'Name its columns in the scenario: workload: { trace: FILE, columns: { time: Timestamp, input: Tokens } }.',
+      cause: thrown,
+    })
+  }
 }
 
 /** About as many points as a chart has pixels to show. */

@@ -3,7 +3,6 @@ import { AppError } from '../../core/errors.ts'
 import { behavesVariable } from '../../contract/engine-settings.ts'
 import { deploymentOf } from '../../planner/emit/baleen.ts'
 import { layoutName } from '../../planner/explain/sensitivity.ts'
-import { weightBytesPerDevice } from '../../planner/memory/weights.ts'
 import type { Candidate } from '../../planner/search/candidate.ts'
 import { valueOf } from '../../planner/search/operate.ts'
 import type { Plan } from '../../planner/search/plan.ts'
@@ -83,7 +82,7 @@ function specOf(plan: Plan, part: Part, settled: Settled, isPlayed: boolean): De
     model: request.model,
     device,
     burdens: [],
-    weightBytes: weightBytesPerDevice(copy.layout),
+    elsewhereBytes: 0,
     source: settled.model,
     ...(part.role === undefined ? {} : { role: part.role }),
   })

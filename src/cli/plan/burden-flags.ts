@@ -9,6 +9,7 @@ import { neighbourBurden } from '../../planner/sharing/neighbour.ts'
 import type { Request } from '../../planner/search/screen.ts'
 import { compress } from '../../planner/treatments/compression.ts'
 import { withImages } from '../../planner/treatments/images.ts'
+import { asRead } from '../../planner/workload/as-read.ts'
 import { parseWorkload } from '../../planner/workload/parse-workload.ts'
 import { parseRate } from '../../planner/workload/slo.ts'
 import type { Workload } from '../../planner/workload/workload.ts'
@@ -107,7 +108,7 @@ function neighbour(text: string, engines: readonly EngineModel[]): Burden {
       name === '' ? `--beside "${text}" names no rate` : `--beside: no model "${name}" is known`,
       'Write MODEL@RATE, like qwen3-8b@2/s.',
     )
-  const shape = parseWorkload(workload)
+  const shape = asRead(parseWorkload(workload), model)
   return neighbourBurden({ model, rateRps: parseRate(rate), workload: shape }, engine)
 }
 

@@ -43,6 +43,7 @@ export const embeddedModel: EngineModel = {
     prefixCaching: true,
     chunkedPrefill: true,
     speculative: [],
+    adapters: false,
     offload: [],
     // It was never seen on a GPU.
     vendors: ['cpu'],

@@ -45,7 +45,9 @@ export const llamaModel: EngineModel = {
     prefixCaching: true,
     chunkedPrefill: true,
     speculative: ['draft'],
-    offload: ['cpu'],
+    adapters: true,
+    // Files are mapped: what host memory has no room for is read from the drive at every step.
+    offload: ['cpu', 'nvme'],
     disaggregates: false,
     vendors: ['nvidia', 'amd', 'intel', 'apple', 'huawei', 'cpu'],
     loadsGguf: true,

@@ -53,6 +53,7 @@ export const sglangModel: EngineModel = {
     prefixCaching: true,
     chunkedPrefill: true,
     speculative: ['draft', 'ngram', 'eagle', 'mtp'],
+    adapters: true,
     offload: ['host'],
     disaggregates: true,
     vendors: ['nvidia', 'amd', 'intel', 'huawei', 'cpu'],

@@ -48,6 +48,7 @@ export const trtllmModel: EngineModel = {
     prefixCaching: true,
     chunkedPrefill: true,
     speculative: ['draft', 'ngram', 'eagle', 'medusa', 'mtp', 'lookahead'],
+    adapters: true,
     offload: [],
     disaggregates: true,
     vendors: ['nvidia'],

@@ -63,6 +63,7 @@ export const vllmModel: EngineModel = {
     prefixCaching: true,
     chunkedPrefill: true,
     speculative: ['draft', 'ngram', 'eagle', 'medusa', 'mtp'],
+    adapters: true,
     offload: ['host'],
     disaggregates: true,
     vendors: ['nvidia', 'amd', 'intel', 'google', 'aws', 'huawei', 'cpu'],

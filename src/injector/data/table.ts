@@ -72,7 +72,11 @@ function readText(path: string): string {
     return readFileSync(path, 'utf8')
   } catch (thrown) {
     if (thrown instanceof AppError) throw thrown
-    throw bad(`can't read ${path}: ${(thrown as Error).message}`, thrown)
+    throw new AppError('injection/bad-data', {
+      message: `can't read ${path}: ${(thrown as Error).message}`,
+      hint: 'Correct the path of the file.',
+      cause: thrown,
+    })
   }
 }
 

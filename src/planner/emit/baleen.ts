@@ -1,4 +1,5 @@
 import { stringify } from 'yaml'
+import { burdenSettings } from './burden-flags.ts'
 import { type Emission, plainName } from './emission.ts'
 
 /** Entries for `deployments:` of Baleen's config file, with everything that the plan decides. */
@@ -8,13 +9,15 @@ export const baleenDeployments = (...emissions: readonly Emission[]): string =>
 /** The same as an object. */
 export function deploymentOf(emission: Emission) {
   const { settings, model, source, device } = emission
-  // llama.cpp is what the embedded engine is made of: it takes 256 sequences, and what it finds of devices.
-  const isEmbedded = settings.engine === 'llama' || settings.engine === 'embedded'
+  const isLlama = settings.engine === 'llama'
+  // llama.cpp is what the embedded engine is made of: it takes 256 sequences, and what it finds of devices. What it can't be
+  // told of the server is.
+  const isEmbedded = settings.engine === 'embedded' || (isLlama && emission.burdens.length === 0)
   const devices = settings.devices / settings.replicas
   return {
     name: plainName(emission),
     model: source,
-    engine: isEmbedded ? 'embedded' : settings.engine,
+    engine: isEmbedded ? 'embedded' : isLlama ? 'llama-server' : settings.engine,
     ...(model.kind === 'encoder' ? { task: 'embed' } : {}),
     replicas: settings.replicas,
     route: model.name.replace(/[^\w.:@/-]/g, '-'),
@@ -25,7 +28,8 @@ export function deploymentOf(emission: Emission) {
       contextTokens: Math.max(64, settings.contextMax),
       sequencesMax: Math.min(isEmbedded ? 256 : 65_536, settings.maxSequences),
       batchTokens: Math.max(32, settings.batchedTokens),
-      ...(isEmbedded ? {} : layoutOf(emission)),
+      ...(isEmbedded ? {} : isLlama ? { kvPrecision: settings.kvPrecision } : layoutOf(emission)),
+      ...burdenSettings(emission),
     },
   }
 }

@@ -10,8 +10,8 @@ export interface Emission {
   readonly model: ModelFacts
   readonly device: Accelerator
   readonly burdens: readonly BurdenSetting[]
-  /** Bytes of weights on one device, whole. */
-  readonly weightBytes: number
+  /** Bytes of weights or cache, of one device, that are kept elsewhere. */
+  readonly elsewhereBytes: number
   /** Where prompts and decoding are apart: which of them. */
   readonly role?: 'prefill' | 'decode'
   /** What engines are told to load: a hub repository or a path. */

@@ -2,10 +2,9 @@ import { describe, expect, test } from 'vitest'
 import { parse, parseAllDocuments } from 'yaml'
 import { engineModels } from '../../engines/models.ts'
 import { adapterBurden } from '../burdens/adapters.ts'
-import type { Burden } from '../burdens/burden.ts'
+import { type Burden, elsewhereBytes } from '../burdens/burden.ts'
 import { compileBurden } from '../burdens/compile-level.ts'
 import { offloadBurden } from '../burdens/offload.ts'
-import { weightBytesPerDevice } from '../memory/weights.ts'
 import { resolveModel } from '../models/resolve-model.ts'
 import { plan } from '../search/plan.ts'
 import { parseSpeculation, type SpeculationChoice } from '../speculation/parse-speculation.ts'
@@ -27,13 +26,13 @@ const known: Readonly<Partial<Record<EmitFormat, readonly string[]>>> = {
     --kv-cache-dtype --disable-radix-cache --enable-metrics --speculative-algorithm --speculative-draft-model-path
     --speculative-num-steps --speculative-eagle-topk --speculative-num-draft-tokens --disaggregation-mode
     --disaggregation-transfer-backend --enable-lora --max-loras-per-batch --max-lora-rank --cpu-offload-gb
-    --enable-hierarchical-cache --disable-cuda-graph --enable-torch-compile
+    --enable-hierarchical-cache --hicache-size --disable-cuda-graph --enable-torch-compile
     --is-embedding`.split(/\s+/),
   trtllm:
     `--host --port --tp_size --pp_size --ep_size --max_batch_size --max_num_tokens --max_seq_len
     --enable_chunked_prefill --config`.split(/\s+/),
   llama:
-    `-m -hf --host --port --ctx-size --parallel --ubatch-size --batch-size --split-mode -ngl --n-cpu-moe
+    `-m -hf --no-kv-offload --host --port --ctx-size --parallel --ubatch-size --batch-size --split-mode -ngl --n-cpu-moe
     --spec-type --spec-draft-model --spec-draft-hf --spec-draft-n-max --metrics --embeddings`.split(
       /\s+/,
     ),
@@ -85,13 +84,13 @@ function emissionOf(
     tenancy: 'on-demand',
     prices: new Map(),
   })
-  const { settings, copy } = candidates[0]!
+  const { settings, copy, budget } = candidates[0]!
   return {
     settings,
     model: request.model,
     device: copy.layout.device,
     burdens: borne.flatMap(({ setting }) => setting ?? []),
-    weightBytes: weightBytesPerDevice(copy.layout),
+    elsewhereBytes: elsewhereBytes(borne, copy.layout) + budget.kvElsewhereBytes,
     source: request.model.repo ?? name,
   }
 }

@@ -53,6 +53,8 @@ const commands: Readonly<Record<string, (emission: Emission) => Command>> = {
   sglang: sglangCommand,
   trtllm: trtllmCommand,
   llama: llamaCommand,
+  // What it is made of, with a server around it that has an image.
+  embedded: llamaCommand,
 }
 
 const commandOf = (engine: string, emission: Emission): Command =>

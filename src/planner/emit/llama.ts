@@ -1,5 +1,5 @@
 import type { Vendor } from '../accelerator.ts'
-import { burdenFlags } from './burden-flags.ts'
+import { burdenFlags, burdenNotes } from './burden-flags.ts'
 import { anyHost, type Command, type Emission, isPath } from './emission.ts'
 
 const quantisations: Readonly<Record<string, string>> = {
@@ -57,6 +57,7 @@ export function llamaCommand(emission: Emission): Command {
     image: `ghcr.io/ggml-org/llama.cpp:server${builds[device.vendor] ?? ''}`,
     port: 8080,
     notes: [
+      ...burdenNotes(emission),
       ...(isFile ? [] : [`${source} has to be a repository of GGUF files with ${wanted}`]),
       ...(speculative === 'off' || speculative.model === null || isPath(speculative.model)
         ? []

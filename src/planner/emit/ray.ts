@@ -1,4 +1,5 @@
 import { stringify } from 'yaml'
+import { burdenNotes, vllmArguments } from './burden-flags.ts'
 import { checkpointNote, type Emission } from './emission.ts'
 import { vllmSpeculativeConfig } from './vllm.ts'
 
@@ -31,6 +32,7 @@ export function rayConfig(emission: Emission): string {
                 enable_chunked_prefill: settings.chunkedPrefill,
                 kv_cache_dtype: settings.kvPrecision === 'fp8' ? 'fp8' : 'auto',
                 ...(drafts ? { speculative_config: drafts } : {}),
+                ...vllmArguments(emission),
               },
             },
           ],
@@ -38,7 +40,7 @@ export function rayConfig(emission: Emission): string {
       },
     ],
   }
-  const notes = checkpointNote(emission).map((note) => `# ${note}\n`)
+  const notes = [...checkpointNote(emission), ...burdenNotes(emission)].map((note) => `# ${note}\n`)
   return notes.join('') + stringify(config)
 }
 

@@ -1,4 +1,4 @@
-import { burdenFlags } from './burden-flags.ts'
+import { burdenFlags, burdenNotes } from './burden-flags.ts'
 import {
   anyHost,
   checkpointNote,
@@ -74,7 +74,11 @@ export function sglangCommand(emission: Emission): Command {
     ],
     image: `lmsysorg/sglang:v0.5.20${device.vendor === 'amd' ? '-rocm700-mi30x' : ''}`,
     port,
-    notes: [...(isOnlineFp8 ? [] : checkpointNote(emission)), ...draftNote(emission)],
+    notes: [
+      ...(isOnlineFp8 ? [] : checkpointNote(emission)),
+      ...draftNote(emission),
+      ...burdenNotes(emission),
+    ],
     files: {},
   }
 }

@@ -1,4 +1,5 @@
 import { stringify } from 'yaml'
+import { burdenNotes, trtllmOptions } from './burden-flags.ts'
 import {
   anyHost,
   checkpointNote,
@@ -41,6 +42,7 @@ export function trtllmCommand(emission: Emission): Command {
     ...(settings.dataParallel > 1 ? { enable_attention_dp: true } : {}),
     ...drafts(settings),
     ...(role === undefined ? {} : { cache_transceiver_config: { backend: 'DEFAULT' } }),
+    ...trtllmOptions(emission),
     return_perf_metrics: true,
   }
   return {
@@ -67,7 +69,7 @@ export function trtllmCommand(emission: Emission): Command {
     ],
     image: 'nvcr.io/nvidia/tensorrt-llm/release:1.3.0rc23',
     port,
-    notes: [...checkpointNote(emission), ...draftNote(emission)],
+    notes: [...checkpointNote(emission), ...draftNote(emission), ...burdenNotes(emission)],
     files: { [file]: stringify(options) },
   }
 }

@@ -1,5 +1,5 @@
 import type { Vendor } from '../accelerator.ts'
-import { burdenFlags } from './burden-flags.ts'
+import { burdenFlags, burdenNotes } from './burden-flags.ts'
 import {
   anyHost,
   checkpointNote,
@@ -53,7 +53,11 @@ export function vllmCommand(emission: Emission): Command {
     ],
     image: `vllm/vllm-openai${images[device.vendor] ?? ''}:v0.32.0`,
     port,
-    notes: [...(isOnlineFp8 ? [] : checkpointNote(emission)), ...draftNote(emission)],
+    notes: [
+      ...(isOnlineFp8 ? [] : checkpointNote(emission)),
+      ...draftNote(emission),
+      ...burdenNotes(emission),
+    ],
     files: {},
     ...(emission.role === undefined
       ? {}

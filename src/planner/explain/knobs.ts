@@ -57,7 +57,9 @@ export function knobReasons(candidate: Candidate, request: Request): Record<stri
         ? 'prompts come in pieces, so that a step beside them stays short'
         : 'a mean prompt fits into one step',
     memoryShare:
-      settings.memoryShare > engine.memory.defaultShare
+      settings.memoryShare < budget.share
+        ? `${Number(budget.share.toFixed(3))} of the device less what its neighbour has`
+        : settings.memoryShare > engine.memory.defaultShare
         ? 'more than the default: the cache is what is short'
         : 'the default: more would not make it faster, and risks running out',
     prefixCaching:

@@ -3,12 +3,13 @@ import { gigabytes } from './binding.ts'
 
 /** The memory of one device as a bar of `width` characters with a legend below. */
 export function drawMemory({ budget, settings, operating }: Candidate, width = 60): string[] {
-  const { deviceBytes, kvBytes, besideBytes } = budget
+  const { deviceBytes, kvBytes, kvElsewhereBytes, besideBytes } = budget
   // Weights that lie elsewhere are not here; what stands beside the model is.
   const weightBytes = budget.weightBytes + Math.min(0, besideBytes)
   const beside = Math.max(0, besideBytes)
   const workspaceBytes = budget.workspaceBytes - besideBytes
-  const used = weightBytes + beside + workspaceBytes + Math.max(0, kvBytes)
+  const kvHere = Math.max(0, kvBytes - kvElsewhereBytes)
+  const used = weightBytes + beside + workspaceBytes + kvHere
   const parts = [
     { sign: '█', name: 'weights', bytes: weightBytes },
     ...(beside > 0
@@ -17,8 +18,8 @@ export function drawMemory({ budget, settings, operating }: Candidate, width = 6
     { sign: '▒', name: 'activations, graphs, runtime', bytes: workspaceBytes },
     {
       sign: '░',
-      name: `cache: ${budget.kvBlocks} blocks, ${Math.floor(operating.places)} sequences at once`,
-      bytes: Math.max(0, kvBytes),
+      name: `cache: ${budget.kvBlocks} blocks, ${Math.floor(operating.places)} sequences at once${kvElsewhereBytes > 0 ? `, ${gigabytes(kvElsewhereBytes)} of it in host memory` : ''}`,
+      bytes: kvHere,
     },
     { sign: '·', name: 'left alone', bytes: Math.max(0, deviceBytes - used) },
   ]

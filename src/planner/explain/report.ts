@@ -106,7 +106,10 @@ export function reportOf(
       prefixShare: workload.prefixShare,
       source: workload.source,
     },
-    burdens: (request.burdens ?? []).map(({ note }) => note),
+    burdens: (request.burdens ?? []).flatMap(({ note, noteOn }) => {
+      const best = plan.candidates[0]
+      return best && noteOn ? [note, noteOn(best.copy.layout)] : [note]
+    }),
     slo: Object.fromEntries(request.slo.map((target) => [sloName(target), target.limitMs])),
     rateRps: request.rateRps,
     objective: request.objective,

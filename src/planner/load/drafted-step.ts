@@ -81,7 +81,11 @@ export function besideMemory(
   burdens: readonly Burden[],
 ) {
   const drafts = draftMemory(layout, speculation)
-  return { ...drafts, besideBytes: drafts.besideBytes + burdenBytes(burdens, layout) }
+  return {
+    ...drafts,
+    besideBytes: drafts.besideBytes + burdenBytes(burdens, layout),
+    cacheElsewhere: burdens.find(({ cacheElsewhere }) => cacheElsewhere)?.cacheElsewhere,
+  }
 }
 
 /** What a drafter takes of each device's memory: its weights, and a cache for its own layers. */

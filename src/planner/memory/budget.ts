@@ -11,9 +11,17 @@ export interface MemoryBudget {
   readonly workspaceBytes: number
   /** Of that, what is beside the model: a draft, adapters, a neighbour; less than nothing where weights lie elsewhere. */
   readonly besideBytes: number
-  /** What is left for the cache on one device; negative where the model does not fit. */
+  /** What is left for the cache of one device; negative where the model does not fit. */
   readonly kvBytes: number
+  /** Of that, what lies in host memory. */
+  readonly kvElsewhereBytes: number
   readonly kvBlocks: number
+}
+
+/** Share of every cache that lies out of the device's memory, and the bytes that are there for it, by device. */
+export interface CacheElsewhere {
+  readonly share: number
+  readonly bytes: number
 }
 
 export interface MemoryAsk {
@@ -23,6 +31,7 @@ export interface MemoryAsk {
   readonly besideBytes?: number
   /** Layers with a cache of the same kind beside the model's own: those of a draft. */
   readonly besideLayers?: number
+  readonly cacheElsewhere?: CacheElsewhere | undefined
 }
 
 /** Where the memory of one device goes, as the engine counts it. */
@@ -38,7 +47,8 @@ export function memoryBudget(layout: Layout, rules: MemoryRules, ask: MemoryAsk)
   if (ask.share === null && left(share) < deviceBytes * 0.08) share = rules.highestShare
   const layers = cachedLayers(layout.model)
   // What is left holds the caches of both; the model's own part of it is what counts.
-  const kvBytes = left(share) * (layers / (layers + (ask.besideLayers ?? 0) || 1))
+  const here = left(share) * (layers / (layers + (ask.besideLayers ?? 0) || 1))
+  const kvBytes = withElsewhere(here, ask.cacheElsewhere)
   const block = blockBytes(layout, rules.blockTokens)
   const blocks = block > 0 ? Math.floor(kvBytes / block) - rules.reservedBlocks : 0
   return {
@@ -48,8 +58,15 @@ export function memoryBudget(layout: Layout, rules: MemoryRules, ask: MemoryAsk)
     workspaceBytes: workspace,
     besideBytes: ask.besideBytes ?? 0,
     kvBytes,
+    kvElsewhereBytes: kvBytes > 0 ? kvBytes * (ask.cacheElsewhere?.share ?? 0) : 0,
     kvBlocks: Math.max(0, blocks),
   }
+}
+
+/** Each sequence has its share in both places: whichever is full first is the limit. */
+function withElsewhere(here: number, elsewhere: CacheElsewhere | undefined): number {
+  if (!elsewhere || here <= 0) return here
+  return Math.min(here / (1 - elsewhere.share), elsewhere.bytes / elsewhere.share)
 }
 
 /** Sequences of `tokens` tokens that the caches of all ranks hold together. */

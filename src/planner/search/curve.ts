@@ -102,11 +102,21 @@ export function engineCurve(
   const perPrompt = promptBurdenMs(burdens, layout)
   const promptMs = place === 'beside' ? device.besideMs : device.apartMs
   const slowdown = burdens.reduce((product, burden) => product * burden.slowdown(layout), 1)
+  // What the steps of a prompt bear that has them to itself.
+  const stepsMs =
+    (alone.chunks *
+      burdenedMs(burdens, layout, 0, {
+        tokens: (shape.isl * (1 - shape.prefixShare)) / alone.chunks,
+        sequences: 0,
+        context: 0,
+      })) /
+    slowdown
+  const perPromptMs = perPrompt + (place === 'apart' ? stepsMs : 0)
   const promptShare = promptMs.map((each, at) =>
     place === 'elsewhere'
       ? 0
       : (stepFactor * prompts(layout, known, 2 ** at / shape.osl, each) +
-          (2 ** at / shape.osl) * perPrompt) *
+          (2 ** at / shape.osl) * perPromptMs) *
         slowdown,
   )
   const stalls = promptShare.map((share, at) => (share * shape.osl) / 2 ** at)
@@ -121,15 +131,7 @@ export function engineCurve(
   const stepMs = (running: number) =>
     interpolate(steps, running) - (running < 1 ? (1 - running) * (promptShare[0] ?? 0) : 0)
   // A prompt alone in its steps bears what they bear.
-  const borneMs =
-    (slowdown - 1) * alone.total +
-    perPrompt * slowdown +
-    alone.chunks *
-      burdenedMs(burdens, layout, 0, {
-        tokens: (shape.isl * (1 - shape.prefixShare)) / alone.chunks,
-        sequences: 0,
-        context: 0,
-      })
+  const borneMs = (slowdown - 1) * alone.total + (perPrompt + stepsMs) * slowdown
   const arrival = (running: number, waitMs: number) =>
     firstTokenFeatures(layout, alone, shape.osl, {
       running: Math.max(1, running),

@@ -108,10 +108,16 @@ export function canRun(
 }
 
 /** Whether an engine can be told of a burden. */
-export const bears = ({ capabilities }: EngineModel, { setting }: Burden): boolean =>
-  setting?.kind !== 'offload' ||
-  setting.what === 'cache' ||
-  capabilities.offload.includes(setting.where)
+export function bears({ capabilities }: EngineModel, { setting }: Burden): boolean {
+  switch (setting?.kind) {
+    case 'adapters':
+      return capabilities.adapters
+    case 'offload':
+      return capabilities.offload.includes(setting.where)
+    default:
+      return true
+  }
+}
 
 /** Prompt tokens in one step that are tried. */
 export const batchedTokenChoices = [512, 1024, 2048, 4096, 8192, 16_384] as const

@@ -1,4 +1,5 @@
 import type { EngineModel } from '../../core/engine-model.ts'
+import { burdenBytes } from '../burdens/burden.ts'
 import { offloadBurden } from '../burdens/offload.ts'
 import { weightBytesPerDevice } from '../memory/weights.ts'
 import { type DeviceGroup, groupName } from '../workload/fleet.ts'
@@ -75,12 +76,14 @@ function withBurdens(request: Request, reasons: string[]): Request {
   if (burdens.length === 0 || able.length === 0 || able.some(bearsAll)) return request
   const others = standIns.filter(runsHere(request)).filter(bearsAll)
   if (others.length > 0) {
-    reasons.push(`${namesOf(able)} keeps no weights there; nearest: ${namesOf(others)}`)
+    const beyond = burdens.filter((burden) => !able.some((engine) => bears(engine, burden)))
+    const what = (beyond.length > 0 ? beyond : burdens).map(({ name }) => name).join(' and ')
+    reasons.push(`${namesOf(able)} can't be told of ${what}; nearest: ${namesOf(others)}`)
     return { ...request, pinned: { ...pinned, engines: others } }
   }
   const kept = able.map(borneBy).reduce((most, one) => (one.length > most.length ? one : most))
   const gone = burdens.filter((burden) => !kept.includes(burden)).map(({ name }) => name)
-  reasons.push(`no engine keeps ${gone.join(', ')} there as well: planned without`)
+  reasons.push(`no engine here can be told of ${gone.join(', ')} as well: planned without`)
   return { ...request, burdens: kept }
 }
 
@@ -205,7 +208,7 @@ function* attempts(
     }
 }
 
-function tooLarge({ model, fleet, pinned }: Request): string {
+function tooLarge({ model, fleet, pinned, burdens = [] }: Request): string {
   const told = fleet.map((group) => {
     const has = `${group.count} × ${(group.device.memoryBytes / 1e9).toFixed(0)} GB`
     const laid = copies(model, group, pinned)
@@ -214,8 +217,18 @@ function tooLarge({ model, fleet, pinned }: Request): string {
     if (of.length === 0)
       return `${group.device.name}: no way to divide the model over ${group.count}`
     if (runs.length === 0) return `no engine asked for runs ${model.name} on ${group.device.name}`
-    const least = Math.min(...of.map(({ layout, ranks }) => weightBytesPerDevice(layout) * ranks))
-    return `${group.device.name}: ${(least / 1e9).toFixed(1)} GB of weights at the least and a cache for one sequence, on ${has}`
+    const least = of
+      .map(({ layout, ranks }) => ({
+        weights: weightBytesPerDevice(layout) * ranks,
+        beside: burdenBytes(burdens, layout) * ranks,
+      }))
+      .reduce((a, b) => (a.weights + a.beside <= b.weights + b.beside ? a : b))
+    const beside =
+      least.beside > 0
+        ? `, ${(least.beside / 1e9).toFixed(1)} GB of ${burdens.map(({ name }) => name).join(', ')}`
+        : ''
+    const weights = least.weights + Math.min(0, least.beside)
+    return `${group.device.name}: ${(weights / 1e9).toFixed(1)} GB of weights at the least${beside} and a cache for one sequence, on ${has}`
   })
   return `${model.name} does not fit: ${told.join('; ')}`
 }

@@ -1,3 +1,4 @@
+import { foreignBytes } from '../burdens/burden.ts'
 import { deviceWatts } from '../cost/energy.ts'
 import type { Price } from '../cost/prices.ts'
 import type { Site } from '../cost/site.ts'
@@ -225,13 +226,20 @@ function draftSettings({ speculation }: Replica): Settings['speculative'] {
   }
 }
 
+/** An engine that is given a share of the whole device may not count on what its neighbour has. */
+function ownShare({ budget, engine, copy, curve }: Replica): number {
+  if (engine.memory.shareOf === 'free') return budget.share
+  const foreign = foreignBytes(curve.burdens, copy.layout) / budget.deviceBytes
+  return foreign > 0 ? Math.floor((budget.share - foreign) * 1e3) / 1e3 : budget.share
+}
+
 function settingsOf(
   replica: Replica,
   demand: Demand,
   { places, count, operating }: Sized,
   devices: number,
 ): Settings {
-  const { copy, engine, budget } = replica
+  const { copy, engine } = replica
   const { tp, pp, dp, ep } = copy.layout
   // Memory that is taken in advance for sequences that never run is lost: as many as the load will hardly exceed.
   const needed =
@@ -254,7 +262,7 @@ function settingsOf(
     maxSequences:
       demand.pinned.maxSequences ?? Math.min(perRank, Math.max(1, replica.batchedTokens)),
     batchedTokens: replica.batchedTokens,
-    memoryShare: budget.share,
+    memoryShare: ownShare(replica),
     // Nothing of an encoder's pass can be kept for the next.
     prefixCaching: engine.capabilities.prefixCaching && copy.layout.model.kind !== 'encoder',
     chunkedPrefill: replica.chunkedPrefill,

@@ -9,6 +9,9 @@ import type { Layout } from '../step/step-time.ts'
 import type { Workload } from '../workload/workload.ts'
 import type { Burden } from '../burdens/burden.ts'
 
+/** Beyond this share of the time there is nothing in hand: a queue without end. */
+const fullyBusy = 0.98
+
 /** Another model on the same devices, with a load of its own. */
 export interface Neighbour {
   readonly model: ModelFacts
@@ -68,9 +71,15 @@ export function neighbourBurden(
   return {
     name: `beside ${model.name}`,
     bytes: (layout) => at(layout).bytes,
+    foreignBytes: (layout) => at(layout).bytes,
     stepMs: () => 0,
     setting: null,
     slowdown: (layout) => 1 + at(layout).busy,
+    noteOn(layout) {
+      const { busy, bytes } = at(layout)
+      const works = busy > fullyBusy ? 'all the time: it can’t carry its load here' : `${Math.round(busy * 100)} % of the time`
+      return `${model.name} keeps ${(bytes / 1e9).toFixed(1)} GB of each device and, while this model always does, works ${works}`
+    },
     note: `${model.name} at ${rateRps} requests/s on the same devices; each runs at half speed while both work`,
   }
 }

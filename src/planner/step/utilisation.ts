@@ -9,7 +9,8 @@ import tables from './utilisation.json' with { type: 'json' }
  */
 export interface UtilisationTable {
   readonly name: string
-  readonly values: readonly (readonly number[])[]
+  /** Logarithms, base 2. */
+  readonly logs: readonly (readonly number[])[]
 }
 
 const { ridgeMin, ridgeMax, sizeMax } = tables.axes
@@ -50,9 +51,17 @@ export function utilisationTable(
   const measured = (tables[kind] as Tables)[architecture] ?? {}
   for (const name of nearest[kernel]) {
     const values = measured[name]
-    if (values) return { name: `${kind}/${architecture}/${name}`, values }
+    if (values) return tableOf(`${kind}/${architecture}/${name}`, values)
   }
   throw new RangeError(`no ${kind} table for ${architecture}`)
+}
+
+const known = new Map<readonly (readonly number[])[], UtilisationTable>()
+
+function tableOf(name: string, values: readonly (readonly number[])[]): UtilisationTable {
+  const found = known.get(values) ?? { name, logs: values.map((row) => row.map(Math.log2)) }
+  known.set(values, found)
+  return found
 }
 
 /**
@@ -61,8 +70,8 @@ export function utilisationTable(
  */
 const processor: UtilisationTable = {
   name: 'processor',
-  values: Array.from({ length: ridgeMax - ridgeMin + 1 }, (_, row) =>
-    Array.from({ length: sizeMax + 1 }, () => (row + ridgeMin > 0 ? 0.5 : 0.8)),
+  logs: Array.from({ length: ridgeMax - ridgeMin + 1 }, (_, row) =>
+    Array.from({ length: sizeMax + 1 }, () => Math.log2(row + ridgeMin >= 0 ? 0.5 : 0.8)),
   ),
 }
 
@@ -75,27 +84,30 @@ const nearest: Readonly<Record<Kernel, readonly string[]>> = {
   nvfp4: ['nvfp4', 'mxfp4', 'fp8', 'bf16'],
 }
 
-/** Time of a kernel, µs, from its two rooflines, µs. */
+/**
+ * Time of a kernel, µs, from its two rooflines, µs. More of either never takes less time: tables are made so
+ * (bench/planner/fit-tables.ts), straight lines between logarithms keep it, and less than 1 µs of reading is what the shortest
+ * measured kernels had.
+ */
 export function kernelTimeUs(table: UtilisationTable, computeUs: number, memoryUs: number): number {
-  const solUs = Math.max(computeUs, memoryUs)
-  if (solUs <= 0) return 0
-  return solUs / lookUp(table.values, Math.log2(computeUs / memoryUs), Math.log2(solUs))
+  if (computeUs <= 0 && memoryUs <= 0) return 0
+  const memory = Math.max(memoryUs, 1)
+  const size = Math.log2(Math.max(computeUs, memory))
+  return 2 ** (size - lookUp(table.logs, Math.log2(computeUs / memory), size))
 }
 
 /** Bilinear; the edge is held outside the measured range, where the roofline extrapolates. */
-function lookUp(values: UtilisationTable['values'], ridge: number, size: number): number {
+function lookUp(logs: UtilisationTable['logs'], ridge: number, size: number): number {
   const row = Math.min(Math.max(ridge, ridgeMin), ridgeMax) - ridgeMin
-  const column = Math.min(Math.max(size, 0), sizeMax)
+  const column = Math.min(size, sizeMax)
   const top = Math.min(Math.floor(row), ridgeMax - ridgeMin - 1)
   const left = Math.min(Math.floor(column), sizeMax - 1)
   const down = row - top
   const right = column - left
-  const at = (y: number, x: number) => values[y]?.[x] ?? 1
+  const at = (y: number, x: number) => logs[y]?.[x] ?? 0
   const upper = at(top, left) * (1 - right) + at(top, left + 1) * right
   const lower = at(top + 1, left) * (1 - right) + at(top + 1, left + 1) * right
-  const found = upper * (1 - down) + lower * down
-  // Below the first column a kernel takes as long as the shortest measured one.
-  return size < 0 ? found * 2 ** size : found
+  return upper * (1 - down) + lower * down
 }
 
 /** Peak rate of the unit that a kernel uses, TFLOP/s; weight-only kernels multiply in bf16. */

@@ -83,7 +83,7 @@ export function rehearseApart(
   })
 }
 
-function engineOf({ engine, copy, settings, curve }: Candidate) {
+function engineOf({ engine, copy, settings, curve, budget }: Candidate) {
   const { isl, osl, prefixShare } = curve.device.shape
   return plannedEngine(
     {
@@ -97,7 +97,7 @@ function engineOf({ engine, copy, settings, curve }: Candidate) {
       load: { kind: 'open', rateRps: null, prompts: null },
       maxSequences: settings.maxSequences,
       batchedTokens: settings.batchedTokens,
-      memoryShare: settings.memoryShare,
+      memoryShare: budget.share,
       speculation: curve.device.speculation,
       burdens: curve.burdens,
     },
