@@ -15,6 +15,8 @@ import { groupBy, median } from './statistics.ts'
 const axes = { ridgeMin: -5, ridgeMax: 3, sizeMax: 11 }
 const rows = axes.ridgeMax - axes.ridgeMin + 1
 const columns = axes.sizeMax + 1
+/** What a cell that nobody measured weighs against a measurement. */
+const unmeasured = 0.1
 
 interface Sample {
   readonly group: string
@@ -129,9 +131,6 @@ function tableOf(samples: Sample[]): number[][] {
   })
 }
 
-/** What a cell that nobody measured weighs against a measurement. */
-const unmeasured = 0.1
-
 /**
  * The nearest table in which more work takes no less time: not with more to multiply, nor with more to read. Cells lie by the
  * time that either takes (log2 of µs); where few were measured their neighbours decide.
@@ -156,6 +155,14 @@ function monotone(
       grid[y]![x] = { value: column - Math.log2(utilisation), weight }
     }
   const found = rising(grid)
+  // The last column is held for larger kernels: there, too, twice the work takes no less time.
+  const edge = (ridge: number) => place(ridge - axes.ridgeMin, columns - 1)
+  for (const side of [-1, 1])
+    for (let at = 1; at <= (side < 0 ? -axes.ridgeMin : axes.ridgeMax); at++) {
+      const [y, x] = edge(side * at)
+      const [nearerY, nearerX] = edge(side * (at - 1))
+      found[y]![x] = Math.max(found[y]![x]!, found[nearerY]![nearerX]! - 1)
+    }
   return Array.from({ length: rows }, (_, row) =>
     Array.from({ length: columns }, (__, column) => {
       const [y, x] = place(row, column)

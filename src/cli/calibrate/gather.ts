@@ -93,8 +93,7 @@ async function fromReport(report: InjectionReport, gathering: Gathering): Promis
 
 /** What the gateway wrote down of a deployment's latest requests, in stretches. */
 export async function fromDeployment(
-  { name, engine, settings, replicas }: DeploymentSpec,
-  modelPath: string,
+  { name, replicas }: DeploymentSpec,
   requests: readonly RequestView[],
   { flags, engines, workingDirectory }: Gathering,
 ): Promise<Observation[]> {
@@ -112,14 +111,7 @@ export async function fromDeployment(
       },
     ]
   })
-  const row = subjectRow({
-    ...flags,
-    engine: flags.engine ?? engine,
-    model: flags.model ?? modelPath,
-    gpu: flags.gpu ?? 'local',
-    sequences: flags.sequences ?? numberOr(settings.sequencesMax),
-    'batch-tokens': flags['batch-tokens'] ?? numberOr(settings.batchTokens),
-  })
+  const row = subjectRow(flags)
   const catalogues = await cataloguesWith([row.model], workingDirectory)
   return windowsOf(served).map((window) =>
     observationOf(
@@ -139,9 +131,6 @@ export async function fromDeployment(
     ),
   )
 }
-
-const numberOr = (setting: number | string): number | undefined =>
-  typeof setting === 'number' ? setting : undefined
 
 function readReport(path: string): InjectionReport {
   const parsed = injectionReport.safeParse(parseJson(path))

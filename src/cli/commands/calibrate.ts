@@ -1,4 +1,3 @@
-import { join } from 'node:path'
 import type { CalibrationFile } from '../../contract/calibration.ts'
 import type { Observation } from '../../planner/calibrate/observation.ts'
 import { subjectFlags } from '../calibrate/subject-flags.ts'
@@ -14,6 +13,7 @@ export const calibrate = defineCommand({
     'calibrate runs.csv',
     'calibrate last ./run-at-4 ./run-at-8 --engine vllm --model llama-3.1-8b --gpu l40s:1',
     'calibrate --deployment tiny',
+    'calibrate last RUN RUN --deployment tiny',
     'calibrate runs.csv --dry-run --json',
   ],
   positionals: [
@@ -26,14 +26,18 @@ export const calibrate = defineCommand({
     },
   ],
   flags: {
-    deployment: { kind: 'text', hint: 'NAME', summary: 'Its latest requests instead of files' },
+    deployment: {
+      kind: 'text',
+      hint: 'NAME',
+      summary: 'Its latest requests; beside runs: what ran in them',
+    },
     ...subjectFlags,
     'dry-run': { kind: 'boolean', summary: 'Say what it comes to and keep nothing' },
     ...connectionFlags,
   },
   async run({ flags, positionals, io, output }) {
     const { runs } = positionals
-    if ((runs.length === 0) === (flags.deployment === undefined))
+    if (runs.length === 0 && flags.deployment === undefined)
       throw usageError('name what you measured: files, runs, or --deployment NAME')
     const { engineModels } = await import('../../engines/models.ts')
     const { calibrate: fit } = await import('../../planner/calibrate/calibrate.ts')
@@ -45,22 +49,25 @@ export const calibrate = defineCommand({
     const { calibrationText } = await import('../calibrate/report-text.ts')
 
     const directory = await dataDirectory(flags, io)
-    const gathering = {
-      flags,
+    const gathering = (given: typeof flags) => ({
+      flags: given,
       engines: engineModels,
       workingDirectory: io.workingDirectory,
       report: (run: string) => createRunFolder(directory).report(run),
-    }
+    })
     const observations: Observation[] = []
-    for (const source of runs) observations.push(...(await gather(source, gathering)))
+    let subject = flags
     if (flags.deployment !== undefined) {
       const control = await connect(flags, io)
       const { spec } = await control.deployment(flags.deployment)
-      const { resolveModel } = await import('../../models/library.ts')
-      const model = flags.model ?? (await resolveModel(spec.model, join(directory, 'models'))).path
-      const requests = await control.requests({ route: spec.route ?? spec.name, limit: 1000 })
-      observations.push(...(await fromDeployment(spec, model, requests, gathering)))
+      const { deployedSubject } = await import('../calibrate/deployed-subject.ts')
+      subject = { ...flags, ...(await deployedSubject(spec, flags, directory)) }
+      if (runs.length === 0) {
+        const requests = await control.requests({ route: spec.route ?? spec.name, limit: 1000 })
+        observations.push(...(await fromDeployment(spec, requests, gathering(subject))))
+      }
     }
+    for (const source of runs) observations.push(...(await gather(source, gathering(subject))))
     const { calibration, ...evidence } = fit(observations)
     const file: CalibrationFile = {
       kind: 'calibration',
@@ -78,7 +85,7 @@ export const calibrate = defineCommand({
         ...evidence,
         moved: { ...evidence.moved },
         notes: [...evidence.notes],
-        sources: flags.deployment === undefined ? [...runs] : [`deployment ${flags.deployment}`],
+        sources: runs.length > 0 ? [...runs] : [`deployment ${flags.deployment}`],
       },
     }
     if (!flags['dry-run']) createCalibrationFolder(directory).save(file)

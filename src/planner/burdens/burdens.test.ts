@@ -1,4 +1,6 @@
 import { describe, expect, test } from 'vitest'
+import { engineModels } from '../../engines/models.ts'
+import { memoryBudget, sequenceCapacity } from '../memory/budget.ts'
 import { weightBytesPerDevice } from '../memory/weights.ts'
 import { resolveModel } from '../models/resolve-model.ts'
 import { layoutOf } from '../step/layout.fixture.ts'
@@ -57,7 +59,40 @@ describe('what is kept elsewhere', () => {
     const many = experts.stepMs(layout, { ...step, tokens: 4096 })
     // 8 of 128 experts for one token, nearly all of them for thousands.
     expect(one / many).toBeLessThan(0.08)
-    expect(many).toBeLessThanOrEqual(-experts.bytes(layout) / 200e6 + 1e-9)
+    // A processor multiplies few tokens as fast as it reads; many are sent over the link instead.
+    expect(one).toBeLessThan((-experts.bytes(layout) * 8) / 128 / 200e6)
+    expect(many).toBeGreaterThan(-experts.bytes(layout) / 200e6)
+    expect(many).toBeLessThanOrEqual(-experts.bytes(layout) / (64e6 * 0.8) + 1e-9)
+  })
+
+  test('devices of a replica share the sockets, stages wait for one another', () => {
+    const layout = layoutOf('llama-3.1-8b')
+    const half = offloadBurden({ what: 'weights', where: 'cpu', share: 0.5 })
+    const alone = half.stepMs(layout, { ...step, tokens: 1 })
+    // Half the bytes each, and half of the socket.
+    const ranks = half.stepMs({ ...layout, tp: 2 }, { ...step, tokens: 1 })
+    const stages = half.stepMs({ ...layout, pp: 2 }, { ...step, tokens: 1 })
+    expect(ranks / alone).toBeCloseTo(1, 1)
+    expect(stages / alone).toBeCloseTo(1, 1)
+  })
+
+  test('a cache elsewhere makes room for more sequences', () => {
+    const layout = layoutOf('llama-3.1-8b')
+    const rules = engineModels.find(({ name }) => name === 'vllm')!.memory
+    const budget = (share: number) =>
+      memoryBudget(layout, rules, {
+        share: 0.9,
+        batchedTokens: 2048,
+        ...(share > 0 ? { cacheElsewhere: { share, bytes: 128e9 } } : {}),
+      })
+    expect(budget(0.5).kvBytes / budget(0).kvBytes).toBeCloseTo(2, 6)
+    expect(budget(0.5).kvElsewhereBytes).toBeCloseTo(budget(0).kvBytes, -3)
+    // Host memory has an end as well.
+    expect(budget(1).kvBytes).toBe(128e9)
+    expect(sequenceCapacity(layout, budget(0.5), 1000)).toBeCloseTo(
+      2 * sequenceCapacity(layout, budget(0), 1000),
+      3,
+    )
   })
 
   test('a cache in host memory is read by those that decode', () => {

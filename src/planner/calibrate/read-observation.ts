@@ -1,4 +1,5 @@
 import type { EngineModel } from '../../core/engine-model.ts'
+import type { Scenario } from '../load/scenario.ts'
 import { AppError } from '../../core/errors.ts'
 import { builtIn, type Catalogues, readScenario } from '../predict/read-scenario.ts'
 import { readRow, type RowInput } from '../predict/row.ts'
@@ -28,7 +29,18 @@ export function observationOf(
   const scenario = readScenario(row, engines, catalogues)
   if ('reason' in scenario)
     throw new AppError('planner/bad-calibration', { message: `${label}: ${scenario.reason}` })
-  return { scenario, label, measured }
+  return { scenario: asSeen(scenario, measured), label, measured }
+}
+
+/** Little's law: as many are in flight as come while one is answered. */
+function asSeen(scenario: Scenario, { tpot, ttft }: Measured): Scenario {
+  const { load, osl } = scenario
+  if (load.kind !== 'open' || load.rateRps === null || tpot === null || ttft === null)
+    return scenario
+  const perMs = load.rateRps / 1e3
+  const decoding = perMs * tpot * (osl - 1)
+  if (!(decoding > 0 && ttft > 0)) return scenario
+  return { ...scenario, load: { ...load, seen: { decoding, inFlight: decoding + perMs * ttft } } }
 }
 
 /** Columns with results, by figure. */

@@ -157,3 +157,45 @@ test('both sides apart have roles, and names of their own', () => {
     new Set(['llm-llama-3-1-8b-instruct-prefill', 'llm-llama-3-1-8b-instruct-decode']),
   )
 })
+
+describe('what a replica bears', () => {
+  const lora = adapterBurden({ count: 8, rank: 24 })
+  const offload = (what: 'weights' | 'experts' | 'cache', where: 'host' | 'cpu', share: number) =>
+    offloadBurden({ what, where, share })
+
+  test.each([
+    ['vllm', [/--max-loras 8/, /--max-lora-rank 32/]],
+    ['sglang', [/--max-loras-per-batch 8/, /--max-lora-rank 24/]],
+    ['trtllm', [/max_loras: 8/, /max_lora_rank: 24/]],
+    ['llama', [/name each of the 8 adapters: --lora FILE/]],
+    ['ray', [/enable_lora: true/, /max_loras: 8/]],
+    ['baleen', [/loadedMax: 8/, /rankMax: 24/]],
+    ['kubernetes', [/lora/]],
+  ] as const)('is in the form of %s', (format, told) => {
+    const text = emit(format, emissionOf(format, ['llama-3.1-8b', 'h100:1', null, [lora]]))
+    for (const words of told) expect(text).toMatch(words)
+  })
+
+  test('is counted by what it is: weights, experts or caches', () => {
+    const of = (format: EmitFormat, model: string, burden: Burden) =>
+      emit(format, emissionOf(format, [model, 'h100:1', null, [burden]]))
+    const offloaded = (text: string, numbers: number) => {
+      const bytes = numbers * (/--quantization fp8/.test(text) ? 1 : 2)
+      expect(Number(/--cpu-offload-gb (\d+)/.exec(text)?.[1])).toBe(Math.ceil(bytes / 2 ** 30))
+    }
+    // 6.98 billion numbers beside embeddings and head.
+    offloaded(of('vllm', 'llama-3.1-8b', offload('weights', 'host', 0.3)), 0.3 * 6.98e9)
+    // 48 layers of 128 experts with 3 · 2048 · 768 numbers each.
+    offloaded(of('vllm', 'qwen3-30b-a3b', offload('experts', 'host', 0.5)), 0.5 * 28.99e9)
+    // As much as is left on the device once more, which a model of a third of the memory leaves more than half of.
+    const room = /--kv-offloading-size (\d+)/.exec(
+      of('vllm', 'llama-3.1-8b', offload('cache', 'host', 0.5)),
+    )
+    expect(Number(room?.[1])).toBeGreaterThan(40)
+    expect(of('llama', 'llama-3.1-8b', offload('cache', 'cpu', 1))).toMatch(/--no-kv-offload/)
+    expect(of('llama', 'qwen3-30b-a3b', offload('experts', 'cpu', 1))).toMatch(/--n-cpu-moe 48/)
+    expect(of('baleen', 'llama-3.1-8b', offload('weights', 'cpu', 0.5))).toMatch(
+      /engine: llama-server[\s\S]*deviceLayers: 16/,
+    )
+  })
+})

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest'
-import { type ClosedLoop, meanTurnMs } from './closed-loop.ts'
+import { type ClosedLoop, playClosedLoop } from './closed-loop.ts'
 
 const base: ClosedLoop = {
   users: 16,
@@ -14,7 +14,7 @@ const base: ClosedLoop = {
   mixesPrefill: true,
   spread: 0.1,
 }
-const turn = (change: Partial<ClosedLoop> = {}) => meanTurnMs({ ...base, ...change })
+const turn = (change: Partial<ClosedLoop> = {}) => playClosedLoop({ ...base, ...change }).turnMs
 
 describe('a closed loop', () => {
   test('makes a single user wait for nobody', () => {

@@ -23,6 +23,14 @@ export interface ClosedLoop {
   readonly spread: number
 }
 
+/** Means over all requests. */
+export interface Played {
+  /** Waited for one's turn: from sending to the first token, less what the own prompt takes by itself. */
+  readonly turnMs: number
+  /** Prompts of others that are read between the first token of an answer and its last. */
+  readonly promptsFelt: number
+}
+
 /** Requests of each user: published runs have ten, and all users begin at once. */
 const requestsEach = 10
 
@@ -30,14 +38,13 @@ const requestsEach = 10
 const usersMax = 1024
 
 /**
- * Mean time that requests wait for their turn: from sending to the first token, less what their own prompt takes by itself.
  * Plays the loop step by step, from the moment when all users begin: their first prompts are read one after another, which is
  * in the mean of a short run for good. Whoever has an answer sends the next request at once; it comes when the next step has
  * begun, and waits for that. Those whose prompts were read together come back together as long as their lengths are alike.
  * Lengths are drawn evenly by a sequence that has no chance in it.
  */
-export function meanTurnMs(given: ClosedLoop): number {
-  const loop = condensed(given)
+export function playClosedLoop(given: ClosedLoop): Played {
+  const { loop, by } = condensed(given)
   const { promptMs, readingMs, stepMs, mixesPrefill, recvInterval, spread } = loop
   const total = loop.users * requestsEach
   const running = createQueue(Math.min(loop.users, loop.places))
@@ -52,6 +59,7 @@ export function meanTurnMs(given: ClosedLoop): number {
   let step = 0
   let looksAt = 0
   let turnsMs = 0
+  let felt = 0
 
   function send(): void {
     if (sent === total) return
@@ -83,6 +91,7 @@ export function meanTurnMs(given: ClosedLoop): number {
         places--
         leftOfNext = lengthOf(next, promptDraw, spread)
       }
+      felt += read * running.size
       const isDecoding = mixesPrefill && running.size > 0
       nowMs += read * promptMs + readingMs + (isDecoding ? stepMs : 0)
       if (mixesPrefill) step++
@@ -105,7 +114,7 @@ export function meanTurnMs(given: ClosedLoop): number {
       send()
     }
   }
-  return turnsMs / total
+  return { turnMs: turnsMs / total, promptsFelt: (felt * by) / total }
 
   function untilSeen(): number {
     const there = Math.max(1, Math.ceil(((thereMs[seen] as number) - nowMs) / stepMs - 1e-9))
@@ -117,10 +126,10 @@ export function meanTurnMs(given: ClosedLoop): number {
 /** From a user to the engine and back, at the least. */
 const travelMs = 3
 
-function condensed(loop: ClosedLoop): ClosedLoop {
+function condensed(loop: ClosedLoop): { readonly loop: ClosedLoop; readonly by: number } {
   const by = loop.users / usersMax
-  if (by <= 1) return { ...loop, users: Math.max(1, Math.round(loop.users)) }
-  return {
+  if (by <= 1) return { loop: { ...loop, users: Math.max(1, Math.round(loop.users)) }, by: 1 }
+  const few = {
     ...loop,
     users: usersMax,
     places: Math.max(1, loop.places / by),
@@ -128,6 +137,7 @@ function condensed(loop: ClosedLoop): ClosedLoop {
     acceptMs: loop.acceptMs * by,
     promptsPerStep: loop.promptsPerStep / by,
   }
+  return { loop: few, by }
 }
 
 /** Fractions that fill an interval evenly from the first draw on: the golden ratio, and one that is unlike it. */

@@ -3,7 +3,13 @@ export type Load =
   /** A fixed number of users, each with one request in flight. */
   | { readonly kind: 'closed'; readonly concurrency: number }
   /** Requests a second, whatever the answers take; null: the rate is not known. */
-  | { readonly kind: 'open'; readonly rateRps: number | null; readonly prompts: number | null }
+  | {
+      readonly kind: 'open'
+      readonly rateRps: number | null
+      readonly prompts: number | null
+      /** Requests of all replicas that were seen decoding, and that were seen at all, on average. Default: what the rate makes. */
+      readonly seen?: { readonly decoding: number; readonly inFlight: number }
+    }
   /** All prompts at once, or so many that the engine is never idle (null). */
   | { readonly kind: 'saturated'; readonly prompts: number | null }
 

@@ -1,7 +1,7 @@
 import { memoryBudget, type MemoryBudget, sequenceCapacity } from '../memory/budget.ts'
 import { coefficientsOf } from './coefficients.ts'
 import { limitsOf, type Scenario } from './scenario.ts'
-import { meanTurnMs } from './closed-loop.ts'
+import { type Played, playClosedLoop } from './closed-loop.ts'
 import {
   type FirstTokenFeatures,
   firstTokenFeatures,
@@ -59,7 +59,9 @@ function stateOf(scenario: Scenario): SteadyState {
     case 'saturated':
       return saturated(scenario, point, load.prompts && load.prompts / scenario.replicas)
     case 'open':
-      return openLoop(scenario, point, load.prompts, load.rateRps)
+      return load.seen
+        ? openLoopSeen(scenario, point, load.seen)
+        : openLoop(scenario, point, load.prompts, load.rateRps)
   }
 }
 
@@ -123,8 +125,8 @@ function createPoint(scenario: Scenario) {
     return { features, ms: weigh(features, known.firstToken) * known.firstTokenFactor }
   }
 
-  /** What users wait for their turn, where `found` is what a step takes with so many at a time. */
-  function turnMs(users: number, running: number, found: ReturnType<typeof step>): number {
+  /** What users meet of one another, where `found` is what a step takes with so many at a time. */
+  function play(users: number, running: number, found: ReturnType<typeof step>): Played {
     const { mixesPrefill } = engine.scheduling
     const beside = mixesPrefill ? { decodes: Math.max(1, running), context } : null
     // A step with many prompts reads the weights once: a part of it is for the step, the rest for each prompt.
@@ -135,7 +137,7 @@ function createPoint(scenario: Scenario) {
     const eachMs = many >= 2 ? (costOf(many) - one) / (many - 1) : one
     const reading = promptFeatures(layout, 1, one)
     const whole = known.step.prefill * known.stepFactor
-    return meanTurnMs({
+    return playClosedLoop({
       users,
       places: running,
       promptMs: eachMs * whole,
@@ -167,7 +169,7 @@ function createPoint(scenario: Scenario) {
     const ratio = (running * alone.total) / (decodeMs * spread)
     return 0.5 * (running - 1) * (ratio / (ratio + 0.5))
   }
-  return { budget, maxRunning, alone, step, firstToken, turnMs, overBefore }
+  return { budget, maxRunning, alone, step, firstToken, play, overBefore }
 }
 
 function closedLoop(scenario: Scenario, point: Point, concurrency: number): SteadyState {
@@ -185,8 +187,11 @@ function closedLoop(scenario: Scenario, point: Point, concurrency: number): Stea
     running = Math.max(1, admitted / (1 + ttft / (step.ms * osl)))
     step = point.step(running, others(running) - point.overBefore(running, step.ms * osl))
   }
-  const turn = point.turnMs(concurrency, admitted, step)
-  const first = point.firstToken(admitted, step.ms, 0, false, turn)
+  const played = point.play(concurrency, admitted, step)
+  const V = process.env['BALEEN_V'] ?? ''
+  if (V === 'C' || (V === 'M' && scenario.engine.scheduling.mixesPrefill)) step = point.step(running, played.promptsFelt)
+  if (V === 'A') step = point.step(running, Math.max(0,((admitted - 1) * running) / admitted - point.overBefore(running, step.ms * osl)))
+  const first = point.firstToken(admitted, step.ms, 0, false, played.turnMs)
   // Users wait for one another's prefill as much as for their own: what a step costs with all of it is the pace.
   const whole = point.step(admitted, admitted)
   const perSecond = (admitted * 1e3) / whole.ms
@@ -253,6 +258,24 @@ function openLoop(
   const running = (low + high) / 2
   const step = point.step(running, running)
   const first = point.firstToken(Math.max(1, running), step.ms, 0, true)
+  return finish(scenario, point, { running, step, first, perSecond: perMs * 1e3 * osl })
+}
+
+/**
+ * An open loop of which somebody has counted who was in it. Near saturation a rate says little of that: a little slower, and the
+ * queue is twice as long.
+ */
+function openLoopSeen(
+  scenario: Scenario,
+  point: Point,
+  seen: { readonly decoding: number; readonly inFlight: number },
+): SteadyState {
+  const { osl, replicas } = scenario
+  const running = Math.min(point.maxRunning, seen.decoding / replicas)
+  const step = point.step(running, running)
+  const perMs = running / (step.ms * osl)
+  const waiting = Math.max(0, seen.inFlight / replicas - point.maxRunning)
+  const first = point.firstToken(Math.max(1, running), step.ms, waiting / perMs, true)
   return finish(scenario, point, { running, step, first, perSecond: perMs * 1e3 * osl })
 }
 

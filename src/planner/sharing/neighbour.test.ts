@@ -38,6 +38,9 @@ describe('a neighbour', () => {
     const weights = weightBytesPerDevice({ ...layout, model: own })
     expect(beside(0.1).bytes(layout)).toBeGreaterThan(weights)
     expect(beside(4).bytes(layout)).toBeGreaterThan(beside(0.1).bytes(layout))
+    expect(beside(0.1).foreignBytes!(layout)).toBe(beside(0.1).bytes(layout))
+    expect(beside(0.1).noteOn!(layout)).toMatch(/keeps \d+\.\d GB of each device .* works \d+ %/)
+    expect(beside(1000).noteOn!(layout)).toMatch(/can’t carry its load/)
   })
 })
 

@@ -86,28 +86,29 @@ const nearest: Readonly<Record<Kernel, readonly string[]>> = {
 
 /**
  * Time of a kernel, µs, from its two rooflines, µs. More of either never takes less time: tables are made so
- * (bench/planner/fit-tables.ts), straight lines between logarithms keep it, and less than 1 µs of reading is what the shortest
- * measured kernels had.
+ * (bench/planner/fit-tables.ts), straight lines between their logarithms keep it, and less than 1 µs of reading is what the
+ * shortest measured kernels had.
  */
 export function kernelTimeUs(table: UtilisationTable, computeUs: number, memoryUs: number): number {
   if (computeUs <= 0 && memoryUs <= 0) return 0
-  const memory = Math.max(memoryUs, 1)
-  const size = Math.log2(Math.max(computeUs, memory))
-  return 2 ** (size - lookUp(table.logs, Math.log2(computeUs / memory), size))
+  const compute = Math.max(Math.log2(computeUs), ridgeMin - 1)
+  const memory = Math.max(Math.log2(memoryUs), 0)
+  const row = Math.floor(compute)
+  const column = Math.floor(memory)
+  const down = compute - row
+  const right = memory - column
+  const upper = logTime(table, row, column) * (1 - right) + logTime(table, row, column + 1) * right
+  if (down === 0) return 2 ** upper
+  const lower =
+    logTime(table, row + 1, column) * (1 - right) + logTime(table, row + 1, column + 1) * right
+  return 2 ** (upper * (1 - down) + lower * down)
 }
 
-/** Bilinear; the edge is held outside the measured range, where the roofline extrapolates. */
-function lookUp(logs: UtilisationTable['logs'], ridge: number, size: number): number {
-  const row = Math.min(Math.max(ridge, ridgeMin), ridgeMax) - ridgeMin
-  const column = Math.min(size, sizeMax)
-  const top = Math.min(Math.floor(row), ridgeMax - ridgeMin - 1)
-  const left = Math.min(Math.floor(column), sizeMax - 1)
-  const down = row - top
-  const right = column - left
-  const at = (y: number, x: number) => logs[y]?.[x] ?? 0
-  const upper = at(top, left) * (1 - right) + at(top, left + 1) * right
-  const lower = at(top + 1, left) * (1 - right) + at(top + 1, left + 1) * right
-  return upper * (1 - down) + lower * down
+/** At whole logarithms; the edge is held outside the measured range, where the roofline extrapolates. */
+function logTime({ logs }: UtilisationTable, compute: number, memory: number): number {
+  const ridge = Math.min(Math.max(compute - memory, ridgeMin), ridgeMax)
+  const size = Math.max(compute, memory)
+  return size - (logs[ridge - ridgeMin]?.[Math.min(size, sizeMax)] ?? 0)
 }
 
 /** Peak rate of the unit that a kernel uses, TFLOP/s; weight-only kernels multiply in bf16. */
