@@ -143,7 +143,10 @@ function monotone(
   const place = (row: number, column: number) => {
     const ridge = row + axes.ridgeMin
     // The longer of the two is the size.
-    return [column + Math.min(0, ridge) - computeMin, column - Math.max(0, ridge) - memoryMin] as const
+    return [
+      column + Math.min(0, ridge) - computeMin,
+      column - Math.max(0, ridge) - memoryMin,
+    ] as const
   }
   const grid: (Weighed | null)[][] = Array.from({ length: columns - computeMin }, () =>
     Array.from({ length: columns - memoryMin }, () => null),

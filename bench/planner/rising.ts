@@ -58,5 +58,7 @@ function risingLine(values: readonly number[], weights: readonly number[]): numb
     }
     pools.push(last)
   })
-  return pools.flatMap(({ sum, weight, count }) => Array.from({ length: count }, () => sum / weight))
+  return pools.flatMap(({ sum, weight, count }) =>
+    Array.from({ length: count }, () => sum / weight),
+  )
 }

@@ -1,6 +1,14 @@
 import { z } from 'zod'
 
-const misses = z.object({ rows: z.int(), medianApe: z.number(), meanApe: z.number() }).nullable()
+const misses = z
+  .object({
+    rows: z.int(),
+    medianApe: z.number(),
+    meanApe: z.number(),
+    /** Files of before November 2026 lack it. */
+    meanFactor: z.number().min(1).optional(),
+  })
+  .nullable()
 const missesByFigure = z.object({ tpot: misses, ttft: misses, e2e: misses, throughput: misses })
 
 const coefficients = z.record(z.string(), z.number())

@@ -1,4 +1,5 @@
 import type { CalibrationFile } from '../../contract/calibration.ts'
+import { factorText } from '../../planner/calibrate/calibrate.ts'
 import type { Style } from '../io.ts'
 import { formatTable } from '../table.ts'
 
@@ -9,14 +10,18 @@ const names = [
   ['throughput', 'throughput'],
 ] as const
 
+type Missed = CalibrationFile['evidence']['before']['tpot']
+
+/** How far predictions are off in the mean; too much and too little count alike. */
+export const offBy = (missed: Missed | undefined): string =>
+  missed ? factorText(missed.meanFactor ?? 1 + missed.meanApe) : '–'
+
 /** How far the error fell, for a person. */
 export function calibrationText(
   { name, calibration, evidence }: CalibrationFile,
   style: Style,
 ): string {
   const { before, fitted, heldOut } = evidence
-  const percent = (share: number | undefined) =>
-    share === undefined ? '–' : `${(share * 100).toFixed(1)} %`
   const version = calibration.version === '' ? '' : ` ${calibration.version}`
   const moved = Object.entries(evidence.moved).map(
     ([key, factor]) =>
@@ -27,18 +32,12 @@ export function calibrationText(
     `${evidence.runs} runs of ${evidence.conditions} conditions`,
     '',
     formatTable(
-      ['mean error', 'runs', 'published', 'calibrated', 'not shown to it'],
+      ['off by, mean', 'runs', 'published', 'calibrated', 'not shown to it'],
       names.flatMap(([figure, label]) => {
         const one = before[figure]
         if (!one) return []
         return [
-          [
-            label,
-            String(one.rows),
-            percent(one.meanApe),
-            percent(fitted[figure]?.meanApe),
-            percent(heldOut[figure]?.meanApe),
-          ],
+          [label, String(one.rows), offBy(one), offBy(fitted[figure]), offBy(heldOut[figure])],
         ]
       }),
       style,

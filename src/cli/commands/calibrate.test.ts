@@ -65,7 +65,7 @@ describe('baleen calibrate', () => {
     const { code, stdout, stderr } = await run(['calibrate', runs])
     expect(code).toBe(0)
     expect(stdout).toContain(name)
-    expect(stdout).toMatch(/TPOT +5 +50\.0 % +\d+\.\d % +\d+\.\d %/)
+    expect(stdout).toMatch(/TPOT +5 +× 2\.0 +\d+\.\d % +\d+\.\d %/)
     expect(stderr).toMatch(/Kept/)
     const after = await predicted()
     expect(after.isCalibrated).toBe(true)

@@ -24,8 +24,7 @@ export const calibrationList = defineCommand({
     const { files, unreadable } = (await folderOf(flags, io)).list()
     for (const path of unreadable) output.note(`${path} is no calibration`)
     if (files.length === 0) output.note('None yet. `baleen calibrate` makes one.')
-    const error = (share: number | undefined) =>
-      share === undefined ? '–' : `${(share * 100).toFixed(1)} %`
+    const { offBy } = await import('../calibrate/report-text.ts')
     output.data({ calibrations: files.map(({ calibration: _values, ...rest }) => rest) }, () =>
       formatTable(
         ['name', 'made', 'runs', 'TPOT error', 'was', 'TTFT error', 'was'],
@@ -33,10 +32,10 @@ export const calibrationList = defineCommand({
           name,
           createdAt.slice(0, 16).replace('T', ' '),
           String(evidence.runs),
-          error(evidence.heldOut.tpot?.meanApe),
-          error(evidence.before.tpot?.meanApe),
-          error(evidence.heldOut.ttft?.meanApe),
-          error(evidence.before.ttft?.meanApe),
+          offBy(evidence.heldOut.tpot),
+          offBy(evidence.before.tpot),
+          offBy(evidence.heldOut.ttft),
+          offBy(evidence.before.ttft),
         ]),
         output.style,
       ),

@@ -80,7 +80,7 @@ export function treated(
     shaped = seen.workload
     burdens.push(seen.burden)
   }
-  if (keep === undefined) return { workload: shaped, burdens }
+  if (keep === undefined || Number(keep) === 1) return { workload: shaped, burdens }
   if (!(Number(keep) > 0 && Number(keep) <= 1))
     throw usageError(`--compress "${keep}" is no share`, 'Write the share that is kept, like 0.5.')
   const shorter = compress(shaped, Number(keep))
@@ -91,10 +91,14 @@ export function treated(
   }
 }
 
+const rankMost = 512
+
 function adapters(text: string): Burden {
   const [, count, rank] = /^(\d{1,5}):(\d{1,4})$/.exec(text.trim()) ?? []
   if (!(Number(count) >= 1 && Number(rank) >= 1))
     throw usageError(`--lora "${text}" is no number of adapters`, 'Write COUNT:RANK, like 32:16.')
+  if (Number(rank) > rankMost)
+    throw usageError(`--lora: engines take adapters of rank ${rankMost} at the most, not ${rank}`)
   return adapterBurden({ count: Number(count), rank: Number(rank) })
 }
 

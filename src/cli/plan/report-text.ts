@@ -47,7 +47,7 @@ export function planText(
   if (best) {
     lines.push(
       ...played(best),
-      ...littleMeasured(best, source).map((line) => style('yellow', line)),
+      ...littleMeasured(best, source, isReader).map((line) => style('yellow', line)),
       `binds: ${best.binds.resource}: ${best.binds.because}`,
       startText(best),
       energyText(best),
@@ -167,11 +167,11 @@ const brief = (value: number): string => String(Number(value.toPrecision(2)))
 const isGuess = ({ value, high }: Estimate): boolean => high / value - 1 >= widest / 100
 
 /** What to do about figures that are little more than guesses. */
-function littleMeasured(best: ConfigurationReport, source: string): string[] {
+function littleMeasured(best: ConfigurationReport, source: string, isReader: boolean): string[] {
   const { ttftMs, tpotMs, e2eMs } = best.predicted
   const guesses = [
     ...(isGuess(ttftMs.mean) ? [`TTFT ${range(ttftMs.mean, 1)} ms`] : []),
-    ...(isGuess(tpotMs.mean) ? [`TPOT ${range(tpotMs.mean, 1)} ms`] : []),
+    ...(!isReader && isGuess(tpotMs.mean) ? [`TPOT ${range(tpotMs.mean, 1)} ms`] : []),
     ...(isGuess(e2eMs.mean) ? [`E2E ${range(e2eMs.mean, 1e3)} s`] : []),
   ]
   if (guesses.length === 0) return []

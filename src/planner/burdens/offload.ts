@@ -56,6 +56,15 @@ export function offloadBurden({ what, where, share }: Offload): Burden {
     slowdown: () => 1,
     setting: { kind: 'offload', what, where, share },
     note: noteOf({ what, where, share }),
+    ...(what === 'cache'
+      ? {}
+      : {
+          noteOn: (layout: Layout) => {
+            const { tp, pp, dp } = layout
+            const bytes = share * keptBytes(layout, what) * tp * pp * dp
+            return `${(bytes / 1e9).toFixed(1)} GB of ${where === 'nvme' ? 'files' : 'host memory'} for each replica`
+          },
+        }),
   }
 }
 

@@ -22,6 +22,8 @@ export interface Misses {
   readonly rows: number
   readonly medianApe: number
   readonly meanApe: number
+  /** Mean of the logarithm, as a factor: half and twice are as far off. */
+  readonly meanFactor: number
 }
 export type MissesByFigure = Readonly<Record<Figure, Misses | null>>
 
@@ -274,18 +276,23 @@ function missesOf(
 ): MissesByFigure {
   const predicted = observations.map((one, at) => foreseen(one, coefficientsAt(at)))
   const of = (figure: Figure): Misses | null => {
-    const apes = observations.flatMap(({ measured, scenario }, at) => {
+    const ratios = observations.flatMap(({ measured, scenario }, at) => {
       const value = measured[figure]
       const isSaturated = scenario.load.kind === 'saturated'
       if (value === null || (isSaturated && figure !== 'throughput')) return []
-      return [Math.abs(predicted[at]![figure] / value - 1)]
+      return [predicted[at]![figure] / value]
     })
+    const apes = ratios.map((ratio) => Math.abs(ratio - 1))
+    const logs = ratios.map((ratio) => Math.abs(Math.log(ratio)))
     if (apes.length === 0) return null
     apes.sort((a, b) => a - b)
+    const mean = (values: readonly number[]) =>
+      values.reduce((sum, value) => sum + value, 0) / values.length
     return {
       rows: apes.length,
       medianApe: (apes[(apes.length - 1) >> 1]! + apes[apes.length >> 1]!) / 2,
-      meanApe: apes.reduce((sum, ape) => sum + ape, 0) / apes.length,
+      meanApe: mean(apes),
+      meanFactor: Math.exp(mean(logs)),
     }
   }
   return { tpot: of('tpot'), ttft: of('ttft'), e2e: of('e2e'), throughput: of('throughput') }
@@ -301,21 +308,38 @@ function movedMost(logs: Float64Array): Readonly<Record<string, number>> {
   )
 }
 
-/** What it did not see has to be foreseen better, or the runs say nothing that carries over. */
-function refuseWorse({ before, heldOut }: Calibrated): void {
+/** Runs of a quiet machine scatter by less around what any coefficients make of them. */
+const restless = 0.25
+
+/**
+ * What it did not see has to be foreseen better, or the runs say nothing that carries over. Half and twice count alike: what is
+ * shipped is below the truth on a slow machine, and could be off by 100 % at most.
+ */
+function refuseWorse({ before, heldOut, conditions, calibration }: Calibrated): void {
   const total = (misses: MissesByFigure) => {
     const seen = [misses.tpot, misses.ttft, misses.tpot ? null : (misses.e2e ?? misses.throughput)]
-    return seen.reduce((sum, one) => sum + (one?.meanApe ?? 0), 0)
+    return seen.reduce((sum, one) => sum + Math.log(one?.meanFactor ?? 1), 0)
   }
   if (total(heldOut) <= total(before)) return
   const told = (misses: MissesByFigure) =>
     figures
       .flatMap((figure) => {
         const one = misses[figure]
-        return one ? [`${figure} ${Math.round(one.meanApe * 100)} %`] : []
+        return one ? [`${figure} ${factorText(one.meanFactor)}`] : []
       })
       .join(', ')
+  const { tpot, ttft } = calibration.noise
+  const scatter = Math.exp(Math.max(tpot, ttft)) - 1
   throw new AppError('planner/calibration-refused', {
-    message: `runs that it was not shown are foreseen worse with it (mean error: ${told(heldOut)}) than without (${told(before)})`,
+    message: `runs that it was not shown are foreseen worse with it (off by, in the mean: ${told(heldOut)}) than without (${told(before)})`,
+    hint: `${
+      Math.max(tpot, ttft) > restless
+        ? `The runs scatter by ±${Math.round(scatter * 100)} % around any one behaviour: measure with the machine to itself, and for longer.`
+        : `${conditions} conditions are too few to tell what carries over: add some, such as two users and eight, or other lengths.`
+    } What is shipped stays in use.`,
   })
 }
+
+/** "6.1 %", "× 2.4": beyond half as much again a factor says more. */
+export const factorText = (factor: number): string =>
+  factor < 1.5 ? `${((factor - 1) * 100).toFixed(1)} %` : `× ${factor.toPrecision(2)}`

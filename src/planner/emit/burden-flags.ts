@@ -120,8 +120,14 @@ export function burdenSettings({ burdens, elsewhereBytes, settings, model }: Emi
     ...burdens.map((burden) => {
       switch (burden.kind) {
         case 'adapters':
-          // Which ones they are is told while it runs.
-          return { lora: { loadedMax: burden.count, rankMax: burden.rank, dynamic: 'on' } }
+          return {
+            lora: {
+              loadedMax: burden.count,
+              rankMax: burden.rank,
+              // Which ones they are is told while it runs, where that can be.
+              ...(['vllm', 'sglang'].includes(settings.engine) ? { dynamic: 'on' } : {}),
+            },
+          }
         case 'compile':
           return { compileLevel: burden.level === 'eager' ? 0 : 2 }
         case 'offload': {

@@ -1,3 +1,4 @@
+import { elsewhereBytes } from '../burdens/burden.ts'
 import type { Candidate } from '../search/candidate.ts'
 import { weightBytesPerDevice } from '../memory/weights.ts'
 import { sloName } from '../workload/slo.ts'
@@ -9,14 +10,15 @@ export function knobReasons(candidate: Candidate, request: Request): Record<stri
   const { settings, copy, budget, quality, engine, operating } = candidate
   const { layout } = copy
   const { model, device } = layout
-  const weights = weightBytesPerDevice(layout)
+  const elsewhere = elsewhereBytes(candidate.curve.burdens, layout)
+  const weights = weightBytesPerDevice(layout) - elsewhere
   const alone = weightBytesPerDevice({ ...layout, tp: 1, pp: 1, dp: 1, ep: 1 })
   const { rateRps, slo, workload } = request
   return {
     engine: `${engine.name}: best of those that run ${settings.weights} on ${device.name}; ${engine.fitted.provenance}`,
     tensorParallel:
       layout.tp === 1
-        ? `${gigabytes(weights)} of weights fit on one device: no time is lost exchanging activations`
+        ? `${gigabytes(weights + elsewhere)} of weights${elsewhere > 0 ? `, ${gigabytes(elsewhere)} of them elsewhere,` : ''} fit on one device: no time is lost exchanging activations`
         : alone > device.memoryBytes * 0.9
           ? `${gigabytes(alone)} of weights do not fit on one device of ${gigabytes(device.memoryBytes)}; ${layout.tp} read them ${layout.tp} times as fast`
           : `${layout.tp} devices share every layer: a step reads ${gigabytes(weights)} on each in place of ${gigabytes(alone)}`,
@@ -60,8 +62,8 @@ export function knobReasons(candidate: Candidate, request: Request): Record<stri
       settings.memoryShare < budget.share
         ? `${Number(budget.share.toFixed(3))} of the device less what its neighbour has`
         : settings.memoryShare > engine.memory.defaultShare
-        ? 'more than the default: the cache is what is short'
-        : 'the default: more would not make it faster, and risks running out',
+          ? 'more than the default: the cache is what is short'
+          : 'the default: more would not make it faster, and risks running out',
     prefixCaching:
       workload.prefixShare > 0
         ? `${Math.round(workload.prefixShare * 100)} % of a prompt was seen before`

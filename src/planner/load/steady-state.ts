@@ -71,7 +71,6 @@ type Point = ReturnType<typeof createPoint>
 function createPoint(scenario: Scenario) {
   const { layout, engine, isl, osl, prefixShare, speculation = null, burdens = [] } = scenario
   const { recvInterval = 1, areLengthsDrawn = true, lengthShare = 1 } = scenario
-  const spread = answerSpread[areLengthsDrawn || lengthShare < 1 ? 'drawn' : 'alike']
   const limits = limitsOf(scenario)
   const budget = memoryBudget(layout, engine.memory, {
     share: scenario.memoryShare,
@@ -157,40 +156,29 @@ function createPoint(scenario: Scenario) {
 
   const fits = Math.max(1, limits.batchedTokens / Math.max(1, isl * (1 - prefixShare)))
 
-  /**
-   * Prompts of others that one does not sit through, of those that are read while it answers. An engine that prefills before it
-   * decodes takes whoever waits; they decode side by side, end together and come again together, unless answers differ by more
-   * than prefilling all of them takes: half of that prefill is over when a sequence has its first token. Prompts that are read
-   * beside those who decode are felt by all of them, come together or not: 1,024 tokens of each of seven others add 260 ms to an
-   * answer of Qwen3-32B on two H100, be it 128 or 512 tokens long, under TensorRT-LLM 1.0 as under vLLM 0.12.
-   */
-  function overBefore(running: number, decodeMs: number): number {
-    if (engine.scheduling.mixesPrefill) return 0
-    const ratio = (running * alone.total) / (decodeMs * spread)
-    return 0.5 * (running - 1) * (ratio / (ratio + 0.5))
-  }
-  return { budget, maxRunning, alone, step, firstToken, play, overBefore }
+  return { budget, maxRunning, alone, step, firstToken, play }
 }
 
 function closedLoop(scenario: Scenario, point: Point, concurrency: number): SteadyState {
-  const { osl } = scenario
+  const { osl, engine, layout } = scenario
   const admitted = Math.max(1, Math.min(concurrency, point.maxRunning))
+  // Each of the others reads a prompt once in a round, so many of them while this one answers.
+  const others = (decoding: number) => ((admitted - 1) * decoding) / admitted
   let running = admitted
-  // Each of the others reads a prompt once while this one answers, decoding or not. On accelerators nearly all decode, and
-  // their coefficients were fitted with those that do.
-  const others = (decoding: number) =>
-    (scenario.layout.device.architecture === 'cpu' ? admitted : decoding) - 1
   let step = point.step(running, others(running))
   // While one sequence is in prefill it does not decode.
   for (let round = 0; round < 3; round++) {
     const ttft = point.alone.total * 1.2 + step.ms
     running = Math.max(1, admitted / (1 + ttft / (step.ms * osl)))
-    step = point.step(running, others(running) - point.overBefore(running, step.ms * osl))
+    step = point.step(running, others(running))
   }
   const played = point.play(concurrency, admitted, step)
-  const V = process.env['BALEEN_V'] ?? ''
-  if (V === 'C' || (V === 'M' && scenario.engine.scheduling.mixesPrefill)) step = point.step(running, played.promptsFelt)
-  if (V === 'A') step = point.step(running, Math.max(0,((admitted - 1) * running) / admitted - point.overBefore(running, step.ms * osl)))
+  // An engine that prefills before it decodes takes whoever waits; they decode side by side, end together and come again
+  // together, and feel little of one another. Where prompts are read beside those who decode published runs of accelerators are
+  // told better by an even spread: 1,024 tokens of each of seven others add 260 ms to an answer of Qwen3-32B on two H100, be it
+  // 128 or 512 tokens long, under TensorRT-LLM 1.0 as under vLLM 0.12.
+  if (!engine.scheduling.mixesPrefill || layout.device.architecture === 'cpu')
+    step = point.step(running, played.promptsFelt)
   const first = point.firstToken(admitted, step.ms, 0, false, played.turnMs)
   // Users wait for one another's prefill as much as for their own: what a step costs with all of it is the pace.
   const whole = point.step(admitted, admitted)
@@ -204,9 +192,6 @@ const acceptTokensMs = 4
 
 /** Recorded conversations: anything from nothing to twice the mean. */
 const drawnSpread = 1
-
-/** How far apart those end who began together, in answers: lengths that were drawn leave little in step after a few rounds. */
-const answerSpread = { drawn: 3, alike: 0.1 } as const
 
 function saturated(scenario: Scenario, point: Point, prompts: number | null): SteadyState {
   const { osl } = scenario

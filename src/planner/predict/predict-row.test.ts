@@ -60,12 +60,12 @@ describe('predictRow', () => {
     expect(many.outputTokensPerSecond).toBeGreaterThan(few.outputTokensPerSecond)
   })
 
-  it('sends its first token later where requests are looked for rarely, and takes as long for the next', () => {
+  it('sends its first token later where requests are looked for rarely, and takes about as long for the next', () => {
     const drawn = { engine: 'sglang', length_share: '0.9' }
     const often = predicted(drawn)
     const rarely = predicted({ ...drawn, recv_interval: '30' })
     expect(rarely.ttftMsMean).toBeGreaterThan(often.ttftMsMean + 5 * often.tpotMsMean)
-    expect(rarely.tpotMsMean).toBe(often.tpotMsMean)
+    expect(rarely.tpotMsMean / often.tpotMsMean).toBeCloseTo(1, 1)
   })
 
   it('reads prompts as short as they were drawn, and adds up E2E for the length that is named', () => {

@@ -10,7 +10,7 @@ import { relax, repair } from './repair.ts'
 import type { CurveCache } from './replica.ts'
 import { type Request, screen, type Screened } from './screen.ts'
 import { type Split, splitRate } from './split.ts'
-import { onStage } from './stage.ts'
+import { onStage, piledUp } from './stage.ts'
 
 /** The recommendation: never empty unless nothing in the catalogue holds the model. */
 export interface Plan {
@@ -99,6 +99,10 @@ function shortfall(request: Request, candidates: readonly Candidate[], best: Can
       (target) =>
         `${sloName(target)} ≤ ${target.limitMs} ms was missed where it was played: ${Number(valueIn(rehearsed, target).toPrecision(3))} ms; more devices, or a looser limit`,
     )
+  if (rehearsed && piledUp(rehearsed) && best.mostRps >= (rateRps ?? 0))
+    return [
+      `requests pile up where it was played: ${rehearsed.requests} of them at ${rate(rehearsed.rateRps ?? 0)} took ${Math.round(rehearsed.seconds)} s; more devices, or fewer requests`,
+    ]
   if (best.mostRps > 0 && rateRps !== null) {
     const each = best.mostRps / best.settings.devices
     const needed = Math.ceil(rateRps / each)

@@ -1,5 +1,6 @@
 import type { EngineModel } from '../../core/engine-model.ts'
-import { burdenBytes } from '../burdens/burden.ts'
+import { type Burden, burdenBytes } from '../burdens/burden.ts'
+import { adapterBurden } from '../burdens/adapters.ts'
 import { offloadBurden } from '../burdens/offload.ts'
 import { weightBytesPerDevice } from '../memory/weights.ts'
 import { type DeviceGroup, groupName } from '../workload/fleet.ts'
@@ -40,7 +41,28 @@ export function repair(request: Request): Repaired {
     reasons.push(
       `a request of ${tokens} tokens is longer than the ${contextMax} that ${request.model.name} reaches: it will be cut`,
     )
-  return { request: withBurdens({ ...request, pinned }, reasons), reasons }
+  const burdens = sensible(request, reasons)
+  const sane = burdens === undefined ? request : { ...request, burdens }
+  return { request: withBurdens({ ...sane, pinned }, reasons), reasons }
+}
+
+/** What would be kept elsewhere has to be somewhere else, and there. */
+function sensible(
+  { model, fleet, burdens }: Request,
+  reasons: string[],
+): readonly Burden[] | undefined {
+  const isProcessor = fleet.every(({ device }) => device.architecture === 'cpu')
+  return burdens?.filter(({ setting }) => {
+    if (setting?.kind !== 'offload') return true
+    const why =
+      setting.what === 'experts' && !model.moe
+        ? `${model.name} has no experts to keep elsewhere`
+        : isProcessor && setting.where !== 'nvme'
+          ? 'what a processor works on is in host memory already'
+          : null
+    if (why !== null) reasons.push(`${why}: planned without`)
+    return why === null
+  })
 }
 
 /** Whether an engine runs this kind of model on some of these devices. */
@@ -152,10 +174,44 @@ export function relax(
   for (const attempt of attempts(request, free, others)) {
     const found = screen(attempt.request, curves)
     if (found.candidates.length === 0) continue
-    const here = attempt.request.fleet === request.fleet ? [] : onHand(request, free, curves)
+    const isElsewhere = attempt.request.fleet !== request.fleet
+    const here = isElsewhere
+      ? [
+          ...fewerAdapters(request, curves).map(({ told }) => told),
+          ...onHand(request, free, curves),
+        ]
+      : []
     return { ...found, request: attempt.request, reasons: [...reasons, attempt.gave, ...here] }
   }
-  return null
+  const [fewer] = fewerAdapters(request, curves)
+  return fewer
+    ? { ...fewer.found, request: fewer.request, reasons: [...reasons, `nearest: ${fewer.told}`] }
+    : null
+}
+
+interface Fewer {
+  readonly request: Request
+  readonly found: Screened
+  readonly told: string
+}
+
+/** The most adapters that find room on what is there: halved until they do. */
+function fewerAdapters(request: Request, curves: CurveCache): readonly Fewer[] {
+  const { burdens = [] } = request
+  const setting = burdens.find((one) => one.setting?.kind === 'adapters')?.setting
+  if (setting?.kind !== 'adapters') return []
+  const { rank } = setting
+  for (let count = setting.count >> 1; count >= 1; count >>= 1) {
+    const own = burdens.map((one) =>
+      one.setting?.kind === 'adapters' ? adapterBurden({ count, rank }) : one,
+    )
+    const fewer = { ...request, burdens: own }
+    const found = screen(fewer, curves)
+    if (found.candidates.length === 0) continue
+    const told = `on what is there: --lora ${count}:${rank} at once; engines fetch the others from host memory when somebody asks for them`
+    return [{ request: fewer, found, told }]
+  }
+  return []
 }
 
 /** What the devices that are there can do with a part of the weights in host memory: slow, but at once. */
@@ -225,7 +281,7 @@ function tooLarge({ model, fleet, pinned, burdens = [] }: Request): string {
       .reduce((a, b) => (a.weights + a.beside <= b.weights + b.beside ? a : b))
     const beside =
       least.beside > 0
-        ? `, ${(least.beside / 1e9).toFixed(1)} GB of ${burdens.map(({ name }) => name).join(', ')}`
+        ? `, ${(least.beside / 1e9).toFixed(1)} GB for ${burdens.map(({ name }) => name).join(', ')}`
         : ''
     const weights = least.weights + Math.min(0, least.beside)
     return `${group.device.name}: ${(weights / 1e9).toFixed(1)} GB of weights at the least${beside} and a cache for one sequence, on ${has}`

@@ -3,7 +3,7 @@ import type { Candidate } from './candidate.ts'
 import type { Situation } from '../../core/engine-model.ts'
 import { barsOf, commonSituation, expectedOver } from './certainty.ts'
 import { expectedScore, usualAim } from './rank.ts'
-import type { Rehearse } from './rehearsal.ts'
+import type { Rehearsal, Rehearse } from './rehearsal.ts'
 import type { Request } from './screen.ts'
 import { atRate, nearer } from './size.ts'
 
@@ -67,13 +67,20 @@ function play(request: Request, candidate: Candidate, rehearse: Rehearse): Candi
   let current = candidate
   for (let attempt = 0; ; attempt++) {
     const rehearsed = rehearse(current, request, current.servedRps)
-    const isSwamped = rateRps === null && rehearsed.e2e.mean > swamped * current.operating.e2e.mean
+    const isSwamped =
+      rehearsed.e2e.mean > swamped * current.operating.e2e.mean &&
+      (rateRps === null || piledUp(rehearsed))
     const holds = !isSwamped && meetsTails(rehearsed, slo, tolerance)
     if (holds || rateRps !== null || attempt === retreats)
       return { ...current, rehearsed, meetsSlo: holds }
     current = slower({ ...request, slo }, current, retreat)
   }
 }
+
+/** The last answers end long after the last requests came: fewer are served than come. */
+export const piledUp = ({ rateRps, requests, seconds }: Rehearsal): boolean =>
+  rateRps !== null && seconds > late * (requests / rateRps)
+const late = 1.25
 
 function slower(request: Request, candidate: Candidate, factor: number): Candidate {
   const { usdPerHour, settings } = candidate

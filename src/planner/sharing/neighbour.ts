@@ -9,8 +9,8 @@ import type { Layout } from '../step/step-time.ts'
 import type { Workload } from '../workload/workload.ts'
 import type { Burden } from '../burdens/burden.ts'
 
-/** Beyond this share of the time there is nothing in hand: a queue without end. */
-const fullyBusy = 0.98
+/** More sequences at a time are a queue, not a load. */
+const sequencesMost = 256
 
 /** Another model on the same devices, with a load of its own. */
 export interface Neighbour {
@@ -50,15 +50,17 @@ export function neighbourBurden(
     // Little's law, by iteration: as many run as come while one is served.
     let running = 0
     for (let round = 0; round < 20; round++)
-      running = Math.min(256, (rateRps / 1e3) * stepMs(running) * osl)
-    const busy = Math.min(1, 1 - Math.exp(-running) + (rateRps / 1e3) * total * 2)
+      running = Math.min(sequencesMost, (rateRps / 1e3) * stepMs(running) * osl)
+    const reading = (rateRps / 1e3) * total * 2
+    const busy = Math.min(1, 1 - Math.exp(-running) + reading)
     const held = running + 3 * Math.sqrt(Math.max(1, running))
     const bytes =
       weightBytesPerDevice(layout) +
       engine.memory.workspaceBytes +
       model.vocab * engine.memory.bytesPerVocabularyEntry +
       held * sequenceKvBytes(layout, isl + osl)
-    return { busy, bytes }
+    const isSwamped = running >= sequencesMost || reading >= 1
+    return { busy, bytes, isSwamped, tokenMs: stepMs(running) }
   }
   const at = (layout: Layout) => {
     const key = `${layout.device.name} ${layout.tp} ${layout.pp}`
@@ -69,17 +71,19 @@ export function neighbourBurden(
     return found
   }
   return {
-    name: `beside ${model.name}`,
+    name: `${model.name} beside it`,
     bytes: (layout) => at(layout).bytes,
     foreignBytes: (layout) => at(layout).bytes,
     stepMs: () => 0,
     setting: null,
     slowdown: (layout) => 1 + at(layout).busy,
     noteOn(layout) {
-      const { busy, bytes } = at(layout)
-      const works = busy > fullyBusy ? 'all the time: it can’t carry its load here' : `${Math.round(busy * 100)} % of the time`
-      return `${model.name} keeps ${(bytes / 1e9).toFixed(1)} GB of each device and, while this model always does, works ${works}`
+      const { busy, bytes, isSwamped, tokenMs } = at(layout)
+      const works = isSwamped
+        ? 'it can’t carry its load'
+        : `it works ${Math.round(busy * 100)} % of the time, at ${tokenMs.toPrecision(2)} ms a token`
+      return `${model.name} keeps ${(bytes / 1e9).toFixed(1)} GB of each device; while this model always works ${works}`
     },
-    note: `${model.name} at ${rateRps} requests/s on the same devices; each runs at half speed while both work`,
+    note: `${model.name} at ${Number(rateRps.toPrecision(3))} requests/s on the same devices; each runs at half speed while both work`,
   }
 }

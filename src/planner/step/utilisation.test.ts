@@ -21,8 +21,7 @@ const points = Array.from(
 
 describe.each([...tables])('%s', (_, table) => {
   test('takes no less time for more work', () => {
-    const time = (compute: number, memory: number) =>
-      kernelTimeUs(table, 2 ** compute, 2 ** memory)
+    const time = (compute: number, memory: number) => kernelTimeUs(table, 2 ** compute, 2 ** memory)
     let least = Infinity
     for (const compute of points)
       for (const memory of points) {

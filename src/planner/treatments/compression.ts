@@ -29,7 +29,7 @@ export function compress(workload: Workload, keep: number): Compressed {
 
       inputTokens: { ...inputTokens, mean },
       prefixShare: shared / mean,
-      source: `${workload.source}; ${Math.round(keep * 100)} % of each prompt is kept`,
+      source: `${workload.source}; ${Number((keep * 100).toPrecision(2))} % of each prompt is kept`,
     },
     burden: {
       name: 'compression',
@@ -40,7 +40,7 @@ export function compress(workload: Workload, keep: number): Compressed {
         (peakTflops(device, 'bf16') * 1e9 * reached),
       slowdown: () => 1,
       setting: null,
-      note: `prompts are shortened to ${Math.round(keep * 100)} % by a model of 0.56B on the same devices`,
+      note: `prompts are shortened to ${Number((keep * 100).toPrecision(2))} % by a model of 0.56B on the same devices`,
     },
     quality: lossOf(keep),
   }
