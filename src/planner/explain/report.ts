@@ -106,9 +106,9 @@ export function reportOf(
       prefixShare: workload.prefixShare,
       source: workload.source,
     },
-    burdens: (request.burdens ?? []).flatMap(({ note, noteOn }) => {
+    burdens: (request.burdens ?? []).flatMap((burden) => {
       const best = plan.candidates[0]
-      return best && noteOn ? [note, noteOn(best.copy.layout)] : [note]
+      return best && burden.noteOn ? [burden.note, burden.noteOn(best.copy.layout)] : [burden.note]
     }),
     slo: Object.fromEntries(request.slo.map((target) => [sloName(target), target.limitMs])),
     rateRps: request.rateRps,
