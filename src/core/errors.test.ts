@@ -48,6 +48,11 @@ describe('toAppError', () => {
     expect(toAppError(error)).toBe(error)
   })
 
+  it('knows a full disk', () => {
+    const thrown = Object.assign(new Error('no space left on device, write'), { code: 'ENOSPC' })
+    expect(toAppError(thrown)).toMatchObject({ code: 'machine/disk-full', cause: thrown })
+  })
+
   it.each([
     [new TypeError('oops'), 'oops'],
     ['plain text', 'plain text'],

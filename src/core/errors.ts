@@ -292,7 +292,12 @@ export class AppError extends Error {
 export function toAppError(thrown: unknown): AppError {
   if (thrown instanceof AppError) return thrown
   const message = thrown instanceof Error ? thrown.message : String(thrown)
-  return new AppError('internal/unexpected', { message, cause: thrown })
+  // Whatever was being written: no bug, and known how to mend.
+  const isFull = ['ENOSPC', 'EDQUOT'].includes(Object(thrown).code as string)
+  return new AppError(isFull ? 'machine/disk-full' : 'internal/unexpected', {
+    message,
+    cause: thrown,
+  })
 }
 
 /** Crashes the request, not the system: for states that cannot be. */

@@ -185,7 +185,8 @@ describe.skipIf(!canMount)('a full disk (needs the right to mount a tmpfs)', () 
       })
     try {
       await until('the model answers', async () => (await ask()).status === 200)
-      const pids = () => (['gateway', 'control', 'replica'] as const).flatMap(serving.pids)
+      const pids = () =>
+        (['gateway', 'control', 'replica'] as const).flatMap((role) => serving.pids(role))
       const pidsBefore = pids()
       const fill = spawnSync('dd', ['if=/dev/zero', `of=${ballast}`, 'bs=4k'], { encoding: 'utf8' })
       expect(fill.stderr).toMatch(/No space left/)
