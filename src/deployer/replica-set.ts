@@ -1,3 +1,4 @@
+import { endReason } from './end-reason.ts'
 import { toAppError } from '../core/errors.ts'
 import { anywhere, type AcceleratorRequest, type Assignment } from '../core/node.ts'
 import type { EndedReplica, RunningReplica, Runtime } from '../runtimes/runtime.ts'
@@ -289,15 +290,4 @@ export function createReplicaSet(deps: ReplicaSetDeps): ReplicaSet {
       log.info({ replica: now.id, health: now.health, reason: now.reason }, 'changed')
     deps.onChange()
   }
-}
-
-function endReason({ exitCode, signal, logTail }: EndedReplica): string {
-  const how =
-    signal !== null
-      ? `was ended by ${signal}`
-      : exitCode !== null
-        ? `ended with code ${exitCode}`
-        : 'ended'
-  const lastLine = logTail.split('\n').findLast((line) => line.trim() !== '')
-  return lastLine === undefined ? how : `${how}: ${lastLine.slice(0, 300)}`
 }
