@@ -39,6 +39,7 @@ describe('the command line', () => {
   it.each([
     [['depoly'], 'there is no command "depoly"', 'Did you mean `baleen deploy`?'],
     [['model', 'pul'], 'there is no command "model pul"', 'Did you mean `baleen model pull`?'],
+    [['modle', 'list'], 'there is no command "modle"', 'Did you mean `baleen model`?'],
     [['xyzzyqux'], 'there is no command "xyzzyqux"', 'See `baleen help`.'],
     [['ps', '--wach'], 'there is no flag --wach', 'Did you mean --watch?'],
     [['ps', 'now'], '"now" is one word too many', 'baleen ps --help'],

@@ -81,10 +81,9 @@ async function showCommandHelp(command: Command, output: Output): Promise<number
 }
 
 function unknownCommand(name: string): AppError {
-  const meant = nearest(
-    name,
-    registry.map((entry) => entry.name),
-  )
+  const names = registry.map((entry) => entry.name)
+  // `modle list`: only its first word is looked at.
+  const meant = nearest(name, [...names, ...names.map((one) => one.split(' ')[0] ?? '')])
   return usageError(
     `there is no command "${name}"`,
     meant === null ? 'See `baleen help`.' : `Did you mean \`baleen ${meant}\`?`,

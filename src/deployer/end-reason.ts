@@ -3,7 +3,11 @@ import type { EndedReplica } from '../runtimes/runtime.ts'
 const saidLengthMax = 300
 
 /** How a process ended, with its last words where those may say why. */
-export function endReason({ exitCode, signal, logTail }: EndedReplica): string {
+export function endReason({
+  exitCode,
+  signal,
+  logTail,
+}: Pick<EndedReplica, 'exitCode' | 'signal' | 'logTail'>): string {
   const how =
     signal !== null
       ? `was ended by ${signal}`

@@ -285,6 +285,12 @@ describe('key', () => {
     })
   })
 
+  it('makes none that has expired before it begins', async () => {
+    const { code, stderr } = await baleen(['key', 'create', 'team', '--expires', '2020-01-01'])
+    expect(code).toBe(2)
+    expect(stderr).toContain('is over already')
+  })
+
   it('lists, edits and removes by id or name', async () => {
     answer('GET /api/v1/keys', {
       keys: [view, { ...view, id: 'key_2', name: 'twin' }, { ...view, id: 'key_3', name: 'twin' }],

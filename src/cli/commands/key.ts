@@ -152,6 +152,8 @@ function expiryFrom(text: string): number | null {
   const unitMs = { d: 86_400_000, h: 3_600_000, m: 60_000 }[days?.[2] ?? 'd'] ?? 0
   const atMs = days ? Date.now() + Number(days[1]) * unitMs : Date.parse(text)
   if (Number.isNaN(atMs)) throw usageError(`--expires is like 30d, 2030-01-31 or never`)
+  if (atMs <= Date.now())
+    throw usageError(`--expires ${text} is over already`, '`baleen key rm` ends a key at once.')
   return atMs
 }
 

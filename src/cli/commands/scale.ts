@@ -13,7 +13,7 @@ export const scale = defineCommand({
   ],
   flags: connectionFlags,
   async run({ flags, positionals, io, output }) {
-    if (!/^\d{1,4}$/.test(positionals.replicas))
+    if (!/^\d{1,9}$/.test(positionals.replicas))
       throw usageError(`REPLICAS is a whole number, not "${positionals.replicas}"`)
     const control = await connect(flags, io)
     const view = await control.scale(positionals.deployment, Number(positionals.replicas))

@@ -1,6 +1,11 @@
 import type { FastifyError, FastifyReply } from 'fastify'
-import { hasZodFastifySchemaValidationErrors } from 'fastify-type-provider-zod'
+import {
+  hasZodFastifySchemaValidationErrors,
+  type ZodFastifySchemaValidationError,
+} from 'fastify-type-provider-zod'
+import type { z } from 'zod'
 import type { ErrorBody } from '../../contract/api.ts'
+import { explainIssue } from '../../contract/explain-issue.ts'
 import { AppError, toAppError, type ErrorCode } from '../../core/errors.ts'
 
 /** What Fastify itself refuses, by its code. */
@@ -15,10 +20,9 @@ const fastifyCodes: Record<string, ErrorCode> = {
 export function asApiError(thrown: unknown): AppError {
   if (thrown instanceof AppError) return thrown
   if (hasZodFastifySchemaValidationErrors(thrown)) {
-    const [issue] = thrown.validation
-    const path = (issue?.instancePath ?? '').slice(1).replaceAll('/', '.')
-    const message = `${path === '' ? (thrown.validationContext ?? 'request') : path}: ${issue?.message}`
-    return new AppError('request/invalid', { message, ...(path === '' ? {} : { param: path }) })
+    const { param, text } = explainIssue(issueOf(thrown.validation[0]!))
+    const message = `${param === '' ? (thrown.validationContext ?? 'request') : param}: ${text}`
+    return new AppError('request/invalid', { message, ...(param === '' ? {} : { param }) })
   }
   const { code, statusCode, message } = thrown as Partial<FastifyError>
   const known = fastifyCodes[code ?? '']
@@ -27,6 +31,15 @@ export function asApiError(thrown: unknown): AppError {
     return new AppError('request/invalid', { message: message ?? '', cause: thrown })
   return toAppError(thrown)
 }
+
+/** zod's own issue, which the library has taken apart. */
+const issueOf = (one: ZodFastifySchemaValidationError): z.core.$ZodIssue =>
+  ({
+    ...one.params,
+    code: one.keyword,
+    path: one.instancePath.split('/').filter((step) => step !== ''),
+    message: one.message,
+  }) as unknown as z.core.$ZodIssue
 
 function errorBodyOf(error: AppError): ErrorBody {
   const { message, hint, type, code, param } = error

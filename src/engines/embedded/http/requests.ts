@@ -1,6 +1,6 @@
 import { z } from 'zod'
+import { explainIssue } from '../../../contract/explain-issue.ts'
 import { AppError } from '../../../core/errors.ts'
-import { explainIssue } from './request-issue.ts'
 
 /** Request bodies of the OpenAI API. Unknown parameters are let through; those that would change the answer are refused. */
 
