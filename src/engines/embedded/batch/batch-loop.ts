@@ -6,6 +6,7 @@ import { createDelivery, type Outcome, type Waiting } from './delivery.ts'
 import type { Generation, GenerationEnd } from './generation.ts'
 import { runStep, type Sampled, type StepResult } from './run-step.ts'
 import type { Part, Sequence } from './sequence.ts'
+import { createStepCostEstimate } from './step-cost.ts'
 import { arrange, planStep, type StepLimits } from './step-plan.ts'
 import type { StepMode, StepTuner } from './step-tuner.ts'
 
@@ -57,10 +58,10 @@ export function createBatchLoop(config: BatchLoopConfig, deps: BatchLoopDeps): B
     work: null,
   }))
   const delivery = createDelivery(deps)
+  const promptCost = createStepCostEstimate()
   const queue: Waiting[] = []
   let isLooping = false
   let failures = 0
-  let promptMsPerToken: number | null = null
   let stepStartedMs: number | null = null
   const counters = {
     promptTokens: 0,
@@ -130,9 +131,7 @@ export function createBatchLoop(config: BatchLoopConfig, deps: BatchLoopDeps): B
   function observe(parts: readonly Part[], mode: StepMode, decodeMs: number): void {
     const size = sizeOf(parts)
     tuner.observe(size, mode, decodeMs)
-    if (size < 2 * parts.length) return
-    const msPerToken = decodeMs / size
-    promptMsPerToken = promptMsPerToken === null ? msPerToken : (promptMsPerToken + msPerToken) / 2
+    if (size >= 2 * parts.length) promptCost.observe(size, decodeMs)
   }
 
   /** Takes the results into the books; the callbacks come while the next step runs. */
@@ -195,7 +194,7 @@ export function createBatchLoop(config: BatchLoopConfig, deps: BatchLoopDeps): B
       return []
     }
     stepStartedMs = clock.monotonicMs()
-    const planned = planStep(working, config.limits, promptMsPerToken)
+    const planned = planStep(working, config.limits, promptCost.current())
     const mode = tuner.choose(sizeOf(planned))
     const parts = arrange(planned, mode.isSplit)
     let running: Promise<StepResult>
