@@ -70,6 +70,18 @@ describe('bad requests', () => {
     })
   })
 
+  it.each([
+    ['a name beyond all measure', 'x'.repeat(3000), 400],
+    ['a name that is no UTF-8', '%ff', 400],
+    ['a name that is only long', 'x'.repeat(500), 404],
+  ])('with %s get an error in the one form', async (_, name, status) => {
+    const { ask } = await bench()
+    const refused = await ask('GET', `/deployments/${name}`)
+    expect(refused.status).toBe(status)
+    expect(refused.body.error).toMatchObject({ type: 'invalid_request_error' })
+    expect(refused.body.error.code).toMatch(/^(request|deployment)\//)
+  })
+
   it('while the store is away get 503 and when to come again', async () => {
     const { ask, store } = await bench()
     const away = new AppError('store/unavailable', { message: 'the database is away' })

@@ -11,6 +11,7 @@ import { AppError } from '../../core/errors.ts'
 import type { Log } from '../../core/log.ts'
 import { authenticate } from './authentication.ts'
 import { deploymentRoutes } from './deployment-routes.ts'
+import { withoutEmptyBodies } from './empty-bodies.ts'
 import { engineRoutes } from './engine-routes.ts'
 import { asApiError, sendError } from './errors.ts'
 import { injectionRoutes } from './injection-routes.ts'
@@ -33,10 +34,18 @@ export interface ApiDeps extends ApiContext {
 export type Api = FastifyInstance
 
 const bodyLimit = 2 ** 20
+/** A name that is longer is there no more than any other that nobody has. */
+const maxParamLength = 1024
 
 /** Control's REST API with its OpenAPI document, and beside it `/health` and `/metrics`. Not yet listening. */
 export async function createApi(deps: ApiDeps): Promise<Api> {
-  const app = fastify({ bodyLimit, forceCloseConnections: true })
+  const app = fastify({
+    bodyLimit,
+    forceCloseConnections: true,
+    routerOptions: { maxParamLength },
+    // What the router refuses before there is a route.
+    frameworkErrors: (thrown, _, reply) => void sendError(reply, asApiError(thrown)),
+  })
   app.setValidatorCompiler(validatorCompiler)
   app.setSerializerCompiler(serializerCompiler)
   const parseJson = app.getDefaultJsonParser('error', 'error')
@@ -74,7 +83,7 @@ export async function createApi(deps: ApiDeps): Promise<Api> {
       security: [{ bearer: [] }],
     },
     transform: jsonSchemaTransform,
-    transformObject: jsonSchemaTransformObject,
+    transformObject: (document) => withoutEmptyBodies(jsonSchemaTransformObject(document)),
   })
   await app.register(async (open) => {
     open.get('/health', { schema: { hide: true } }, async () => ({ status: 'ok' }))

@@ -63,6 +63,7 @@ export function injectionRoutes(scope: Scope, { injections }: ApiContext): void 
           message: parsed.success
             ? `the document is of ${parsed.data.id}, not ${params.id}`
             : z.prettifyError(parsed.error),
+          hint: 'docs/guides/inject.md tells where such documents come from.',
         })
       const head = headOf(parsed.data)
       await injections.keep({ head, document: parsed.data })

@@ -7,6 +7,12 @@ import { AppError } from '../../core/errors.ts'
 export function asStoreError(thrown: unknown): unknown {
   if (thrown instanceof AppError || !(thrown instanceof Error)) return thrown
   const { code } = thrown as { code?: string }
+  // SQLite and JSON have the character, PostgreSQL's text has it not.
+  if (code === '22021' || code === '22P05')
+    return new AppError('request/invalid', {
+      message: 'text may not hold the character U+0000',
+      cause: thrown,
+    })
   const isServers = code !== undefined && /^(08|53|57|28|3D)/.test(code)
   const isSockets = isConnectError(thrown) || /connection|timeout/i.test(thrown.message)
   if (code === '53100') return new AppError('machine/disk-full', detail(thrown))

@@ -43,6 +43,17 @@ describe.skipIf(!hasPostgres())('needs PostgreSQL', () => {
     await expect(opening).rejects.toMatchObject({ code: 'store/unavailable' })
   })
 
+  it('refuses the one character that it can not keep', async () => {
+    const url = await server.createDatabase()
+    const store = await openPostgresStore(url, timing)
+    const change = { by: 'test', why: 'nothing\0', atMs: 1 }
+    await expect(store.deployments.create(spec('x'), change)).rejects.toMatchObject({
+      code: 'request/invalid',
+    })
+    await store.close()
+    await server.dropDatabase(url)
+  })
+
   it('takes the lock back when only its session was broken off', async () => {
     const url = await server.createDatabase()
     const store = await openPostgresStore(url, { openTimeoutMs: 500, callTimeoutMs: 10_000 })
