@@ -91,6 +91,15 @@ describe('liftInputs', () => {
     expect(liftInputs({ ...unnamed, notes: 'agg; measured 2026-01-02' }).version).toBe('')
   })
 
+  it('names the releases that InferenceX ran in November 2025, and spreads the experts that it spread', () => {
+    const row = { engine: 'sglang', version: '', gpu: 'b200_sxm', precision: 'fp4', tp: '8' }
+    const measured = (notes: string) => liftInputs({ ...row, notes: `agg moe_ep1; ${notes}` })
+    expect(measured('measured 2025-11-10')).toMatchObject({ version: '0.5.3rc1', ep: '8' })
+    expect(measured('measured 2025-11-18')).toMatchObject({ version: '0.5.5', ep: '8' })
+    const later = measured('measured 2026-03-25')
+    expect(later).toMatchObject({ version: '', ep: '1' })
+  })
+
   it('takes the ranks from the run id where the sample multiplied them', () => {
     const lifted = liftInputs({
       num_gpus: '64',

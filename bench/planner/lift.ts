@@ -50,6 +50,7 @@ export function liftInputs(row: CsvRow): CsvRow {
     put('precision', 'fp8')
   const version = untoldVersion(row)
   if (version !== null) lifted.version = version
+  if (spreadsUntold(row) && row.tp) lifted.ep = row.tp
   const drafts = draftsUntold({ ...row, ...lifted })
   if (drafts !== null) put('speculative', `mtp:tokens=${drafts},acceptance=${draftAcceptance}`)
   const launch = publishedLaunch({ ...row, ...lifted }) ?? {}
@@ -84,12 +85,26 @@ export function draftsUntold(cells: CsvRow): number | null {
   return users > 64 || (isl === '8192' && users > 4) ? 2 : null
 }
 
-/** InferenceX ran TensorRT-LLM 1.1 until the end of 2025, under no version or as a build for gpt-oss. */
-const untoldVersion = ({ engine, version, notes = '' }: CsvRow): string | null =>
-  engine === 'trtllm' &&
-  (version === 'gpt-oss-dev' || (version === '' && /measured 2025-1/.test(notes)))
-    ? '1.1.0'
-    : null
+/**
+ * InferenceX ran TensorRT-LLM 1.1 until the end of 2025, under no version or as a build for gpt-oss; and SGLang 0.5.3rc1 on B200 until
+ * 10 November 2025, then 0.5.5 (the images of its .github/configs).
+ */
+function untoldVersion({ engine, version, gpu = '', notes = '' }: CsvRow): string | null {
+  const [, month = '', day = ''] = /measured (2025-1\d)-(\d+)/.exec(notes) ?? []
+  if (engine === 'trtllm' && (version === 'gpt-oss-dev' || (version === '' && month !== '')))
+    return '1.1.0'
+  if (engine === 'sglang' && version === '' && gpu.startsWith('b200') && month === '2025-11')
+    return Number(day) <= 10 ? '0.5.3rc1' : '0.5.5'
+  return null
+}
+
+/** DeepSeek in FP4 always had its experts whole, spread over all ranks, in these runs, which their rows don't say. */
+const spreadsUntold = ({ engine, version, gpu = '', precision = '', notes = '' }: CsvRow): boolean =>
+  engine === 'sglang' &&
+  version === '' &&
+  gpu.startsWith('b200') &&
+  precision.startsWith('fp4') &&
+  /measured 2025-11/.test(notes)
 
 /** Guesses that are right, as is usual; not said anywhere and not fitted. */
 const draftAcceptance = 0.68

@@ -73,6 +73,7 @@ function unfitReason(file: string, cells: CsvRow): string | null {
     return 'a token takes less than the prompts that are read beside it: they were in the prefix cache'
   if (isUntoldSplit(cells))
     return 'prefill and decoding ran on engines of their own, which the row does not say'
+  if (isFaulty(cells)) return 'prompts take four times as long as on the device before it, a fault of that release'
   if (file === 'inferencex_token_position.csv') return 'it contradicts the silicon sample'
   return null
 }
@@ -86,6 +87,16 @@ const isCold = (cells: CsvRow): boolean =>
   cells.version === '' &&
   (cells.gpu ?? '').startsWith('b200') &&
   (cells.precision ?? '').startsWith('fp4')
+
+/**
+ * SGLang 0.5.10 reads DeepSeek's prompts on B300 four to six times as slowly as 0.5.9 did on B200 with the same flags, which InferenceX
+ * filed as a fault on the day of these runs (github.com/sgl-project/sglang/issues/23061).
+ */
+const isFaulty = ({ engine, version, model, gpu }: CsvRow): boolean =>
+  engine === 'sglang' &&
+  (version ?? '').startsWith('0.5.10') &&
+  /DeepSeek-(R1|V3)$/.test(model ?? '') &&
+  (gpu ?? '').startsWith('b300')
 
 /** 112 users with 1,000 tokens in and 100 out: 11 ms a token, where the prompts alone would take 16 at the best known rate. */
 const isCached = ({ engine, version, model }: CsvRow): boolean =>

@@ -22,6 +22,8 @@ export interface Scenario {
   readonly memoryShare: number | null
   /** Steps after which the engine looks for new requests. Default 1. */
   readonly recvInterval?: number
+  /** Prompts share a step with those who decode. Default: as the engine does by itself. */
+  readonly mixesPrefill?: boolean
   /** Mean of both lengths over `isl` and `osl`. Default 1. */
   readonly lengthShare?: number
   /** Default: none. */

@@ -71,6 +71,7 @@ type Point = ReturnType<typeof createPoint>
 function createPoint(scenario: Scenario) {
   const { layout, engine, isl, osl, prefixShare, speculation = null, burdens = [] } = scenario
   const { recvInterval = 1, areLengthsDrawn = true, lengthShare = 1 } = scenario
+  const { mixesPrefill = engine.scheduling.mixesPrefill } = scenario
   const limits = limitsOf(scenario)
   const budget = memoryBudget(layout, engine.memory, {
     share: scenario.memoryShare,
@@ -89,7 +90,7 @@ function createPoint(scenario: Scenario) {
   /** `others`: sequences whose prefill this one sits through, over the course of its answer. */
   function step(running: number, others: number) {
     const decodes = Math.max(1, running)
-    const beside = engine.scheduling.mixesPrefill
+    const beside = mixesPrefill
       ? prefillCost(layout, prompt, limits.batchedTokens, { decodes, context })
       : prefillCost(layout, prompt, limits.batchedTokens, null, others / osl)
     const features = {
@@ -126,7 +127,6 @@ function createPoint(scenario: Scenario) {
 
   /** What users meet of one another, where `found` is what a step takes with so many at a time. */
   function play(users: number, running: number, found: ReturnType<typeof step>): Played {
-    const { mixesPrefill } = engine.scheduling
     const beside = mixesPrefill ? { decodes: Math.max(1, running), context } : null
     // A step with many prompts reads the weights once: a part of it is for the step, the rest for each prompt.
     const costOf = (prompts: number) =>
@@ -156,11 +156,11 @@ function createPoint(scenario: Scenario) {
 
   const fits = Math.max(1, limits.batchedTokens / Math.max(1, isl * (1 - prefixShare)))
 
-  return { budget, maxRunning, alone, step, firstToken, play }
+  return { budget, maxRunning, alone, mixesPrefill, step, firstToken, play }
 }
 
 function closedLoop(scenario: Scenario, point: Point, concurrency: number): SteadyState {
-  const { osl, engine, layout } = scenario
+  const { osl, layout } = scenario
   const admitted = Math.max(1, Math.min(concurrency, point.maxRunning))
   // Each of the others reads a prompt once in a round, so many of them while this one answers.
   const others = (decoding: number) => ((admitted - 1) * decoding) / admitted
@@ -177,7 +177,7 @@ function closedLoop(scenario: Scenario, point: Point, concurrency: number): Stea
   // together, and feel little of one another. Where prompts are read beside those who decode published runs of accelerators are
   // told better by an even spread: 1,024 tokens of each of seven others add 260 ms to an answer of Qwen3-32B on two H100, be it
   // 128 or 512 tokens long, under TensorRT-LLM 1.0 as under vLLM 0.12.
-  if (!engine.scheduling.mixesPrefill || layout.device.architecture === 'cpu')
+  if (!point.mixesPrefill || layout.device.architecture === 'cpu')
     step = point.step(running, played.promptsFelt)
   const first = point.firstToken(admitted, step.ms, 0, false, played.turnMs)
   // Users wait for one another's prefill as much as for their own: what a step costs with all of it is the pace.

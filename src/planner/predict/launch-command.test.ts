@@ -32,6 +32,7 @@ test.each([
     'sglang --scheduler-recv-interval 10 --chunked-prefill-size 16384',
     { recv_interval: '10', max_num_batched_tokens: '16384' },
   ],
+  ['sglang --enable-mixed-chunk', { scheduling: 'mixed' }],
   ['vllm serve m --kv-cache-dtype auto', {}],
 ])('%s', (command, expected) => expect(readLaunchCommand(command)).toEqual(expected))
 

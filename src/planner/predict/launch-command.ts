@@ -51,6 +51,7 @@ export function readLaunchCommand(command: string): CommandColumns {
   if (/--enable-dp-attention\b/.test(command) && Number(found.dp) > 1)
     found.tp = String(Math.max(1, Number(found.tp ?? 1) / Number(found.dp)))
   if (/--async-scheduling\b/.test(command)) found.scheduling = 'async'
+  if (/--enable-mixed-chunk\b/.test(command)) found.scheduling = 'mixed'
   const speculative = draftsOf(command)
   if (speculative !== null) found.speculative = speculative
   if (/--enforce-eager\b|--disable-cuda-graph\b/.test(command)) found.compile = 'eager'

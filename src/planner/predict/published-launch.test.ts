@@ -14,7 +14,12 @@ const row = {
 
 test('runs of NVIDIA have room for one prompt and some', () => {
   expect(publishedLaunch(row)).toEqual({ max_num_batched_tokens: '2540' })
-  expect(publishedLaunch({ ...row, engine: 'sglang' })).toEqual({ max_num_batched_tokens: '2524' })
+})
+
+test('under SGLang those are whole prompts, which later releases read in steps that decode', () => {
+  const sglang = (version: string) => publishedLaunch({ ...row, engine: 'sglang', version })
+  expect(sglang('0.5.1.post1')).toEqual({ max_num_batched_tokens: '2048' })
+  expect(sglang('0.5.6.post2')).toEqual({ max_num_batched_tokens: '2048', scheduling: 'mixed' })
 })
 
 test('runs of InferenceX are started by its scripts', () =>

@@ -8,10 +8,11 @@ export const publishedLaunch = (cells: Cells): CommandColumns | null =>
 /**
  * NVIDIA's own runs in the same table, which are of models that InferenceX did not run: aiconfigurator starts engines with as many
  * tokens a step as one prompt, a token of all who decode, and 1,500 (github.com/ai-dynamo/aiconfigurator,
- * src/aiconfigurator/generator/rule_plugin/benchmark). Racks of GB200 and GB300 are InferenceX's.
+ * src/aiconfigurator/generator/rule_plugin/benchmark). To SGLang it says how many tokens of whole prompts, and since 19 January 2026,
+ * when it came to run 0.5.6, to read them in steps that decode. Racks of GB200 and GB300 are InferenceX's.
  */
 function aiconfiguratorLaunch(cells: Cells): CommandColumns | null {
-  const { source = '', engine = '', gpu = '' } = cells
+  const { source = '', engine = '', gpu = '', version = '' } = cells
   if (!/NVIDIA internal/.test(source) || /^gb/i.test(gpu)) return null
   const isl = Number(cells.isl)
   const sequences = Number(cells.concurrency_or_batch) / Number(cells.dp || 1)
@@ -21,7 +22,10 @@ function aiconfiguratorLaunch(cells: Cells): CommandColumns | null {
     case 'trtllm':
       return { max_num_batched_tokens: String(Math.round(sequences + isl + roomTokens)) }
     case 'sglang':
-      return { max_num_batched_tokens: String(isl + roomTokens) }
+      return {
+        max_num_batched_tokens: String(isl * Math.floor((isl + roomTokens) / isl)),
+        ...(/^0\.5\.[1-5]\b/.test(version) ? {} : { scheduling: 'mixed' }),
+      }
     default:
       return null
   }

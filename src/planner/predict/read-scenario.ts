@@ -102,6 +102,7 @@ export function readScenario(
     batchedTokens: row.batchedTokens,
     memoryShare: row.memoryShare,
     recvInterval: row.recvInterval ?? 1,
+    mixesPrefill: row.scheduling === 'mixed' || engine.scheduling.mixesPrefill,
     lengthShare: Math.min(Math.max(row.lengthShare ?? 1, 0.01), 1),
     speculation: draftsOf(row.speculative, model),
     burdens: [

@@ -32,7 +32,7 @@ export interface RowInput {
   readonly speculative: string
   /** `eager`, `graphs` or `full`. */
   readonly compile: string
-  /** `async`: the next step is decided while one runs. */
+  /** `async`: the next step is decided while one runs. `mixed`: prompts share a step with decoding. */
   readonly scheduling: string
   /** Why cells can't be what was meant, as "column is text: reason". */
   readonly odd: readonly string[]

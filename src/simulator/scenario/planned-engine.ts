@@ -45,7 +45,7 @@ export function plannedEngine(
     blockTokens: engine.memory.blockTokens,
     hasPrefixCache: engine.capabilities.prefixCaching && layout.model.kind !== 'encoder',
     hasChunkedPrefill: engine.capabilities.chunkedPrefill,
-    mixing: engine.scheduling.mixesPrefill ? 'mixed' : 'prefill-first',
+    mixing: (deployment.mixesPrefill ?? engine.scheduling.mixesPrefill) ? 'mixed' : 'prefill-first',
     reserveAnswer: engine.memory.reserves === 'in-advance' ? 1 : 0,
     // The coefficients were fitted without looking ahead, so that it is in them.
     stepsAhead: 0,
