@@ -99,7 +99,13 @@ function untoldVersion({ engine, version, gpu = '', notes = '' }: CsvRow): strin
 }
 
 /** DeepSeek in FP4 always had its experts whole, spread over all ranks, in these runs, which their rows don't say. */
-const spreadsUntold = ({ engine, version, gpu = '', precision = '', notes = '' }: CsvRow): boolean =>
+const spreadsUntold = ({
+  engine,
+  version,
+  gpu = '',
+  precision = '',
+  notes = '',
+}: CsvRow): boolean =>
   engine === 'sglang' &&
   version === '' &&
   gpu.startsWith('b200') &&

@@ -73,7 +73,8 @@ function unfitReason(file: string, cells: CsvRow): string | null {
     return 'a token takes less than the prompts that are read beside it: they were in the prefix cache'
   if (isUntoldSplit(cells))
     return 'prefill and decoding ran on engines of their own, which the row does not say'
-  if (isFaulty(cells)) return 'prompts take four times as long as on the device before it, a fault of that release'
+  if (isFaulty(cells))
+    return 'prompts take four times as long as on the device before it, a fault of that release'
   if (file === 'inferencex_token_position.csv') return 'it contradicts the silicon sample'
   return null
 }

@@ -97,7 +97,8 @@ function stackParts(layout: Layout, load: StepLoad): StepParts {
     ),
     collective: collectivesUs(layout, tokens),
     elementwise:
-      (model.layers * rankTokens * model.hidden * elementBytes) / (layout.device.bandwidthGBs * 800),
+      (model.layers * rankTokens * model.hidden * elementBytes) /
+      (layout.device.bandwidthGBs * 800),
   }
 }
 
