@@ -2,6 +2,7 @@ import { basename } from 'node:path'
 import { z } from 'zod'
 import { deploymentSpec, type DeploymentSpec } from '../contract/deployment.ts'
 import { engineSettings } from '../contract/engine-settings.ts'
+import { explainIssue } from '../contract/explain-issue.ts'
 import { nearest } from '../core/nearest.ts'
 import { parseYaml } from '../server/config-file.ts'
 import { usageError } from './command.ts'
@@ -29,7 +30,8 @@ export function specFromFlags(model: string, flags: SpecFlags): DeploymentSpec {
   const parsed = deploymentSpec.safeParse({ name, model, settings: settingsFrom(set), ...given })
   if (parsed.success) return parsed.data
   const [issue] = parsed.error.issues
-  throw usageError(`${issue?.path.join('.')}: ${issue?.message}`, 'See `baleen deploy --help`.')
+  const { param, text } = explainIssue(issue!)
+  throw usageError(`${param}: ${text}`, 'See `baleen deploy --help`.')
 }
 
 /**

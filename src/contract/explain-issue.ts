@@ -12,11 +12,10 @@ export interface Fault {
 export function explainIssue(issue: z.core.$ZodIssue): Fault {
   const [first, ...others] = closest(issue, [])
   if (!first) return faultOf(issue.path, issue.message)
-  const expected = [first, ...others].flatMap((one) =>
-    one.issue.code === 'invalid_type' ? one.issue.expected : [],
-  )
-  if (expected.length < 2) return faultOf(first.path, first.issue.message)
-  const received = /, received .+$/.exec(first.issue.message)?.[0] ?? ''
+  const all = [first, ...others].map(({ issue: one }) => one)
+  const expected = all.flatMap(expectedBy)
+  if (all.length < 2 || expected.length < 2) return faultOf(first.path, first.issue.message)
+  const [received = ''] = all.flatMap(({ message }) => /, received .+$/.exec(message)?.[0] ?? [])
   return faultOf(first.path, `expected ${[...new Set(expected)].join(' or ')}${received}`)
 }
 
@@ -34,9 +33,15 @@ function closest(issue: z.core.$ZodIssue, above: readonly PropertyKey[]): Placed
   return all.filter((one) => nearnessOf(one) === nearest)
 }
 
-/** Of the right type and wrong otherwise, else of another type as far inside as can be. */
+/** Of the right type and wrong otherwise, else something else as far inside as can be. */
 const nearnessOf = ({ issue, path }: Placed): number =>
-  issue.code === 'invalid_type' ? path.length : Infinity
+  expectedBy(issue).length > 0 ? path.length : Infinity
+
+/** Types, or the only values that would do. */
+function expectedBy(issue: z.core.$ZodIssue): readonly string[] {
+  if (issue.code === 'invalid_type') return [issue.expected]
+  return issue.code === 'invalid_value' ? issue.values.map((value) => JSON.stringify(value)) : []
+}
 
 const faultOf = (path: readonly PropertyKey[], message: string): Fault => ({
   param: path.join('.'),

@@ -29,6 +29,7 @@ describe('nearest', () => {
     expect(nearest('depoly', commands)).toBe('deploy')
     expect(nearest('SERV', commands)).toBe('serve')
     expect(nearest('moonlight', commands)).toBe(null)
+    expect(nearest('nope', ['role'])).toBe(null)
     expect(nearest('xy', commands)).toBe(null)
     expect(nearest('x', [])).toBe(null)
   })

@@ -1,7 +1,9 @@
 /** The candidate that a typing mistake most likely meant; null: none is close. */
 export function nearest(text: string, candidates: readonly string[]): string | null {
   let best: string | null = null
-  let bestDistance = Math.max(2, Math.floor(text.length / 3)) + 1
+  // Two letters of four make any word of any other.
+  const mistakesMax = text.length < 5 ? 1 : Math.max(2, Math.floor(text.length / 3))
+  let bestDistance = mistakesMax + 1
   for (const candidate of candidates) {
     const distance = editDistance(text.toLowerCase(), candidate.toLowerCase())
     if (distance < bestDistance && distance < candidate.length) {
