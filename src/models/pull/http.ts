@@ -1,5 +1,6 @@
 import { type Dispatcher, request } from 'undici'
 import { AppError } from '../../core/errors.ts'
+import { certificateHint, isCertificateError } from './certificate.ts'
 import type { Transfer } from './transfer.ts'
 
 /** Headers that open a request to the host that it is for. */
@@ -83,6 +84,7 @@ export function failed(url: URL, problem: string, cause?: unknown, retryAfterS?:
   return new AppError('model/download-failed', {
     message: `${url.origin}${url.pathname}: ${problem}`,
     cause,
+    ...(isCertificateError(cause) ? { hint: certificateHint } : {}),
     ...(retryAfterS === undefined ? {} : { retryAfterS }),
   })
 }

@@ -1,5 +1,6 @@
 import { expect, test } from 'vitest'
 import { AppError } from '../../core/errors.ts'
+import { failed } from './http.ts'
 import { pauseMs, retrying } from './retry.ts'
 import type { Transfer } from './transfer.ts'
 
@@ -41,14 +42,20 @@ test('goes on as long as each attempt brings something', async () => {
 })
 
 test('does not repeat what would fail again', async () => {
-  let attempts = 0
-  const missing = new AppError('model/not-found', { message: 'no' })
-  const attempt = (): Promise<void> => {
-    attempts++
-    return Promise.reject(missing)
+  const untrusted = Object.assign(new Error('no'), { code: 'SELF_SIGNED_CERT_IN_CHAIN' })
+  for (const final of [
+    new AppError('model/not-found', { message: 'no' }),
+    failed(new URL('https://hub.example/x'), 'no', untrusted),
+  ]) {
+    let attempts = 0
+    const attempt = (): Promise<void> => {
+      attempts++
+      return Promise.reject(final)
+    }
+    await expect(retrying(attempt, transfer)).rejects.toBe(final)
+    expect(attempts).toBe(1)
   }
-  await expect(retrying(attempt, transfer)).rejects.toBe(missing)
-  expect(attempts).toBe(1)
+  expect(failed(new URL('https://hub.example/x'), 'no', untrusted).hint).toContain('CA_CERTS')
 })
 
 test('a pause ends when the signal says so', async () => {

@@ -1,5 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { AppError } from '../../core/errors.ts'
+import { isCertificateError } from './certificate.ts'
 import type { Transfer } from './transfer.ts'
 
 const attemptsMax = 6
@@ -23,6 +24,7 @@ export async function retrying<T>(
     } catch (thrown) {
       signal?.throwIfAborted()
       if (!(thrown instanceof AppError) || thrown.code !== 'model/download-failed') throw thrown
+      if (isCertificateError(thrown)) throw thrown
       if (hasProgressed()) attempts = 1
       if (attempts >= attemptsMax) throw thrown
       const waitMs = pauseMs(attempts, retryDelayMs, thrown.retryAfterS, Math.random())
