@@ -19,8 +19,20 @@ interface Miss {
   readonly error: number
 }
 
-/** Misses in order of size, by engine, situation and figure. */
-type Misses = ReadonlyMap<string, readonly Miss[]>
+interface Misses {
+  /** In order of size, by engine, situation and figure. */
+  readonly byKey: ReadonlyMap<string, readonly Miss[]>
+  /** Of these, so many inside are 80 % of all rows, the misleading ones taken for outside. */
+  readonly inside: number
+}
+
+/**
+ * Rows that were not measured as they say: those of one table that contradicts another on the same machines (what they are off by,
+ * tenfold, made every bar of vLLM that reads ±559 %), and those whose prompts came from a prefix cache. They say nothing of what a
+ * run will be off by that is as its row says, and count as outside: the bars of all others are a little wider for it.
+ */
+const isMisleading = ({ row }: Sample): boolean =>
+  /contradicts|prefix cache/.test(row.unfitReason ?? '')
 
 /**
  * What runs were off by. Rows that nothing is learnt from count: whoever asks may have run the like. Open loops do not: what
@@ -28,9 +40,16 @@ type Misses = ReadonlyMap<string, readonly Miss[]>
  */
 function missesOf(foreseen: readonly Foreseen[]): Misses {
   const misses = new Map<string, Miss[]>()
+  let all = 0
+  let misleading = 0
   for (const { sample, state, predicted } of foreseen) {
     const { engine, load } = sample.scenario
     if (load.kind === 'open') continue
+    all++
+    if (isMisleading(sample)) {
+      misleading++
+      continue
+    }
     const situation = situationOf(load, state.promptShare)
     for (const figure of figures) {
       const measured = sample.row.measured[figure]
@@ -43,7 +62,12 @@ function missesOf(foreseen: readonly Foreseen[]): Misses {
       }
     }
   }
-  return new Map([...misses].map(([key, own]) => [key, own.toSorted((a, b) => a.error - b.error)]))
+  return {
+    byKey: new Map(
+      [...misses].map(([key, own]) => [key, own.toSorted((a, b) => a.error - b.error)]),
+    ),
+    inside: Math.min(0.9, (0.8 * all) / Math.max(1, all - misleading)),
+  }
 }
 
 /** From the particular to the general. */
@@ -59,9 +83,11 @@ function widthsFrom(misses: Misses, left: ReadonlySet<Sample>): WidthsOf {
   const quantile80 = (key: string): number | null => {
     const known = found.get(key)
     if (known !== undefined) return known
-    const own = (misses.get(key) ?? []).filter(({ sample }) => !left.has(sample))
-    const at = Math.round(0.8 * (own.length - 1))
-    const bar = own.length >= runsMin ? (own[at]?.error ?? null) : null
+    const own = (misses.byKey.get(key) ?? []).filter(({ sample }) => !left.has(sample))
+    const at = Math.round(misses.inside * (own.length - 1))
+    // Left out with its device and with its model, a run stands there twice.
+    const runs = new Set(own.map(({ sample }) => sample)).size
+    const bar = runs >= runsMin ? (own[at]?.error ?? null) : null
     found.set(key, bar)
     return bar
   }

@@ -3,6 +3,7 @@ import { parseArgs } from 'node:util'
 import { readModel } from '../../src/cli/plan/read-model.ts'
 import { thisMachine } from '../../src/cli/plan/this-machine.ts'
 import type { Calibration } from '../../src/core/engine-model.ts'
+import { AppError } from '../../src/core/errors.ts'
 import { engineModels } from '../../src/engines/models.ts'
 import { calibrate } from '../../src/planner/calibrate/calibrate.ts'
 import { withCalibrations } from '../../src/planner/calibrate/apply.ts'
@@ -56,7 +57,13 @@ const parts: Readonly<Record<string, () => Promise<void>>> = {
 }
 const chosen = parts[part]
 if (!chosen) throw new Error(`one of ${Object.keys(parts).join(', ')}`)
-await chosen()
+try {
+  await chosen()
+} catch (thrown) {
+  if (!(thrown instanceof AppError)) throw thrown
+  process.stderr.write(`${thrown.code}: ${thrown.message}\n${thrown.hint}\n`)
+  process.exitCode = 1
+}
 
 type Start = () => ReturnType<typeof startEmbedded>
 

@@ -41,7 +41,8 @@ export function summary(path: string): void {
   const write = (line: string): void => void process.stdout.write(`${line}\n`)
   write('| against | figure | default ms | plan ms | change | 90 % interval | requests |')
   write('|---|---|--:|--:|--:|---|--:|')
-  const pairs = lines.filter((line) => line.kind === 'pair')
+  // Of a short run nobody may have come.
+  const pairs = lines.filter((line) => line.kind === 'pair' && line.run.e2eMs.length > 0) as Pair[]
   for (const against of new Set(pairs.map((pair) => pair.against)))
     for (const [figure, share] of [
       ['ttftMs', 0.5],

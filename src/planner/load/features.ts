@@ -141,8 +141,8 @@ export interface Arrival {
   readonly waitMs: number
   /** Of its prompt, those in a cache as well. */
   readonly tokens: number
-  /** Requests come at random, not as others leave. */
-  readonly isOpen: boolean
+  /** Requests that come at random, a millisecond; null: they come as others leave. */
+  readonly perMs: number | null
   /** `stepMs` is for one token: a step brings this many. Default 1. */
   readonly tokensPerStep?: number
   /** What users of a closed loop wait for their turn. Default 0. */
@@ -153,17 +153,16 @@ export interface Arrival {
 export function firstTokenFeatures(
   layout: Layout,
   alone: PrefillCost,
-  osl: number,
   arrival: Arrival,
 ): FirstTokenFeatures {
-  const { running, stepMs, tokens, waitMs, isOpen, tokensPerStep = 1, turnMs = 0 } = arrival
+  const { running, stepMs, tokens, waitMs, perMs, tokensPerStep = 1, turnMs = 0 } = arrival
   const { model } = layout
   const { own } = alone
   // Launching a prompt's kernels shows as far as the device is done with them sooner.
   const launchMs = model.layers * launchLayerMs
   const shown = launchMs / (launchMs + own.total)
-  const cycleMs = stepMs * osl + alone.total
-  const busy = Math.min(0.95, (running / cycleMs) * alone.total)
+  const isOpen = perMs !== null
+  const busy = Math.min(0.95, (perMs ?? 0) * alone.total)
   return {
     requestMs: 1,
     tokenMs: tokens / 1e3,
@@ -173,7 +172,7 @@ export function firstTokenFeatures(
     step: isOpen ? 0 : stepMs * tokensPerStep,
     openStep: isOpen ? stepMs * tokensPerStep : 0,
     turn: turnMs,
-    queue: isOpen ? (alone.total * busy) / (1 - busy) : 0,
+    queue: (alone.total * busy) / (1 - busy),
     wait: waitMs,
     sequenceMs: running / layout.dp,
   }

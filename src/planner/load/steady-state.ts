@@ -110,15 +110,15 @@ function createPoint(scenario: Scenario) {
     running: number,
     stepMs: number,
     waitMs: number,
-    isOpen: boolean,
+    perMs: number | null,
     turnMs = 0,
   ) {
-    const features = firstTokenFeatures(layout, alone, osl, {
+    const features = firstTokenFeatures(layout, alone, {
       running,
       stepMs,
       tokens: isl,
       waitMs,
-      isOpen,
+      perMs,
       turnMs,
       tokensPerStep: perStep,
     })
@@ -179,7 +179,7 @@ function closedLoop(scenario: Scenario, point: Point, concurrency: number): Stea
   // 128 or 512 tokens long, under TensorRT-LLM 1.0 as under vLLM 0.12.
   if (!point.mixesPrefill || layout.device.architecture === 'cpu')
     step = point.step(running, played.promptsFelt)
-  const first = point.firstToken(admitted, step.ms, 0, false, played.turnMs)
+  const first = point.firstToken(admitted, step.ms, 0, null, played.turnMs)
   // Users wait for one another's prefill as much as for their own: what a step costs with all of it is the pace.
   const whole = point.step(admitted, admitted)
   const perSecond = (admitted * 1e3) / whole.ms
@@ -203,14 +203,14 @@ function saturated(scenario: Scenario, point: Point, prompts: number | null): St
   const cycleMs = step.ms * osl
   const perSecond = (running * osl * 1e3) / cycleMs
   if (prompts === null) {
-    const first = point.firstToken(running, step.ms, cycleMs, false)
+    const first = point.firstToken(running, step.ms, cycleMs, null)
     return finish(scenario, point, { running, step, first, perSecond })
   }
   // All prompts at once: the first fill the engine, the rest wait their turn; the last ones leave it half empty.
   const behind = prompts - running
   const waitMs = (behind * behind * cycleMs) / (2 * prompts * running)
   const burstMs = (running * point.alone.total * running) / (2 * prompts)
-  const first = point.firstToken(1, step.ms, waitMs + burstMs, true)
+  const first = point.firstToken(1, step.ms, waitMs + burstMs, 0)
   const shortfall = Math.exp(scenario.engine.fitted.burst)
   const totalMs = ((prompts / running + longestAnswers) * cycleMs) / shortfall
   return finish(scenario, point, {
@@ -242,7 +242,7 @@ function openLoop(
   }
   const running = (low + high) / 2
   const step = point.step(running, running)
-  const first = point.firstToken(Math.max(1, running), step.ms, 0, true)
+  const first = point.firstToken(Math.max(1, running), step.ms, 0, perMs)
   return finish(scenario, point, { running, step, first, perSecond: perMs * 1e3 * osl })
 }
 
@@ -260,7 +260,7 @@ function openLoopSeen(
   const step = point.step(running, running)
   const perMs = running / (step.ms * osl)
   const waiting = Math.max(0, seen.inFlight / replicas - point.maxRunning)
-  const first = point.firstToken(Math.max(1, running), step.ms, waiting / perMs, true)
+  const first = point.firstToken(Math.max(1, running), step.ms, waiting / perMs, perMs)
   return finish(scenario, point, { running, step, first, perSecond: perMs * 1e3 * osl })
 }
 
@@ -276,7 +276,7 @@ function overloaded(
   const step = point.step(running, running)
   const count = prompts ?? 1000
   const queued = Math.max(0, count - running)
-  const first = point.firstToken(1, step.ms, (queued / 2) * (1 / most - 1 / perMs), true)
+  const first = point.firstToken(1, step.ms, (queued / 2) * (1 / most - 1 / perMs), 0)
   return finish(scenario, point, { running, step, first, perSecond: most * 1e3 * scenario.osl })
 }
 

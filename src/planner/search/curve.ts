@@ -133,12 +133,12 @@ export function engineCurve(
   // A prompt alone in its steps bears what they bear.
   const borneMs = (slowdown - 1) * alone.total + (perPrompt + stepsMs) * slowdown
   const arrival = (running: number, waitMs: number) =>
-    firstTokenFeatures(layout, alone, shape.osl, {
+    firstTokenFeatures(layout, alone, {
       running: Math.max(1, running),
       stepMs: stepMs(running),
       tokens: shape.isl,
       waitMs,
-      isOpen: true,
+      perMs: running / (stepMs(running) * shape.osl),
       tokensPerStep: perStep,
     })
   return {
