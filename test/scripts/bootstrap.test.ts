@@ -1,4 +1,4 @@
-import { spawn } from 'node:child_process'
+import { spawn, spawnSync } from 'node:child_process'
 import {
   copyFileSync,
   existsSync,
@@ -103,4 +103,17 @@ describe.skipIf(process.platform === 'win32')('what runs before `npm start`', ()
     expect((await start()).code).toBe(0)
     expect(calls()).toBe(2)
   })
+})
+
+it('what npm starts runs a file as Node itself would', () => {
+  const directory = mkdtempSync(join(tmpdir(), 'baleen start '))
+  onTestFinished(() => rmSync(directory, { recursive: true }))
+  const file = join(directory, 'told.mjs')
+  writeFileSync(file, 'process.stdout.write(JSON.stringify(process.argv.slice(1)))')
+  const { stdout } = spawnSync(
+    process.execPath,
+    [join(root, 'scripts/on-node-24.mjs'), 'told.mjs', 'serve', '--port', '1'],
+    { cwd: directory, encoding: 'utf8' },
+  )
+  expect(JSON.parse(stdout)).toEqual([expect.stringMatching(/told\.mjs$/), 'serve', '--port', '1'])
 })
