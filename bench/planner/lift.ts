@@ -1,4 +1,4 @@
-import { publishedLaunch } from '../../src/planner/predict/published-launch.ts'
+import { publishedLaunch, ranksOf } from '../../src/planner/predict/published-launch.ts'
 import { readLaunchCommand } from '../../src/planner/predict/launch-command.ts'
 import type { CsvRow } from './csv.ts'
 
@@ -55,6 +55,7 @@ export function liftInputs(row: CsvRow): CsvRow {
   if (drafts !== null) put('speculative', `mtp:tokens=${drafts},acceptance=${draftAcceptance}`)
   const launch = publishedLaunch({ ...row, ...lifted }) ?? {}
   for (const [column, value] of Object.entries(launch)) put(column, value)
+  Object.assign(lifted, ranksOf(launch))
   const shared = sharedPrefixWorkload(notes)
   if (shared) {
     put('rate_rps', shared.rate?.toString())

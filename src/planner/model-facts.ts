@@ -46,6 +46,8 @@ export interface MoeFacts {
   readonly denseLayers: number
   /** Every n-th layer has experts. */
   readonly every: number
+  /** How unevenly tokens choose, where it was measured: the deviation of the logarithm of what experts are chosen by. */
+  readonly spread?: number
 }
 
 /** Multi-head latent attention: the cache holds one latent of `kvRank` + `rope` numbers a token and layer. */

@@ -97,7 +97,16 @@ const moe = (
   sharedIntermediate = 0,
   denseLayers = 0,
   every = 1,
-): MoeFacts => ({ experts, topK, intermediate, sharedIntermediate, denseLayers, every })
+  spread?: number,
+): MoeFacts => ({
+  experts,
+  topK,
+  intermediate,
+  sharedIntermediate,
+  denseLayers,
+  every,
+  ...(spread === undefined ? {} : { spread }),
+})
 
 const mla = (
   qRank: number,

@@ -203,6 +203,9 @@ const recipes: readonly Recipe[] = [
       gpu_memory_utilization: /^h/i.test(run.gpu) ? '0.75' : '0.8',
       kv_dtype: 'fp8',
       ...heldBack(40, run, run.isFp8 && run.version === '1.2.0rc6.post2' && run.concurrency >= 64),
+      ...(run.isFp8 && /^b/i.test(run.gpu) && /^(1\.1\.|$)/.test(run.version)
+        ? { expert_kernels: 'deepgemm' }
+        : {}),
       ...balanced(60, run),
     }),
   },
@@ -251,9 +254,10 @@ const recipes: readonly Recipe[] = [
     engine: 'vllm',
     model: gptOss,
     gpu: hopper,
-    command: ({ concurrency }) => ({
+    command: ({ concurrency, version }) => ({
       max_num_batched_tokens: '8192',
       max_num_seqs: String(concurrency),
+      ...(/^(0\.1[012]\.|$)/.test(version) ? {} : { expert_kernels: 'marlin' }),
     }),
   },
   {
@@ -270,9 +274,9 @@ const recipes: readonly Recipe[] = [
     engine: 'vllm',
     model: /MiniMax-M2\.5/i,
     gpu: /^b/i,
-    command: ({ isl, version }) =>
+    command: ({ isl, version, tp }) =>
       version.startsWith('0.17')
-        ? { gpu_memory_utilization: '0.95' }
+        ? { gpu_memory_utilization: '0.95', expert_kernels: 'triton', ep: String(tp) }
         : { max_num_batched_tokens: String(2 * isl), kv_dtype: 'fp8' },
   },
   {
@@ -285,7 +289,10 @@ const recipes: readonly Recipe[] = [
     engine: 'vllm',
     model: /MiniMax-M2\.5/i,
     gpu: /^h200/i,
-    command: () => ({ gpu_memory_utilization: '0.95' }),
+    command: ({ version, tp }) => ({
+      gpu_memory_utilization: '0.95',
+      ...(version.startsWith('0.16') ? {} : { ep: String(tp) }),
+    }),
   },
   {
     engine: 'vllm',

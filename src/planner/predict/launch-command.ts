@@ -13,7 +13,8 @@ export type CommandColumns = Partial<
     | 'length_share'
     | 'speculative'
     | 'compile'
-    | 'scheduling',
+    | 'scheduling'
+    | 'expert_kernels',
     string
   >
 >
@@ -21,7 +22,10 @@ export type CommandColumns = Partial<
 /** Flags by column: vLLM, SGLang, TensorRT-LLM, llama-server. */
 const flags: Readonly<
   Record<
-    Exclude<keyof CommandColumns, 'speculative' | 'compile' | 'scheduling' | 'length_share'>,
+    Exclude<
+      keyof CommandColumns,
+      'speculative' | 'compile' | 'scheduling' | 'length_share' | 'expert_kernels'
+    >,
     RegExp
   >
 > = {

@@ -5,6 +5,13 @@ import type { CommandColumns } from './launch-command.ts'
 export const publishedLaunch = (cells: Cells): CommandColumns | null =>
   inferencexLaunch(cells) ?? aiconfiguratorLaunch(cells)
 
+/** Ranks that a script lays otherwise than the table says: they win over filled columns. */
+export const ranksOf = ({ tp, dp, ep }: CommandColumns): CommandColumns => ({
+  ...(tp === undefined ? {} : { tp }),
+  ...(dp === undefined ? {} : { dp }),
+  ...(ep === undefined ? {} : { ep }),
+})
+
 /**
  * NVIDIA's own runs in the same table, which are of models that InferenceX did not run: aiconfigurator starts engines with as many
  * tokens a step as one prompt, a token of all who decode, and 1,500 (github.com/ai-dynamo/aiconfigurator,

@@ -82,6 +82,7 @@ export function readScenario(
     device,
     precision,
     ...onEngine(ranks, engine),
+    ...expertKernels(row.expertKernels),
   })
   const budgetOf = (ranks: Ranks) =>
     memoryBudget(layoutOf(ranks), engine.memory, { share: row.memoryShare, batchedTokens: 0 })
@@ -156,6 +157,12 @@ function kernelOn(device: Accelerator, model: ModelFacts, kernel: Kernel): Kerne
   if (isMxfp4 || kernel === 'nvfp4' || kernel === 'mxfp4')
     return device.tflops.fp4 ? 'nvfp4' : 'mxfp4'
   return kernel
+}
+
+/** Kernels of the experts that a launch asks for in place of the device's own. */
+function expertKernels(name: string): Pick<Layout, 'expertKernels'> {
+  if (name === 'triton' || name === 'deepgemm') return { expertKernels: 'ported' }
+  return name === 'marlin' ? { expertKernels: 'marlin' } : {}
 }
 
 /** "FP8 (FP8 KV)" names the cache beside the weights. */

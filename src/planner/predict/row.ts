@@ -1,5 +1,5 @@
 import { type CommandColumns, engineOfCommand, readLaunchCommand } from './launch-command.ts'
-import { publishedLaunch } from './published-launch.ts'
+import { publishedLaunch, ranksOf } from './published-launch.ts'
 
 /** One line of a table of runs: the inputs only. Cells are text as they stand in the file. */
 export interface RowInput {
@@ -34,6 +34,8 @@ export interface RowInput {
   readonly compile: string
   /** `async`: the next step is decided while one runs. `mixed`: prompts share a step with decoding. */
   readonly scheduling: string
+  /** `triton`, `deepgemm` or `marlin`: whose kernels the experts have in place of the device's own. */
+  readonly expertKernels: string
   /** Why cells can't be what was meant, as "column is text: reason". */
   readonly odd: readonly string[]
 }
@@ -58,8 +60,9 @@ export const requiredColumns = [
  * behind the input's own column.
  */
 export function readRow(given: Readonly<Record<string, string | undefined>>): RowInput {
-  const told = given.command ? readLaunchCommand(given.command) : publishedLaunch(given)
-  const cells = told ? behind(given, told) : given
+  const published = given.command ? null : publishedLaunch(given)
+  const told = given.command ? readLaunchCommand(given.command) : published
+  const cells = told ? { ...behind(given, told), ...(published ? ranksOf(published) : {}) } : given
   const text = (name: string) => (cells[name] ?? '').trim()
   const number = (name: string): number | null => readNumber(text(name))
   const count = (name: string): number | null => {
@@ -94,6 +97,7 @@ export function readRow(given: Readonly<Record<string, string | undefined>>): Ro
     speculative: text('speculative'),
     compile: text('compile'),
     scheduling: text('scheduling'),
+    expertKernels: text('expert_kernels'),
     odd: oddities(text),
   }
 }

@@ -10,7 +10,14 @@ import {
 } from '../model-facts.ts'
 import { allReduceUs, oneShotUs } from './collective.ts'
 import { distinctExperts } from './routing.ts'
-import { attentionOf, kernelTimeUs, peakTflops, utilisationTable } from './utilisation.ts'
+import {
+  attentionOf,
+  expertGBs,
+  type ExpertKernels,
+  kernelTimeUs,
+  peakTflops,
+  utilisationTable,
+} from './utilisation.ts'
 
 /** A model laid over devices. Tensor × data ranks hold one copy; experts spread over `ep` of them. */
 export interface Layout {
@@ -22,6 +29,8 @@ export interface Layout {
   /** Data-parallel attention ranks inside the replica. */
   readonly dp: number
   readonly ep: number
+  /** Default: the device's own. */
+  readonly expertKernels?: ExpertKernels
 }
 
 /** What one engine step computes, over the whole replica. */
@@ -171,16 +180,16 @@ function expertsUs(layout: Layout, tokens: number): number {
   if (!moe) return 0
   const ranks = tp * dp
   const widthShare = Math.max(1, ranks / ep)
-  const distinct = distinctExperts(moe.experts, moe.topK, tokens) / ep
+  const distinct = distinctExperts(moe.experts, moe.topK, tokens, moe.spread) / ep
   const width = moe.intermediate / widthShare
   const flop = (2 * model.mlpMatrices * model.hidden * width * moe.topK * tokens) / ep
   const weights =
     distinct * model.mlpMatrices * model.hidden * width * weightBytes[precision.experts]
   const activations = (4 * model.hidden * tokens * moe.topK) / ep
   const one = kernelTimeUs(
-    utilisationTable('moe', device, precision.experts),
+    utilisationTable('moe', device, precision.experts, layout.expertKernels),
     flop / (peakTflops(device, precision.experts) * 1e6),
-    (weights + activations) / (device.bandwidthGBs * 1e3),
+    (weights + activations) / (expertGBs(device, layout.expertKernels) * 1e3),
   )
   return moeLayers(model) * one
 }

@@ -40,14 +40,25 @@ export const standIn = (architecture: Architecture): string => stands[architectu
 
 type Tables = Record<string, Record<string, number[][]> | undefined>
 
-/** The table of a kind of kernel on a device; the nearest measured precision where there is none. */
+/**
+ * Whose kernels multiply the experts: those made for the device; ported ones, Triton's or DeepGEMM's; or Marlin's, which unpack
+ * four-bit weights on the way.
+ */
+export type ExpertKernels = 'own' | 'ported' | 'marlin'
+
+/**
+ * The table of a kind of kernel on a device; the nearest measured precision where there is none. What ported kernels reach
+ * was measured on Hopper, where engines choose them unasked; on Blackwell they are the same ones.
+ */
 export function utilisationTable(
   kind: 'gemm' | 'moe',
   device: Accelerator,
   kernel: Kernel,
+  written: ExpertKernels = 'own',
 ): UtilisationTable {
   if (device.architecture === 'cpu') return processor
-  const architecture = standIn(device.architecture)
+  const own = standIn(device.architecture)
+  const architecture = written === 'ported' && own === 'blackwell' ? 'hopper' : own
   const measured = (tables[kind] as Tables)[architecture] ?? {}
   for (const name of nearest[kernel]) {
     const values = measured[name]
@@ -110,6 +121,19 @@ function logTime({ logs }: UtilisationTable, compute: number, memory: number): n
   const size = Math.max(compute, memory)
   return size - (logs[ridge - ridgeMin]?.[Math.min(size, sizeMax)] ?? 0)
 }
+
+/**
+ * Rate at which the weights of experts are read, GB/s. What unpacks four-bit weights waits for the units that do so, not for
+ * memory: on H200 those kernels take as long as on H100, with 1.43 times its bandwidth (moe_raw_models, w4a16_mxfp4: 1.03 times
+ * as fast; vLLM 0.18 with Marlin on two devices: 4.8 and 5.0 ms a token with 4 users, 14.4 and 14.8 with 64).
+ */
+export const expertGBs = (device: Accelerator, written: ExpertKernels = 'own'): number =>
+  written === 'marlin' && device.architecture === 'hopper'
+    ? Math.min(device.bandwidthGBs, unpackingGBs)
+    : device.bandwidthGBs
+
+/** What H100 has. */
+const unpackingGBs = 3350
 
 /** Peak rate of the unit that a kernel uses, TFLOP/s; weight-only kernels multiply in bf16. */
 export function peakTflops(device: Accelerator, kernel: Kernel): number {
