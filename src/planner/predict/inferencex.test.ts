@@ -42,6 +42,25 @@ test.each([
   { concurrency_or_batch: 'max-load' },
 ])('nothing is said of %j', (change) => expect(inferencexLaunch({ ...row, ...change })).toBeNull())
 
+test.each([
+  [{ engine: 'trtllm', version: '1.1.0rc2.post2' }, 'deepgemm'],
+  [{ engine: 'trtllm', version: '1.2.0rc6.post2' }, undefined],
+  [{ engine: 'trtllm', version: '1.1.0rc2.post2', gpu: 'h200_sxm' }, undefined],
+  [{ engine: 'vllm', version: '0.17.0', model: 'MiniMaxAI/MiniMax-M2.5' }, 'triton'],
+  [{ engine: 'vllm', version: '0.19.0', model: 'MiniMaxAI/MiniMax-M2.5' }, undefined],
+  [{ engine: 'vllm', version: '0.18.0', model: 'openai/gpt-oss-120b', gpu: 'h100_sxm' }, 'marlin'],
+  [{ engine: 'vllm', version: '0.11.2', model: 'openai/gpt-oss-120b', gpu: 'h100_sxm' }, undefined],
+])('the experts of %j run on the kernels that its script names: %s', (change, kernels) =>
+  expect(inferencexLaunch({ ...row, ...change })?.expert_kernels).toBe(kernels),
+)
+
+test('ranks that a script lays otherwise than the table says win over filled columns', () => {
+  const minimax = { engine: 'vllm', version: '0.18.0', model: 'MiniMaxAI/MiniMax-M2.5' }
+  const of = (change: object) => readRow({ ...row, ...minimax, gpu: 'h200_sxm', ...change }).ep
+  expect(of({ ep: '1' })).toBe(8)
+  expect(of({ ep: '1', version: '0.16.0' })).toBe(1)
+})
+
 test('TensorRT-LLM has room for one prompt beside those that decode', () => {
   const tokens = (version: string, isl: string) =>
     inferencexLaunch({ ...row, engine: 'trtllm', version, isl })?.max_num_batched_tokens

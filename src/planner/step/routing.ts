@@ -28,7 +28,9 @@ function addCurve(
   spread: number | undefined,
 ): readonly number[] {
   const weights = Array.from({ length: experts }, (_, at) =>
-    spread === undefined ? (at + 1) ** -skew : Math.exp(spread * normal((experts - at - 0.5) / experts)),
+    spread === undefined
+      ? (at + 1) ** -skew
+      : Math.exp(spread * normal((experts - at - 0.5) / experts)),
   )
   const total = weights.reduce((sum, weight) => sum + weight, 0)
   const chances = weights.map((weight) => Math.min(1, (topK * weight) / total))
