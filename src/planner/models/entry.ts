@@ -14,8 +14,8 @@ export interface Traits {
   readonly kind?: ModelFacts['kind']
   readonly tied?: true
   readonly plainMlp?: true
-  /** experts, chosen per token, expert width, shared width, leading dense layers, every n-th layer. */
-  readonly moe?: readonly [number, number, number, number?, number?, number?]
+  /** experts, chosen per token, expert width, shared width, leading dense layers, every n-th layer, spread of the choice. */
+  readonly moe?: readonly [number, number, number, number?, number?, number?, number?]
   /** query rank, KV rank, no-position dimension, rotary dimension, value dimension. */
   readonly mla?: readonly [number, number, number, number, number]
   /** window in tokens, layers that have it. */
