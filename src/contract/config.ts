@@ -4,7 +4,7 @@ import { deploymentSpec } from './deployment.ts'
 import { deviceConfig, nodeConfig, runtimesConfig } from './runtimes.ts'
 
 function measured(parse: (text: string) => number, example: string) {
-  return z.string().transform((text, context) => {
+  return z.string(`write it like ${example}`).transform((text, context) => {
     try {
       return parse(text)
     } catch {
@@ -67,6 +67,18 @@ const engine = z.strictObject({
 })
 export type EngineConfig = z.infer<typeof engine>
 
+function refuseSameNames(
+  specs: readonly { readonly name: string }[],
+  context: z.RefinementCtx,
+): void {
+  const seen = new Set<string>()
+  for (const [index, { name }] of specs.entries()) {
+    const message = `another deployment above is named "${name}" as well`
+    if (seen.has(name)) context.addIssue({ code: 'custom', path: [index, 'name'], message })
+    seen.add(name)
+  }
+}
+
 /** `config.yaml`. Every setting has a default: an empty file is a valid one. */
 export const config = z.strictObject({
   /** Data directory. Flag `--data` and `BALEEN_DATA` win over it. */
@@ -84,7 +96,7 @@ export const config = z.strictObject({
   /** Accelerators that Baleen does not know. */
   devices: z.array(deviceConfig).default([]),
   /** Desired at start. A later change through the API stands until the entry here is edited. */
-  deployments: z.array(deploymentSpec).optional(),
+  deployments: z.array(deploymentSpec).superRefine(refuseSameNames).optional(),
 })
 export type Config = z.infer<typeof config>
 export type ConfigInput = z.input<typeof config>

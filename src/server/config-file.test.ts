@@ -40,7 +40,7 @@ describe('parseYaml', () => {
     ],
     [
       'gateway:\n  holdTimeout: 60',
-      'c.yaml:2: gateway.holdTimeout: expected string, received number',
+      'c.yaml:2: gateway.holdTimeout: write it like 500ms, 30s or 10m',
     ],
     ['gateway:\n  holdTimeout: 60 years', 'gateway.holdTimeout: write it like 500ms, 30s or 10m'],
     [
@@ -50,6 +50,10 @@ describe('parseYaml', () => {
     ['deployments:\n- name: a', 'c.yaml:2: deployments[0].model: expected string'],
     ['[1, 2]', 'c.yaml:1: expected object, received array'],
     ['gateway: [', 'c.yaml:1:11: not YAML'],
+    [
+      'deployments:\n  - {name: a, model: m}\n  - {name: a, model: m}',
+      'c.yaml:3: deployments[1].name: another deployment above is named "a" as well',
+    ],
     ['a: 1\na: 2', 'c.yaml:2:1: not YAML: Map keys must be unique'],
   ])('%j', (text, message) => expect(faults(text)).toContain(message))
 

@@ -45,6 +45,15 @@ describe('what serve says', () => {
     expect(JSON.parse(body)).toMatchObject({ model: 'team/small' })
   })
 
+  it('shows the key also where it is ended before it was up, and once', () => {
+    const { announcer, stdout } = setUp(false)
+    announcer.keyCreated('bln_0123456789abcdefghij')
+    announcer.stopping('stopping the engines')
+    announcer.stopping('stopping more')
+    announcer.bye()
+    expect(stdout().match(/bln_/g)).toHaveLength(1)
+  })
+
   it('later names the variable and how to make a key', () => {
     const { announcer, stdout } = setUp(false)
     announcer.ready(service)

@@ -45,6 +45,9 @@ function createTextAnnouncer(io: Io, output: Output): ServeAnnouncer {
     stopping(text) {
       // A model that was being loaded will not be.
       progress.clear()
+      // Ended before it was up: nobody would ever see the key that is in the store by now.
+      if (key !== null) output.line(keyLine(key))
+      key = null
       progress.update('stop', text)
     },
     bye() {
@@ -52,13 +55,17 @@ function createTextAnnouncer(io: Io, output: Output): ServeAnnouncer {
     },
   }
 
+  function label(name: string): string {
+    return style('dim', name.padEnd(9))
+  }
+
+  function keyLine(created: string): string {
+    return `  ${label('API key')}${style('bold', created)}  ${style('yellow', 'shown only now: keep it')}`
+  }
+
   function banner({ gatewayUrl, model }: Service, created: string | null): string[] {
-    const label = (name: string) => style('dim', name.padEnd(9))
     const lines = ['', `  ${label('URL')}${style('bold', `${gatewayUrl}/v1`)}`]
-    if (created !== null)
-      lines.push(
-        `  ${label('API key')}${style('bold', created)}  ${style('yellow', 'shown only now: keep it')}`,
-      )
+    if (created !== null) lines.push(keyLine(created))
     lines.push('', ...curl(gatewayUrl, model, created), '')
     if (created === null)
       lines.push(style('dim', '  `baleen key create` makes a key for BALEEN_API_KEY.'), '')
