@@ -49,6 +49,8 @@ export interface SchedulingRules {
   readonly maxSequences: { readonly large: number; readonly small: number }
   /** The same with drafts, where the engine sets another limit then. */
   readonly draftedSequences?: number
+  /** How many times as much a sequence costs the host in drafted steps, where it can't work beside them. Default 1. */
+  readonly draftedHost?: number
   readonly batchedTokens: { readonly large: number; readonly small: number }
   /** From this memory on a device counts as large. */
   readonly largeDeviceBytes: number

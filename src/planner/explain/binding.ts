@@ -1,6 +1,6 @@
 import { coefficientsOf } from '../load/coefficients.ts'
 import { promptFeatures } from '../load/features.ts'
-import { tokenFeatures } from '../load/drafted-step.ts'
+import { tokenFeatures, underEngine } from '../load/drafted-step.ts'
 import { peakTflops } from '../step/utilisation.ts'
 import { weightBytes } from '../kernel-precision.ts'
 import type { Candidate } from '../search/candidate.ts'
@@ -74,7 +74,11 @@ function stepShares({ curve, operating }: Candidate): Binding['shares'] {
   const running = Math.max(1, operating.running)
   const started = operating.running / shape.osl
   const features = {
-    ...tokenFeatures(layout, running, shape.isl + shape.osl / 2, speculation),
+    ...underEngine(
+      tokenFeatures(layout, running, shape.isl + shape.osl / 2, speculation),
+      curve.engine,
+      speculation,
+    ),
     ...promptFeatures(layout, started, alone.total),
   }
   const of = (...parts: readonly (keyof typeof features)[]) =>

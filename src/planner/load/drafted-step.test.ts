@@ -5,7 +5,7 @@ import { resolveModel } from '../models/resolve-model.ts'
 import { tokensPerStep } from '../speculation/acceptance.ts'
 import { chain, type Speculation } from '../speculation/speculation.ts'
 import { layoutOf } from '../step/layout.fixture.ts'
-import { draftFeatures, draftMemory, tokenFeatures } from './drafted-step.ts'
+import { draftFeatures, draftMemory, tokenFeatures, underEngine } from './drafted-step.ts'
 import { stepFeatures, weigh } from './features.ts'
 import { eraOf } from './scenario.ts'
 
@@ -28,6 +28,21 @@ describe('a drafted step', () => {
     const token = tokenFeatures(layout, 8, 500, one)
     expect(token.dense * tokensPerStep(one)).toBeCloseTo(verify.dense, 9)
     expect(weigh(token, step)).toBeLessThan(weigh(stepFeatures(layout, 8, 500, 0, 0), step))
+  })
+
+  test('costs a host more for each sequence where it can not work beside one', () => {
+    const one = drafts()
+    const token = tokenFeatures(layout, 8, 500, one)
+    const under = (draftedHost?: number) => {
+      const engine = engineModels[0]!
+      return { scheduling: { ...engine.scheduling, draftedHost } as typeof engine.scheduling }
+    }
+    expect(underEngine(token, under(), one)).toEqual(token)
+    expect(underEngine(token, under(4), null)).toEqual(token)
+    expect(underEngine(token, under(4), one)).toEqual({
+      ...token,
+      sequenceUs: 4 * token.sequenceUs,
+    })
   })
 
   test('reads the cache once however many guesses there are', () => {

@@ -1,3 +1,4 @@
+import type { EngineModel } from '../../core/engine-model.ts'
 import { stepFeatures, type StepFeatures } from './features.ts'
 import { precisionOf } from '../kernel-precision.ts'
 import { type Burden, burdenBytes } from '../burdens/burden.ts'
@@ -36,6 +37,16 @@ export function tokenFeatures(
     ]),
   ) as unknown as StepFeatures
 }
+
+/** The same under an engine: some hosts can't work beside a drafted step. */
+export const underEngine = (
+  features: StepFeatures,
+  { scheduling }: Pick<EngineModel, 'scheduling'>,
+  speculation: Speculation | null,
+): StepFeatures =>
+  speculation && scheduling.draftedHost !== undefined
+    ? { ...features, sequenceUs: features.sequenceUs * scheduling.draftedHost }
+    : features
 
 /** All draft passes of one step; null where guesses cost nothing. */
 export function draftFeatures(

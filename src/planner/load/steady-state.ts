@@ -13,7 +13,7 @@ import {
 } from './features.ts'
 import { tokensPerStep } from '../speculation/acceptance.ts'
 import { burdenedMs } from '../burdens/burden.ts'
-import { besideMemory, tokenFeatures } from './drafted-step.ts'
+import { besideMemory, tokenFeatures, underEngine } from './drafted-step.ts'
 
 export interface SteadyState {
   readonly tpotMs: number
@@ -94,7 +94,7 @@ function createPoint(scenario: Scenario) {
       ? prefillCost(layout, prompt, limits.batchedTokens, { decodes, context })
       : prefillCost(layout, prompt, limits.batchedTokens, null, others / osl)
     const features = {
-      ...tokenFeatures(layout, decodes, context, speculation),
+      ...underEngine(tokenFeatures(layout, decodes, context, speculation), engine, speculation),
       ...promptFeatures(layout, others / osl, beside.total),
     }
     const ms = weigh(features, known.step) * known.stepFactor * (scenario.pace ?? 1)

@@ -11,7 +11,7 @@ import {
   type StepFeatures,
   weigh,
 } from '../load/features.ts'
-import { tokenFeatures } from '../load/drafted-step.ts'
+import { tokenFeatures, underEngine } from '../load/drafted-step.ts'
 import { tokensPerStep } from '../speculation/acceptance.ts'
 import type { Speculation } from '../speculation/speculation.ts'
 import type { Layout } from '../step/step-time.ts'
@@ -122,7 +122,8 @@ export function engineCurve(
   const stalls = promptShare.map((share, at) => (share * shape.osl) / 2 ** at)
   const verified = device.speculation?.verified ?? 1
   const perStep = device.speculation ? tokensPerStep(device.speculation) : 1
-  const steps = device.decode.map((features, at) => {
+  const steps = device.decode.map((shared, at) => {
+    const features = underEngine(shared, engine, device.speculation)
     const ms = stepFactor * weigh(features, known.step) * perStep
     const shape = { tokens: 2 ** at * verified, sequences: 2 ** at, context: contextOf(device) }
     return burdenedMs(burdens, layout, ms, shape) / perStep + (promptShare[at] ?? 0)
@@ -160,7 +161,11 @@ export function engineCurve(
           alone.attention * known.firstToken.prefillAttention),
     makeup: (running) => ({
       step: {
-        ...tokenFeatures(layout, Math.max(1, running), contextOf(device), device.speculation),
+        ...underEngine(
+          tokenFeatures(layout, Math.max(1, running), contextOf(device), device.speculation),
+          engine,
+          device.speculation,
+        ),
         prefill: (running / shape.osl) * interpolate(promptMs, running),
         prefillStepUs: running / shape.osl / 1e3,
       },

@@ -1,11 +1,12 @@
 import { burdenedMs, promptBurdenMs } from '../../planner/burdens/burden.ts'
 import { coefficientsOf } from '../../planner/load/coefficients.ts'
-import { besideMemory, draftFeatures } from '../../planner/load/drafted-step.ts'
+import { besideMemory, draftFeatures, underEngine } from '../../planner/load/drafted-step.ts'
 import { limitsOf, type Scenario as Deployment } from '../../planner/load/scenario.ts'
 import {
   launchFeatures,
   promptFeatures,
   stepFeatures,
+  type StepFeatures,
   sumParts,
   weigh,
 } from '../../planner/load/features.ts'
@@ -70,7 +71,7 @@ const boundless = 2 ** 20
 
 /** Decoding as in the closed form; prompts add what the step takes longer with them. */
 function plannedStepTime(deployment: Deployment): StepTime {
-  const { layout, speculation = null, burdens = [] } = deployment
+  const { layout, engine, speculation = null, burdens = [] } = deployment
   const { step, stepFactor: factor } = coefficientsOf(deployment)
   // All guesses are verified, also those beyond the end of an answer.
   const queries = speculation?.verified ?? 1
@@ -78,9 +79,10 @@ function plannedStepTime(deployment: Deployment): StepTime {
     const { decodes, context, chunks } = together(ranks)
     const drafted =
       speculation && decodes > 0 ? draftFeatures(layout, decodes, context, speculation) : null
+    const costs = (features: StepFeatures) =>
+      weigh(underEngine(features, engine, speculation), step)
     const decodeMs =
-      weigh(stepFeatures(layout, decodes, context, 0, 0, queries), step) +
-      (drafted ? weigh(drafted, step) : 0)
+      costs(stepFeatures(layout, decodes, context, 0, 0, queries)) + (drafted ? costs(drafted) : 0)
     const tokens = decodes * queries + chunks.reduce((sum, chunk) => sum + chunk.tokens, 0)
     const borne = (ms: number) =>
       burdens.length === 0
