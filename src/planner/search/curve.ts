@@ -102,25 +102,28 @@ export function engineCurve(
   const perPrompt = promptBurdenMs(burdens, layout)
   const promptMs = place === 'beside' ? device.besideMs : device.apartMs
   const slowdown = burdens.reduce((product, burden) => product * burden.slowdown(layout), 1)
-  // What the steps of a prompt bear that has them to itself.
-  const stepsMs =
-    (alone.chunks *
-      burdenedMs(burdens, layout, 0, {
-        tokens: (shape.isl * (1 - shape.prefixShare)) / alone.chunks,
-        sequences: 0,
-        context: 0,
-      })) /
-    slowdown
-  const perPromptMs = perPrompt + (place === 'apart' ? stepsMs : 0)
+  const verified = device.speculation?.verified ?? 1
+  const chunkTokens = (shape.isl * (1 - shape.prefixShare)) / alone.chunks
+  const borneIn = (tokens: number, sequences: number, context: number): number =>
+    burdens.reduce((sum, one) => sum + one.stepMs(layout, { tokens, sequences, context }), 0)
+  // What the steps of a prompt bear that has them to itself, and what they bear more where others decode in them.
+  const stepsMs = alone.chunks * borneIn(chunkTokens, 0, 0)
+  const moreMs = (decodes: number): number => {
+    const own = decodes * verified
+    const context = contextOf(device)
+    return (
+      alone.chunks * (borneIn(own + chunkTokens, decodes, context) - borneIn(own, decodes, context))
+    )
+  }
+  const borneBy = { beside: moreMs, apart: () => stepsMs, elsewhere: () => 0 }[place]
   const promptShare = promptMs.map((each, at) =>
     place === 'elsewhere'
       ? 0
       : (stepFactor * prompts(layout, known, 2 ** at / shape.osl, each) +
-          (2 ** at / shape.osl) * perPromptMs) *
+          (2 ** at / shape.osl) * (perPrompt + borneBy(2 ** at))) *
         slowdown,
   )
   const stalls = promptShare.map((share, at) => (share * shape.osl) / 2 ** at)
-  const verified = device.speculation?.verified ?? 1
   const perStep = device.speculation ? tokensPerStep(device.speculation) : 1
   const steps = device.decode.map((shared, at) => {
     const features = underEngine(shared, engine, device.speculation)
