@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest'
 import { engineModels } from '../../engines/models.ts'
+import { offloadBurden } from '../../planner/burdens/offload.ts'
 import { disaggregate } from '../../planner/disaggregation/disaggregate.ts'
 import { resolveModel } from '../../planner/models/resolve-model.ts'
 import { plan } from '../../planner/search/plan.ts'
@@ -76,6 +77,26 @@ describe('a plan on stage', () => {
     expect(rehearse(found, request(), at).tpot.mean).toBeLessThan(
       rehearse(without, request(), at).tpot.mean,
     )
+  })
+
+  test('is near the closed form where prompts use what lies elsewhere as well', () => {
+    const { candidates } = plan(
+      request({
+        model: resolveModel('qwen3-30b-a3b')!,
+        fleet: parseFleet('rtx4090:1', () => null),
+        workload: parseWorkload('500,200'),
+        slo: [],
+        rateRps: 0.3,
+        minQuality: 0,
+        pinned: { engines: engineModels.filter(({ name }) => name === 'llama'), weights: 'int8' },
+        burdens: [offloadBurden({ what: 'experts', where: 'cpu', share: 1 })],
+      }),
+      new Map(),
+      rehearse,
+    )
+    const { rehearsed, operating } = candidates[0]!
+    expect(operating.tpot.mean / rehearsed!.tpot.mean).toBeGreaterThan(0.6)
+    expect(operating.tpot.mean / rehearsed!.tpot.mean).toBeLessThan(1.7)
   })
 
   test('plays prompts and decoding apart as well', () => {
