@@ -132,8 +132,14 @@ export function engineCurve(
     return burdenedMs(burdens, layout, ms, shape) / perStep + (promptShare[at] ?? 0)
   })
   // Less than one sequence on average: it decodes alone, and seldom meets another's prompt.
-  const stepMs = (running: number) =>
-    interpolate(steps, running) - (running < 1 ? (1 - running) * (promptShare[0] ?? 0) : 0)
+  const withLeft = (running: number, ms: number, share: number): number =>
+    withLeftBehind({ running, ms, promptMs: share * shape.osl, osl: shape.osl })
+  const full = steps.map((ms, at) => withLeft(2 ** at, ms, (promptShare[at] ?? 0) / 2 ** at))
+  const stepMs = (running: number) => {
+    if (running >= 1) return interpolate(full, running)
+    const alone = promptShare[0] ?? 0
+    return withLeft(running, (steps[0] ?? 0) - (1 - running) * alone, alone)
+  }
   // A prompt alone in its steps bears what they bear.
   const borneMs = (slowdown - 1) * alone.total + (perPrompt + stepsMs) * slowdown
   const arrival = (running: number, waitMs: number) =>
@@ -186,6 +192,30 @@ const prompts = (
   started: number,
   promptMs: number,
 ): number => weigh<PromptPart>(promptFeatures(layout, started, promptMs), step)
+
+/**
+ * The time between tokens with the prompts that came while one waited and was read itself: they are read beside the first
+ * tokens of its answer. Prompts that come at random wait ρ / 2(1 - ρ) prompts in the mean (M/D/1). `ms`: without them.
+ */
+function withLeftBehind(given: {
+  readonly running: number
+  readonly ms: number
+  readonly promptMs: number
+  readonly osl: number
+}): number {
+  const { running, ms, promptMs, osl } = given
+  let found = ms
+  // The longer an answer takes, the fewer come for so many that run: what is found lies between.
+  for (let round = 0; round < 6; round++) {
+    const busy = Math.min(busiest, (running * promptMs) / (found * osl))
+    const left = busy * (1 + busy / (2 * (1 - busy)))
+    found = (found + ms + (left * promptMs) / osl) / 2
+  }
+  return found
+}
+
+/** Near saturation the limit on sequences decides how many wait, of which this knows nothing. */
+const busiest = 0.8
 
 /** Straight between powers of two; the last slope goes on beyond them. */
 function interpolate(values: readonly number[], running: number): number {

@@ -86,7 +86,7 @@ describe('a plan on stage', () => {
         fleet: parseFleet('rtx4090:1', () => null),
         workload: parseWorkload('500,200'),
         slo: [],
-        rateRps: 0.3,
+        rateRps: 0.6,
         minQuality: 0,
         pinned: { engines: engineModels.filter(({ name }) => name === 'llama'), weights: 'int8' },
         burdens: [offloadBurden({ what: 'experts', where: 'cpu', share: 1 })],
