@@ -33,7 +33,7 @@ export const sglangModel: EngineModel = {
     smallArchitectures: [],
   },
   startup: capturingStart,
-  bursts: { dense: -0.017, experts: 0.082, fp4: -0.928, ttft: 0.448, tpot: 0.391 },
+  bursts: { dense: -0.016, experts: 0.088, fp4: -0.965, ttft: 0.551, tpot: 0.451 },
   fitted: readFitted(fitted),
   knobs: knobsOf({
     tensorParallel: '--tp-size',

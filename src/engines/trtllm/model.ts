@@ -29,7 +29,7 @@ export const trtllmModel: EngineModel = {
     smallArchitectures: [],
   },
   startup: capturingStart,
-  bursts: { dense: 0.086, experts: -0.376, fp4: -0.221, ttft: 1.231, tpot: 0.499 },
+  bursts: { dense: 0.091, experts: -0.347, fp4: -0.234, ttft: 1.122, tpot: 0.458 },
   fitted: readFitted(fitted),
   knobs: knobsOf({
     tensorParallel: '--tp_size',

@@ -39,7 +39,7 @@ export const vllmModel: EngineModel = {
     source:
       'startup profiles of vLLM 0.10.1 on A100, eleven models of 0.5B to 14B (arXiv 2606.07362); the first compilation from one report of twice that',
   },
-  bursts: { dense: -0.16, experts: -0.189, fp4: -0.001, ttft: 0.677, tpot: 0.423 },
+  bursts: { dense: -0.163, experts: -0.175, fp4: -0.042, ttft: 0.673, tpot: 0.419 },
   fitted: readFitted(fitted),
   knobs: knobsOf({
     tensorParallel: '--tensor-parallel-size',
