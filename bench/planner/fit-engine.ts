@@ -4,10 +4,11 @@ import type {
   FittedEra,
   StepCoefficients,
 } from '../../src/core/engine-model.ts'
-import type { TimedPart } from '../../src/planner/load/correction.ts'
+import { everyEngine, type TimedPart } from '../../src/planner/load/correction.ts'
 import { defaultFirstToken, defaultStep } from '../../src/planner/load/default-coefficients.ts'
 import { eraOf, type Scenario } from '../../src/planner/load/scenario.ts'
 import { type SteadyState, steadyState } from '../../src/planner/load/steady-state.ts'
+import { alike, eraStarts, farEras } from './eras.ts'
 import { type Belief, fitHierarchy } from './hierarchy.ts'
 import { type Cell, fitEffects } from './regression.ts'
 import type { BenchRow } from './rows.ts'
@@ -27,25 +28,6 @@ export interface Sample {
   readonly scenario: Scenario
   /** The unit that cross-validation leaves out. */
   readonly pair: string
-}
-
-/** Where an engine's eras begin: versions between which its step loop changed. */
-export const eraStarts: Readonly<Record<string, readonly string[]>> = {
-  vllm: ['0', '0.10'],
-  // On B200 0.5.9 takes 10 to 20 % less a token than 0.5.5 did, from the same flags.
-  sglang: ['0', '0.5.9'],
-  trtllm: ['0', '0.13', '0.20', '1.1', '1.2'],
-  // Published runs are of 2024, before CUDA graphs were usual: later builds have what all engines share.
-  llama: ['0', '4400'],
-}
-
-/**
- * TensorRT-LLM 1.2 starts prompts faster than 1.1 did, and its steps take as long. 0.20 to 1.0 was measured with two models only, by
- * one client: what a first token takes it shares with 1.1.
- */
-const alike: Readonly<Record<string, Pick<FittedEra, 'stepOf' | 'firstTokenOf'>>> = {
-  'trtllm 0.20': { firstTokenOf: '1.1' },
-  'trtllm 1.2': { stepOf: '1.1' },
 }
 
 /** How firmly a coefficient is held; what a host adds differs more between engines than what kernels take. */
@@ -87,7 +69,7 @@ const firstTokenPull: Readonly<Record<keyof FirstTokenCoefficients, number>> = {
 
 /** What all engines share is free to move; an engine needs many runs to leave it, at first tokens fewer. */
 const sharedShare = 0.3
-const stepGroupShare = 4
+const stepGroupShare = 16
 const firstTokenGroupShare = 0.5
 
 /**
@@ -104,7 +86,13 @@ const hostParts: Partial<Record<keyof StepCoefficients, { shared: number; group:
  * tokens erratic from run to run.
  */
 const stepEffectPull = (key: string): number =>
-  key.includes(': version') ? 1.5 : key.includes(': kernel') ? 1 : 0.5
+  key.startsWith(everyEngine)
+    ? 4
+    : key.includes(': version')
+      ? 1.5
+      : key.includes(': kernel')
+        ? 1
+        : 0.5
 const firstTokenEffectPull = (key: string): number => (key.includes(': kernel') ? 6 : 9)
 
 const unknownBar = { known: 0.3, partly: 0.4, unknown: 0.5 }
@@ -173,7 +161,10 @@ export function fitEngines(samples: readonly Sample[], rounds = 3): Fits {
 /** One round: coefficients and effects of every engine from what was measured; `start` only speeds it up. */
 export function fitTargets(targets: Targets, start: Fits): Fits {
   const step = alternate(targets.step, start, {
-    belief: beliefOf(stepKeys, defaultStep, stepPull, stepGroupShare, hostParts),
+    belief: {
+      ...beliefOf(stepKeys, defaultStep, stepPull, stepGroupShare, hostParts),
+      far: farEras,
+    },
     coefficientsOf: (era) => stepKeys.map((key) => era.step[key]),
     part: 'step',
     tolerance: 0.1,
@@ -268,10 +259,12 @@ function alternate(targets: readonly Target[], start: Fits, plan: Alternation) {
       measured: target.measured / Math.exp(offset(target)),
     }))
     coefficients = fitHierarchy(observations, groups, plan.belief, plan.tolerance, coefficients)
-    // Effects belong to one engine each: small systems, one after another.
-    const byEngine = groupBy(cells, ([first]) => first?.sample.scenario.engine.name ?? '')
+    // Engines share effects on steps only: else small systems, one after another.
+    const systems = groupBy(cells, ([first]) =>
+      plan.part === 'step' ? '' : (first?.sample.scenario.engine.name ?? ''),
+    )
     effects = new Map(
-      [...byEngine.values()].flatMap((own) => [
+      [...systems.values()].flatMap((own) => [
         ...fitEffects(
           own.map((members) => cellOf(members, coefficients)),
           plan.effectPull,
@@ -298,13 +291,15 @@ function cellOf(
   }
 }
 
-/** The effects of one engine, without its name; those too small to matter are left out. */
+/** The effects of one engine, without its name, and those of every engine; those too small to matter are left out. */
 function effectsOf(engine: string, effects: ReadonlyMap<string, number>): Record<string, number> {
-  const own = [...effects].filter(
-    ([key, value]) => key.startsWith(`${engine} `) && Math.abs(value) >= 0.005,
-  )
+  const prefix = `${engine} `
   return Object.fromEntries(
-    own.map(([key, value]) => [key.slice(engine.length + 1), Number(value.toFixed(3))]),
+    [...effects].flatMap(([key, value]) => {
+      const isOwn = key.startsWith(prefix)
+      if (Math.abs(value) < 0.005 || !(isOwn || key.startsWith(everyEngine))) return []
+      return [[isOwn ? key.slice(prefix.length) : key, Number(value.toFixed(3))]]
+    }),
   )
 }
 

@@ -5,6 +5,7 @@ import { predictRow } from '../../src/planner/predict/predict-row.ts'
 import { readRow } from '../../src/planner/predict/row.ts'
 import { readCsv } from './csv.ts'
 import { dataFile, hasData } from './data.ts'
+import { farTrust } from './eras.ts'
 import { fitHierarchy } from './hierarchy.ts'
 import { fitEffects, solve } from './regression.ts'
 
@@ -28,6 +29,21 @@ describe('fitHierarchy', () => {
     const seen = [...runs('a', 60, 1), ...runs('b', 60, 1)]
     const found = fitHierarchy(seen, ['a', 'b', 'new'], belief, 0.02).get('new') ?? []
     expect(found[0]).toBeCloseTo(2, 0)
+  })
+
+  it('learns what is shared from groups that are near, and leaves those that are far to themselves', () => {
+    const seen = [...runs('a', 60, 1), ...runs('b', 60, 1), ...runs('old', 60, 3)]
+    const trusted = seen.map((one) => ({ ...one, weight: one.group === 'old' ? farTrust : 1 }))
+    const found = fitHierarchy(
+      trusted,
+      ['a', 'b', 'old', 'new'],
+      { ...belief, far: new Set(['old']) },
+      0.02,
+    )
+    expect(found.get('new')?.[0]).toBeLessThan(2.4)
+    expect(found.get('old')?.[0]).toBeGreaterThan(5)
+    const alike = fitHierarchy(seen, ['a', 'b', 'old', 'new'], belief, 0.02)
+    expect(alike.get('new')?.[0]).toBeGreaterThan(2.6)
   })
 
   it('stays at what is believed where nothing was measured', () => {

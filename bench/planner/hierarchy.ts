@@ -1,3 +1,4 @@
+import { farTrust } from './eras.ts'
 import { solve } from './regression.ts'
 
 /** One measured time as a sum of feature × coefficient of the group (an era of an engine) that it belongs to. */
@@ -15,6 +16,8 @@ export interface Belief {
   readonly pull: readonly number[]
   /** How firmly a group is held at what all groups share. */
   readonly groupPull: readonly number[]
+  /** Groups that are held a tenth as firmly. Default: none. */
+  readonly far?: ReadonlySet<string>
 }
 
 /**
@@ -37,6 +40,7 @@ export function fitHierarchy(
     ),
   )
   const blockOf = new Map(groups.map((group, at) => [group, at]))
+  const firmness = groups.map((group) => (belief.far?.has(group) ? farTrust : 1))
   const coefficients = () =>
     own.map((deviation) => deviation.map((one, at) => Math.exp(one + (shared[at] as number))))
   for (let round = 0; round < (start ? 12 : 25); round++) {
@@ -51,7 +55,7 @@ export function fitHierarchy(
       const block = blocks[at] as (typeof blocks)[number]
       accumulate(one, current[at] as number[], block.matrix, block.target, tolerance)
     }
-    const largest = advance(blocks, shared, own, belief)
+    const largest = advance(blocks, shared, own, belief, firmness)
     if (largest < 3e-3) break
   }
   const found = coefficients()
@@ -69,6 +73,7 @@ function advance(
   shared: number[],
   own: readonly number[][],
   belief: Belief,
+  firmness: readonly number[],
 ): number {
   const size = shared.length
   const whole = size * (blocks.length + 1)
@@ -87,7 +92,7 @@ function advance(
   blocks.forEach((block, group) => {
     const from = size * (group + 1)
     for (let a = 0; a < size; a++) {
-      const pull = (belief.groupPull[a] as number) + 1e-9
+      const pull = (belief.groupPull[a] as number) * (firmness[group] as number) + 1e-9
       const seen = block.target[a] as number
       push(a, seen)
       push(from + a, seen - pull * (own[group]?.[a] as number))

@@ -4,10 +4,16 @@ import type {
   FittedEra,
   StepCoefficients,
 } from '../../src/core/engine-model.ts'
-import { correctionKeys, learntWith, type TimedPart } from '../../src/planner/load/correction.ts'
+import {
+  correctionKeys,
+  everyEngine,
+  learntWith,
+  type TimedPart,
+} from '../../src/planner/load/correction.ts'
 import { defaultFirstToken, defaultStep } from '../../src/planner/load/default-coefficients.ts'
 import { eraOf } from '../../src/planner/load/scenario.ts'
 import type { SteadyState } from '../../src/planner/load/steady-state.ts'
+import { farEras, farTrust } from './eras.ts'
 import type { Sample } from './fit-engine.ts'
 import { groupBy } from './statistics.ts'
 
@@ -40,7 +46,12 @@ interface Found {
   readonly sample: Sample
   readonly features: readonly number[]
   readonly measured: number
+  /** Default 1. */
+  readonly trust?: number
 }
+
+/** A pace says of the time between tokens less than that time itself: offline runs have no clients to wait for. */
+const paceTrust = 0.1
 
 /** Engine and era under whose name coefficients are learnt. */
 export const groupName = (engine: string, era: FittedEra, part: TimedPart): string =>
@@ -68,7 +79,7 @@ function stepTarget({ sample, state }: Evaluated): Found[] {
   if (measured.throughput === null || load.kind === 'open') return []
   if (load.kind === 'saturated' && load.prompts !== null) return []
   const pace = (state.admitted * replicas * 1e3) / measured.throughput
-  return [{ sample, features: list(state.paceFeatures), measured: pace }]
+  return [{ sample, features: list(state.paceFeatures), measured: pace, trust: paceTrust }]
 }
 
 function firstTokenTarget({ sample, state }: Evaluated): Found[] {
@@ -99,11 +110,17 @@ function weighed(
   return distinct.map((one) => {
     const engine = engineOf(one.sample)
     const { scenario } = one.sample
+    const group = groupName(engine.name, eraOf(engine, scenario.version), part)
     return {
       ...one,
-      group: groupName(engine.name, eraOf(engine, scenario.version), part),
-      keys: correctionKeys({ ...scenario, engine }, part).map((key) => `${engine.name} ${key}`),
-      weight: 1 / Math.sqrt(sizes.get(groupOf(one)) ?? 1),
+      group,
+      keys: correctionKeys({ ...scenario, engine }, part).map((key) =>
+        key.startsWith(everyEngine) ? key : `${engine.name} ${key}`,
+      ),
+      weight: trustIn(one, group, part) / Math.sqrt(sizes.get(groupOf(one)) ?? 1),
     }
   })
 }
+
+const trustIn = ({ trust = 1 }: Found, group: string, part: TimedPart): number =>
+  part === 'step' && farEras.has(group) ? farTrust : trust

@@ -31,14 +31,18 @@ export function correctionKeys(
   const { model, device, precision } = layout
   const era = learntWith(eraOf(engine, version), part)
   const name = measuredName(model)
-  const keys = [
+  const kernel = `kernel ${model.moe ? `${precision.experts} experts` : precision.dense} on ${device.architecture}`
+  const own = [
     `model ${name}`,
-    `kernel ${model.moe ? `${precision.experts} experts` : precision.dense} on ${device.architecture}`,
+    kernel,
     `version ${shortVersion(version)}`,
     `pair ${name} on ${device.name}`,
-  ]
-  return keys.map((key) => `${era}: ${key}`)
+  ].map((key) => `${era}: ${key}`)
+  return part === 'step' ? [...own, `${everyEngine}${kernel}`] : own
 }
+
+/** What keys begin with that all engines share: tables of kernels are as wrong under one as under another. */
+export const everyEngine = 'every: '
 
 /** "vLLM 0.15.1" → "0.15", "1.2.0rc6.post3" → "1.2.0rc6.post3": release candidates differ, patches do not. */
 function shortVersion(version: string): string {
