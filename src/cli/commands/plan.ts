@@ -90,6 +90,11 @@ async function written(
     device: copy.layout.device,
     burdens: burdens.flatMap(({ setting }) => setting ?? []),
     elsewhereBytes: elsewhereBytes(burdens, copy.layout) + budget.kvElsewhereBytes,
+    neighbours: burdens.flatMap(({ name, foreignBytes }) =>
+      foreignBytes
+        ? `${name} has ${(foreignBytes(copy.layout) / 1e9).toFixed(1)} GB of each device: start it first`
+        : [],
+    ),
     source,
   })
   if (!isApart) return emit(format, emission(best))

@@ -7,7 +7,7 @@ export interface Burden {
   /** Memory that it takes from each device; below 0 where it gives some back. */
   bytes(layout: Layout): number
   /** Of that, what belongs to another program: an engine that is given a share of the device may not count on it. */
-  foreignBytes?(layout: Layout): number
+  readonly foreignBytes?: (layout: Layout) => number
   /** Share of every cache that lies elsewhere, and the bytes that are there for it, by device. */
   readonly cacheElsewhere?: CacheElsewhere
   /** What it adds to a step, ms. */

@@ -145,13 +145,12 @@ export function burdenSettings({ burdens, elsewhereBytes, settings, model }: Emi
 }
 
 /** What has to be known of them before a command is run. */
-export const burdenNotes = ({ burdens, settings }: Emission): string[] =>
-  burdens.flatMap((burden) =>
-    burden.kind !== 'adapters'
-      ? []
-      : [
-          settings.engine === 'llama'
-            ? `name each of the ${burden.count} adapters: --lora FILE --lora FILE …`
-            : `room for ${burden.count} adapters of rank ${burden.rank}; name them as the engine wants it`,
-        ],
-  )
+export const burdenNotes = ({ burdens, settings, neighbours = [] }: Emission): string[] => [
+  ...neighbours,
+  ...burdens.flatMap((burden) => {
+    if (burden.kind !== 'adapters') return []
+    return settings.engine === 'llama'
+      ? `name each of the ${burden.count} adapters: --lora FILE --lora FILE …`
+      : `room for ${burden.count} adapters of rank ${burden.rank}; name them as the engine wants it`
+  }),
+]

@@ -12,6 +12,8 @@ export interface Emission {
   readonly burdens: readonly BurdenSetting[]
   /** Bytes of weights or cache, of one device, that are kept elsewhere. */
   readonly elsewhereBytes: number
+  /** What else is on the devices, for whoever starts it. Default: nothing. */
+  readonly neighbours?: readonly string[]
   /** Where prompts and decoding are apart: which of them. */
   readonly role?: 'prefill' | 'decode'
   /** What engines are told to load: a hub repository or a path. */
