@@ -26,7 +26,7 @@ const lastWordsMs = 3000
 // oxlint-disable-next-line node/no-process-env
 export const variables = process.env
 
-/** As `observability/log.ts` has it: a full disk must not end who logs. */
+/** A full disk must not end who logs. `observability/log.ts` has the same, which engines may not import. */
 function openLogOutput() {
   const output = destination({ fd: 1, sync: true, maxLength: 2 ** 20 })
   output.on('error', () => {})
