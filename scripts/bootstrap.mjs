@@ -2,7 +2,7 @@
 // Node 24 included, and does nothing when that is already there. Plain JavaScript for old Nodes; no dependencies.
 import { spawnSync } from 'node:child_process'
 import { createHash } from 'node:crypto'
-import { existsSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { existsSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 
@@ -10,6 +10,10 @@ const root = dirname(dirname(fileURLToPath(import.meta.url)))
 const modules = join(root, 'node_modules')
 const stampFile = join(modules, '.baleen-stamp')
 const turnFile = join(root, '.baleen-installing')
+/** No installation takes as long as this. */
+const turnMsMax = 30 * 60_000
+/** The file is there before the number in it. */
+const writingMs = 2000
 const ownNode = join(modules, '.bin', process.platform === 'win32' ? 'node.cmd' : 'node')
 const gpu = process.env['BALEEN_GPU'] ?? ''
 const llama = '3.21.1'
@@ -93,9 +97,10 @@ function takeTurn() {
     } catch (thrown) {
       if (thrown.code !== 'EEXIST')
         fail(`Can't write to ${root}: ${thrown.message}.`, 'Clone it to a place of your own.')
-      const other = readTurn()
-      if (other === null) continue
-      if (!isAlive(other)) {
+      const turn = readTurn()
+      if (turn === null) continue
+      const { other } = turn
+      if (isOver(turn)) {
         rmSync(turnFile, { force: true })
         continue
       }
@@ -107,16 +112,22 @@ function takeTurn() {
 /** Null: it has just ended. */
 function readTurn() {
   try {
-    return Number(readFileSync(turnFile, 'utf8'))
+    const ageMs = Date.now() - statSync(turnFile).mtimeMs
+    return { other: Number(readFileSync(turnFile, 'utf8')), ageMs }
   } catch {
     return null
   }
 }
 
-/** A process that was killed leaves its file behind. */
+/** A process that was killed leaves its file behind, and another, this one too, may have its number since: so in containers. */
+function isOver({ other, ageMs }) {
+  if (other === process.pid || ageMs > turnMsMax) return true
+  return other > 0 ? !isAlive(other) : ageMs > writingMs
+}
+
 function isAlive(pid) {
   try {
-    return pid > 0 && process.kill(pid, 0)
+    return process.kill(pid, 0)
   } catch (thrown) {
     return thrown.code === 'EPERM'
   }

@@ -6,6 +6,7 @@ import {
   mkdtempSync,
   readFileSync,
   rmSync,
+  utimesSync,
   writeFileSync,
 } from 'node:fs'
 import { tmpdir } from 'node:os'
@@ -102,6 +103,15 @@ describe.skipIf(process.platform === 'win32')('what runs before `npm start`', ()
     writeFileSync(path('.baleen-installing'), '99999999')
     expect((await start()).code).toBe(0)
     expect(calls()).toBe(2)
+  })
+
+  it('does not wait for a process that has the number of one that was killed long ago', async () => {
+    const { path, start, calls } = clone()
+    writeFileSync(path('.baleen-installing'), `${process.pid}`)
+    const hourAgo = new Date(Date.now() - 3_600_000)
+    utimesSync(path('.baleen-installing'), hourAgo, hourAgo)
+    expect((await start()).code).toBe(0)
+    expect(calls()).toBe(1)
   })
 })
 
